@@ -1,0 +1,4 @@
+package kernels
+
+// MapAttrs are the attributes of Map.
+type MapAttrs struct{ Program Program }
