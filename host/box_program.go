@@ -1,0 +1,273 @@
+package host
+
+import (
+	"time"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// errDry ends a dry run where the data decides what comes next.
+const errDry Error = "the data decides"
+
+// ProgramNew opens an empty program.
+func (b *Box) ProgramNew() (abi.Handle, abi.Errno) {
+	if len(b.programs) >= abi.MaxPrograms {
+		return 0, abi.ErrCount
+	}
+	h := b.handle()
+	b.programs[h] = newProgram()
+	return h, abi.OK
+}
+
+// building finds a program that may still grow by one value.
+func (b *Box) building(h abi.Handle) (*program, abi.Errno) {
+	p := b.programs[h]
+	switch {
+	case p == nil:
+		return nil, abi.ErrHandle
+	case p.sealed:
+		return nil, abi.ErrState
+	case len(p.ops) >= abi.MaxOps || len(p.values) >= 2*abi.MaxOps || b.built >= abi.MaxBuilt:
+		return nil, abi.ErrCount
+	}
+	b.built++
+	return p, abi.OK
+}
+
+// ProgramInput appends an input.
+func (b *Box) ProgramInput(h abi.Handle, t abi.Type) (abi.Value, abi.Errno) {
+	p, e := b.building(h)
+	switch {
+	case e != abi.OK:
+		return 0, e
+	case t.Check() != nil:
+		return 0, abi.ErrType
+	case len(p.inputs) >= abi.MaxArity:
+		return 0, abi.ErrCount
+	}
+	return p.addInput(t), abi.OK
+}
+
+// ProgramConst appends a constant: a view of a model blob and nothing else.
+func (b *Box) ProgramConst(h, t abi.Handle) (abi.Value, abi.Errno) {
+	p, e := b.building(h)
+	if e != abi.OK {
+		return 0, e
+	}
+	v := b.tensor(t)
+	if v == nil || v.view == nil {
+		return 0, abi.ErrHandle
+	}
+	return p.addConst(v.view), abi.OK
+}
+
+// ProgramOp appends the op of one record and answers with its results.
+func (b *Box) ProgramOp(h abi.Handle, rec []byte, out []abi.Result) (int, abi.Errno) {
+	p, e := b.building(h)
+	if e != abi.OK {
+		return 0, e
+	}
+	c, e := abi.DecodeCall(rec)
+	if e != abi.OK {
+		return 0, e
+	}
+	n := len(p.values)
+	o, e := p.addOp(c, rec)
+	if e != abi.OK {
+		return 0, e
+	}
+	if len(o.plan.Out) > len(out) {
+		p.values, p.ops = p.values[:n], p.ops[:len(p.ops)-1]
+		return 0, abi.ErrCount
+	}
+	for i, t := range o.plan.Out {
+		out[i] = abi.Result{Value: o.first + abi.Value(i), Type: t}
+	}
+	return len(o.plan.Out), abi.OK
+}
+
+// ProgramSeal checks what the program would cost against the limits and
+// freezes it. A program of the same content that the model already has takes
+// its place, with its constants made.
+func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
+	p := b.programs[h]
+	switch {
+	case p == nil:
+		return abi.ErrHandle
+	case p.sealed:
+		return abi.ErrState
+	}
+	s, e := abi.DecodeSeal(rec)
+	if e != abi.OK {
+		return e
+	}
+	if e := p.seal(s, rec); e != abi.OK {
+		return e
+	}
+	if err := b.affordable(p); err != nil {
+		return b.end(err)
+	}
+	if same := b.m.plans.program(p.id); same != nil {
+		b.programs[h] = same
+	}
+	return abi.OK
+}
+
+// affordable refuses a program that could not run within the limits, before
+// anything is allocated for it.
+func (b *Box) affordable(p *program) error {
+	l := &p.layout
+	switch {
+	case tensor.AddSat(l.arena, l.outputs) > b.limits.Memory-b.ledger.total():
+		return ErrMemory
+	case addWork(b.cost.Work, l.work) > b.limits.Work:
+		return ErrWork
+	}
+	return nil
+}
+
+// ProgramRun runs a sealed program. Its results are new tensors.
+func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
+	p := b.programs[h]
+	switch {
+	case p == nil:
+		return 0, abi.ErrHandle
+	case !p.sealed || !b.running():
+		return 0, abi.ErrState
+	case len(in) != len(p.inputs) || len(out) < len(p.out):
+		return 0, abi.ErrArity
+	case len(b.tensors)+len(p.out) > abi.MaxTensors:
+		return 0, abi.ErrCount
+	}
+	args, sources := make([]kernels.Tensor, len(in)), make([]source, len(in))
+	for i, ref := range in {
+		t := b.tensor(ref)
+		if t == nil {
+			return 0, abi.ErrHandle
+		}
+		if t.typ != p.inputs[i] {
+			return 0, abi.ErrType
+		}
+		data, err := b.bytes(ref, t)
+		if err != nil {
+			return 0, b.end(err)
+		}
+		if t.view == nil {
+			t.used = true
+		}
+		args[i], sources[i] = kernels.Tensor{Type: t.typ, Data: data}, t.source
+		if t.view != nil {
+			sources[i] = source{step: fromModel, index: int32(ref)}
+		}
+	}
+	b.cost.Work = addWork(b.cost.Work, p.layout.work)
+	b.cost.Flops = tensor.AddSat(b.cost.Flops, p.layout.flops)
+	if err := b.check(); err != nil {
+		return 0, b.end(err)
+	}
+	results := make([]*held, 0, len(p.out))
+	step := b.rec.run(p, sources)
+	give := func(i int, t tensor.Type) ([]byte, error) {
+		mem, err := b.take(t.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, &held{typ: t, data: mem.data, mem: mem, used: true, source: source{step, int32(i)}})
+		return mem.data, nil
+	}
+	if err := b.compute(p, args, give); err != nil {
+		for _, r := range results {
+			r.mem.free()
+		}
+		if e := refusal(err); e == abi.ErrValue {
+			b.rec.open = false
+			return 0, e
+		}
+		return 0, b.end(err)
+	}
+	for i, r := range results {
+		out[i], _ = b.addTensor(r)
+	}
+	return len(results), abi.OK
+}
+
+// take is memory for a result; in a dry run it is only charged.
+func (b *Box) take(n int64) (*memory, error) {
+	if !b.dry {
+		return allocate(b.ledger, n)
+	}
+	return &memory{ledger: b.ledger, n: n}, b.ledger.charge(n)
+}
+
+// compute runs p, or in a dry run only makes its results.
+func (b *Box) compute(p *program, in []kernels.Tensor, give func(int, tensor.Type) ([]byte, error)) error {
+	if b.dry {
+		if err := b.ledger.charge(p.layout.arena); err != nil {
+			return err
+		}
+		b.ledger.release(p.layout.arena)
+		for i := range p.out {
+			if _, err := give(i, p.outType(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	start := time.Now()
+	_, err := p.run(b.ctx, b.m, b.ledger, in, give)
+	b.kernel += time.Since(start)
+	return err
+}
+
+// bytes is the memory of a tensor that a program takes; a view of a blob is
+// read once a run.
+func (b *Box) bytes(h abi.Handle, t *held) ([]byte, error) {
+	if t.view == nil || b.dry {
+		return t.data, nil
+	}
+	if m := b.views[h]; m != nil {
+		return m.data, nil
+	}
+	m, err := allocate(b.ledger, t.typ.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	b.views[h] = m
+	if err := t.view.read(b.ctx, m.data); err != nil {
+		return nil, err
+	}
+	return m.data, nil
+}
+
+// ProgramFree gives up a program. Plans that use it keep it.
+func (b *Box) ProgramFree(h abi.Handle) abi.Errno {
+	if b.programs[h] == nil {
+		return abi.ErrHandle
+	}
+	delete(b.programs, h)
+	return abi.OK
+}
+
+// ProgramPublish lets the host serve what this run did, without the guest, to
+// every request of the same types in which the guest would have read the same
+// bytes. The host decides from its own record whether that can be known.
+func (b *Box) ProgramPublish() abi.Errno {
+	if !b.running() {
+		return abi.ErrState
+	}
+	if b.dry {
+		return abi.OK
+	}
+	for i, t := range b.out {
+		if t.Data == nil && t.Type == (tensor.Type{}) {
+			continue
+		}
+		if b.outRef[i].step == noSource {
+			return abi.OK
+		}
+	}
+	b.m.publish(b)
+	return abi.OK
+}

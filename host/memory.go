@@ -1,0 +1,59 @@
+package host
+
+import (
+	"github.com/glovebox-ml/glovebox/host/pages"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// smallest is the size from which memory comes from the system and goes back
+// to it at once, instead of waiting for the collector.
+const smallest = 64 << 10
+
+// memory is bytes charged to a ledger until free.
+type memory struct {
+	ledger *ledger
+	n      int64
+	data   []byte
+	region *pages.Region
+}
+
+// allocate charges n bytes and then takes them, zeroed: from the heap when
+// small, else from the system, between guard pages.
+func allocate(l *ledger, n int64) (*memory, error) {
+	if err := l.charge(n); err != nil {
+		return nil, err
+	}
+	m := &memory{ledger: l, n: n}
+	if n < smallest {
+		m.data = tensor.Aligned(n)
+		return m, nil
+	}
+	r, err := pages.Alloc(n)
+	if err != nil {
+		l.release(n)
+		return nil, ErrMemory
+	}
+	m.region, m.data = r, r.Bytes()
+	return m, nil
+}
+
+// seal makes the memory read-only where it has pages of its own: a kernel that
+// writes a shared weight then faults instead of changing another's answer.
+func (m *memory) seal() {
+	if m.region != nil {
+		// A failure leaves the memory writable, as correct kernels may have it.
+		_ = m.region.ReadOnly()
+	}
+}
+
+// free gives the memory back. The bytes must not be used again.
+func (m *memory) free() {
+	if m == nil || m.ledger == nil {
+		return
+	}
+	m.ledger.release(m.n)
+	if m.region != nil {
+		_ = m.region.Free()
+	}
+	m.ledger, m.data, m.region = nil, nil, nil
+}

@@ -1,0 +1,302 @@
+package host
+
+import (
+	"sync"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// A run that entered the guest leaves a record: which programs ran on what,
+// and every byte of the request that the guest was told. If the guest then
+// publishes, the record becomes a path in the tree for these input types: a
+// later request of the same types in which those bytes are the same takes the
+// same path, and the guest is not entered. Other bytes are a branch that the
+// tree does not have yet.
+
+const (
+	maxNodes   = 64  // of a tree: branches on data beyond it enter the guest each time
+	maxTrees   = 64  // of a model; the least recently used goes first
+	maxRebind  = 8   // trees that a request of new sizes tries to bind
+	guardBytes = 256 // of one guard
+	stepCost   = 512 // bytes charged for a step or an op of a plan
+)
+
+// source says where the bytes of a tensor came from.
+type source struct {
+	step  int32 // the step of the record, or one of the below
+	index int32 // which input, handle or result
+}
+
+const (
+	fromRequest int32 = -1
+	fromModel   int32 = -2
+	noSource    int32 = -3 // the guest wrote it: never published
+)
+
+// step is one thing a run did: run a program, be told bytes, free a tensor.
+type step struct {
+	prog *program
+	in   []source
+	from source // of guard and free
+	off  int64
+	told string // the bytes of a guard, "" otherwise
+	free bool
+}
+
+// record is what the host saw of one run.
+type record struct {
+	open  bool // false once something makes the run unfit to publish
+	steps []step
+}
+
+func (r *record) run(p *program, in []source) int32 {
+	for _, s := range in {
+		if s.step == noSource {
+			r.open = false
+		}
+	}
+	r.steps = append(r.steps, step{prog: p, in: in})
+	return int32(len(r.steps) - 1)
+}
+
+func (r *record) read(from source, off int64, p []byte) {
+	if from.step == noSource || len(p) > guardBytes {
+		r.open = false
+		return
+	}
+	r.steps = append(r.steps, step{from: from, off: off, told: string(p)})
+}
+
+func (r *record) free(s source) {
+	if s.step >= 0 {
+		r.steps = append(r.steps, step{from: s, free: true})
+	}
+}
+
+// node is a stretch of a path up to a guard, or up to the results. Steps keep
+// the numbers they had in the record, so sources stay right.
+type node struct {
+	first int32
+	steps []step
+	from  source // of the guard
+	off   int64
+	n     int64
+	next  map[string]*node // nil at the end of a path
+	out   []source
+	types []tensor.Type // of the results, for ports that were given
+}
+
+// tree is what is known of one set of input types.
+type tree struct {
+	key    string
+	inputs []tensor.Type
+	root   *node
+	nodes  int
+	used   uint64
+	cost   int64
+}
+
+type plans struct {
+	mu    sync.Mutex
+	clock uint64
+	trees map[string]*tree
+	byID  map[key]*program
+}
+
+// program is the sealed program with this content, if a plan holds it.
+func (s *plans) program(id key) *program {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id]
+}
+
+func typesKey(in []kernels.Tensor) string {
+	b := make([]byte, 0, len(in)*abi.TypeSize)
+	for i := range in {
+		b = abi.AppendType(b, in[i].Type)
+	}
+	return string(b)
+}
+
+func typesOf(in []kernels.Tensor) []tensor.Type {
+	ts := make([]tensor.Type, len(in))
+	for i := range in {
+		ts[i] = in[i].Type
+	}
+	return ts
+}
+
+// publish adds the record of b to the tree of its input types.
+func (m *Model) publish(b *Box) {
+	if !b.rec.open {
+		return
+	}
+	s := &m.plans
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trees == nil {
+		s.trees, s.byID = map[string]*tree{}, map[key]*program{}
+	}
+	k := typesKey(b.in)
+	t := s.trees[k]
+	if t == nil {
+		t = &tree{key: k, inputs: typesOf(b.in)}
+	}
+	before := t.cost
+	root, ok := t.add(t.root, b, b.rec.steps, 0)
+	if !ok || t.cost == before {
+		return
+	}
+	t.root = root
+	if m.ledger.charge(t.cost-before) != nil {
+		t.cost = before
+		s.drop(m, t)
+		return
+	}
+	s.put(m, t)
+}
+
+// put makes t the newest tree, and lets the oldest go if there are too many.
+func (s *plans) put(m *Model, t *tree) {
+	s.clock++
+	t.used = s.clock
+	s.trees[t.key] = t
+	t.each(func(p *program) { s.byID[p.id] = p })
+	if len(s.trees) <= maxTrees {
+		return
+	}
+	oldest := t
+	for _, u := range s.trees {
+		if u.used < oldest.used {
+			oldest = u
+		}
+	}
+	s.drop(m, oldest)
+}
+
+func (s *plans) drop(m *Model, t *tree) {
+	m.ledger.release(t.cost)
+	delete(s.trees, t.key)
+	t.each(func(p *program) { delete(s.byID, p.id) })
+}
+
+// each calls f with every program of the tree.
+func (t *tree) each(f func(*program)) {
+	var walk func(*node)
+	walk = func(n *node) {
+		if n == nil {
+			return
+		}
+		for i := range n.steps {
+			if n.steps[i].prog != nil {
+				f(n.steps[i].prog)
+			}
+		}
+		for _, c := range n.next {
+			walk(c)
+		}
+	}
+	walk(t.root)
+}
+
+// add extends the node n, at which steps begin, with the rest of b's path. It
+// refuses a path that does not agree with what is there, or one node too many.
+func (t *tree) add(n *node, b *Box, steps []step, first int32) (*node, bool) {
+	k := 0
+	for k < len(steps) && steps[k].told == "" {
+		k++
+	}
+	leaf := k == len(steps)
+	if n == nil {
+		if t.nodes == maxNodes {
+			return nil, false
+		}
+		n = &node{first: first, steps: steps[:k:k]}
+		if leaf {
+			n.out, n.types = b.outRef, typesOf(b.out)
+		} else {
+			n.from, n.off, n.n = steps[k].from, steps[k].off, int64(len(steps[k].told))
+			n.next = map[string]*node{}
+		}
+		t.count(n)
+	}
+	if leaf || n.next == nil {
+		return n, leaf && n.next == nil && len(n.steps) == k
+	}
+	g := steps[k]
+	if len(n.steps) != k || n.from != g.from || n.off != g.off || n.n != int64(len(g.told)) {
+		return nil, false
+	}
+	child, ok := t.add(n.next[g.told], b, steps[k+1:], first+int32(k)+1)
+	if !ok {
+		return nil, false
+	}
+	n.next[g.told] = child
+	return n, true
+}
+
+// count charges the tree for a new node.
+func (t *tree) count(n *node) {
+	t.nodes++
+	for i := range n.steps {
+		t.cost += stepCost
+		if p := n.steps[i].prog; p != nil {
+			t.cost += stepCost * int64(len(p.ops)+len(p.values))
+		}
+	}
+}
+
+// lookup finds the tree for these types: as published, or by binding one that
+// was published for other sizes.
+func (m *Model) lookup(in []kernels.Tensor) *tree {
+	s := &m.plans
+	k := typesKey(in)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock++
+	if t := s.trees[k]; t != nil {
+		t.used = s.clock
+		return t
+	}
+	for _, t := range s.near(in) {
+		u := t.bind(k, typesOf(in))
+		if u == nil {
+			continue
+		}
+		if m.ledger.charge(u.cost) == nil {
+			s.put(m, u)
+		}
+		return u
+	}
+	return nil
+}
+
+// near lists the most recently used trees whose inputs differ in sizes alone.
+func (s *plans) near(in []kernels.Tensor) []*tree {
+	var list []*tree
+	for _, t := range s.trees {
+		if alike(t.inputs, in) {
+			list = append(list, t)
+		}
+	}
+	for i := range list {
+		for j := i; j > 0 && list[j].used > list[j-1].used; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+	return list[:min(len(list), maxRebind)]
+}
+
+func alike(a []tensor.Type, in []kernels.Tensor) bool {
+	if len(a) != len(in) {
+		return false
+	}
+	for i := range a {
+		if a[i].DType != in[i].DType || a[i].Rank != in[i].Rank {
+			return false
+		}
+	}
+	return true
+}

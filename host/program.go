@@ -1,0 +1,290 @@
+package host
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"hash"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// key names a constant by what it is: a view of a blob, or the result of an op
+// over other constants. Equal keys are equal bytes, within one model.
+type key [sha256.Size]byte
+
+// value is what a program computes with.
+type value struct {
+	typ   tensor.Type
+	op    int32 // the op that makes it, or one of the sources below
+	index int32 // which input, constant or result it is
+	key   key   // of a constant
+	konst bool
+}
+
+const (
+	fromInput int32 = -1
+	fromConst int32 = -2
+)
+
+// op is one step of a program: the record it was made from, so that it can be
+// made again for other sizes, and its plan.
+type op struct {
+	row     *row
+	number  abi.Op
+	in      []abi.Value
+	words   []int64
+	symbols []abi.Symbol
+	plan    kernels.Plan
+	first   abi.Value // its results are first, first+1, …
+	konst   bool      // all inputs are constants: runs once a model
+}
+
+// program is a straight line of planned ops. It is built by one guest and
+// frozen by seal; after that any number of goroutines run it.
+type program struct {
+	inputs []tensor.Type
+	consts []*constant
+	values []value // values[v-1] is value v
+	ops    []op
+	out    []abi.Value
+	guards []abi.Guard
+
+	sealed bool
+	sum    hash.Hash // over every record, while building
+	id     key       // its content, once sealed
+	layout layout
+	ready  readiness
+}
+
+func newProgram() *program { return &program{sum: sha256.New()} }
+
+func (p *program) value(v abi.Value) *value {
+	if v == 0 || int64(v) > int64(len(p.values)) {
+		return nil
+	}
+	return &p.values[v-1]
+}
+
+func (p *program) add(v value) abi.Value {
+	p.values = append(p.values, v)
+	return abi.Value(len(p.values))
+}
+
+func (p *program) note(tag byte, bs ...[]byte) {
+	p.sum.Write([]byte{tag})
+	for _, b := range bs {
+		p.sum.Write(b)
+	}
+}
+
+func (p *program) addInput(t tensor.Type) abi.Value {
+	p.note('i', abi.AppendType(nil, t))
+	p.inputs = append(p.inputs, t)
+	return p.add(value{typ: t, op: fromInput, index: int32(len(p.inputs) - 1)})
+}
+
+func (p *program) addConst(c *constant) abi.Value {
+	p.note('c', c.key[:])
+	p.consts = append(p.consts, c)
+	return p.add(value{typ: c.typ, op: fromConst, index: int32(len(p.consts) - 1), key: c.key, konst: true})
+}
+
+// addOp checks and appends the op of one decoded record.
+func (p *program) addOp(c abi.Call, rec []byte) (*op, abi.Errno) {
+	p.note('o', rec)
+	r := table(c.Op)
+	if r == nil {
+		return nil, abi.ErrUnknown
+	}
+	return p.append(op{row: r, number: c.Op, in: c.In, words: c.Words, symbols: c.Symbols})
+}
+
+// append plans o against the values so far: symbols are evaluated, attributes
+// decoded, and the kernel's own rule gives the types of the results.
+func (p *program) append(o op) (*op, abi.Errno) {
+	types := make([]tensor.Type, len(o.in))
+	o.konst = len(o.symbols) == 0
+	for i, v := range o.in {
+		if v == 0 {
+			continue
+		}
+		val := p.value(v)
+		if val == nil {
+			return nil, abi.ErrHandle
+		}
+		types[i] = val.typ
+		o.konst = o.konst && val.konst
+	}
+	words := o.words
+	if len(o.symbols) > 0 {
+		words = append([]int64(nil), words...)
+		for _, s := range o.symbols {
+			n, ok := p.eval(&s.Word)
+			if !ok {
+				return nil, abi.ErrRefused
+			}
+			words[s.At] = n
+		}
+	}
+	attrs, e := o.row.attrs(words)
+	if e != abi.OK {
+		return nil, e
+	}
+	plan, err := o.row.kernel.Plan(types, attrs)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if len(plan.Out) == 0 || len(plan.Out) > abi.MaxOutputs {
+		return nil, abi.ErrRefused
+	}
+	o.plan = plan
+	o.first = abi.Value(len(p.values) + 1)
+	for i, t := range plan.Out {
+		v := value{typ: t, op: int32(len(p.ops)), index: int32(i), konst: o.konst}
+		if o.konst {
+			v.key = p.constKey(&o, i)
+		}
+		p.values = append(p.values, v)
+	}
+	p.ops = append(p.ops, o)
+	return &p.ops[len(p.ops)-1], abi.OK
+}
+
+// constKey names result i of a constant op by the op, its attributes and the
+// names of its inputs.
+func (p *program) constKey(o *op, i int) key {
+	h := sha256.New()
+	b := []byte{'r', byte(i)}
+	b = binary.LittleEndian.AppendUint32(b, uint32(o.number))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.words)))
+	for _, w := range o.words {
+		b = binary.LittleEndian.AppendUint64(b, uint64(w))
+	}
+	h.Write(b)
+	for _, v := range o.in {
+		var k key
+		if v != 0 {
+			k = p.value(v).key
+		}
+		h.Write(k[:])
+	}
+	return key(h.Sum(nil))
+}
+
+// packKey names the packed form of an op's input 1.
+func (p *program) packKey(o *op) key {
+	h := sha256.New()
+	b := []byte{'p'}
+	b = binary.LittleEndian.AppendUint32(b, uint32(o.number))
+	for _, w := range o.words {
+		b = binary.LittleEndian.AppendUint64(b, uint64(w))
+	}
+	h.Write(b)
+	k := p.value(o.in[1]).key
+	h.Write(k[:])
+	return key(h.Sum(nil))
+}
+
+// eval is the value of a symbol at the sizes of this program.
+func (p *program) eval(w *abi.Word) (int64, bool) {
+	v := p.value(w.Of)
+	if v == nil || w.Dim >= uint32(v.typ.Rank) {
+		return 0, false
+	}
+	return w.Eval(v.typ.Dims[w.Dim])
+}
+
+// guarded reports whether every guard holds at the sizes of this program.
+func (p *program) guarded() bool {
+	for i := range p.guards {
+		g := &p.guards[i]
+		v := p.value(g.Word.Of)
+		if v == nil || g.Word.Dim >= uint32(v.typ.Rank) || !g.Holds(v.typ.Dims[g.Word.Dim]) {
+			return false
+		}
+	}
+	return true
+}
+
+// seal fixes the outputs and guards and lays out memory. Nothing about the
+// program changes afterwards.
+func (p *program) seal(s abi.Seal, rec []byte) abi.Errno {
+	p.out, p.guards = s.Out, s.Guards
+	for _, v := range s.Out {
+		if p.value(v) == nil {
+			return abi.ErrHandle
+		}
+	}
+	if !p.guarded() {
+		return abi.ErrRefused
+	}
+	p.note('s', rec)
+	p.id = key(p.sum.Sum(nil))
+	p.layout = p.lay()
+	p.sealed = true
+	return abi.OK
+}
+
+// bind makes the program again for other input types: symbols are evaluated
+// anew and every op is planned anew. It answers nil when a guard or an op says
+// that the program does not hold for these sizes.
+func (p *program) bind(inputs []tensor.Type) *program {
+	if len(inputs) != len(p.inputs) {
+		return nil
+	}
+	q := &program{
+		inputs: inputs, consts: p.consts, out: p.out, guards: p.guards,
+		values: make([]value, 0, len(p.values)), ops: make([]op, 0, len(p.ops)),
+	}
+	for i := 0; i < len(p.values); {
+		v := p.values[i]
+		if v.op >= 0 {
+			o := &p.ops[v.op]
+			made, e := q.append(op{row: o.row, number: o.number, in: o.in, words: o.words, symbols: o.symbols})
+			if e != abi.OK || len(made.plan.Out) != len(o.plan.Out) {
+				return nil
+			}
+			i += len(o.plan.Out)
+			continue
+		}
+		if v.op == fromInput {
+			v.typ = inputs[v.index]
+		}
+		q.values = append(q.values, v)
+		i++
+	}
+	if !q.guarded() {
+		return nil
+	}
+	h := sha256.New()
+	h.Write(p.id[:])
+	for _, t := range inputs {
+		h.Write(abi.AppendType(nil, t))
+	}
+	q.id = key(h.Sum(nil))
+	q.layout = q.lay()
+	q.sealed = true
+	return q
+}
+
+// outType is the type of output i.
+func (p *program) outType(i int) tensor.Type { return p.value(p.out[i]).typ }
+
+// refusal is the errno of a kernel's refusal.
+func refusal(err error) abi.Errno {
+	for _, r := range [...]struct {
+		why kernels.Refusal
+		e   abi.Errno
+	}{
+		{kernels.ErrArity, abi.ErrArity}, {kernels.ErrDType, abi.ErrDType}, {kernels.ErrRank, abi.ErrRank},
+		{kernels.ErrAttr, abi.ErrAttr}, {kernels.ErrShape, abi.ErrShape}, {kernels.ErrSize, abi.ErrSize}, {kernels.ErrValue, abi.ErrValue},
+	} {
+		if errors.Is(err, r.why) {
+			return r.e
+		}
+	}
+	return abi.ErrRefused
+}

@@ -1,0 +1,335 @@
+package host
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// constant is a view of blob bytes, or the result of a constant op. Its bytes
+// are read when a program first runs with it.
+type constant struct {
+	typ  tensor.Type
+	key  key
+	blob *blob
+	off  int64
+}
+
+// read copies the view into memory of its size.
+func (c *constant) read(ctx context.Context, dst []byte) error {
+	for off := int64(0); off < int64(len(dst)); off += pieceSize {
+		if err := stopped(ctx); err != nil {
+			return err
+		}
+		if err := c.blob.read(c.off+off, dst[off:min(off+pieceSize, int64(len(dst)))]); err != nil {
+			return err
+		}
+	}
+	canonical(c.typ.DType, dst)
+	return nil
+}
+
+// readiness is what the prologue leaves for the runs of a program.
+type readiness struct {
+	done   atomic.Bool
+	data   [][]byte // of each constant value that a step reads
+	packed [][]byte // of each op that runs on a packed form
+}
+
+// prepare makes the constants of p, once: views are read, the ops of the
+// prologue run, weights are packed. What a step reads is kept with the model
+// under its key, so another program with the same constants finds it there;
+// what only the prologue needed is freed. One program of a model is prepared
+// at a time.
+func (m *Model) prepare(ctx context.Context, p *program) error {
+	if p.ready.done.Load() {
+		return nil
+	}
+	select {
+	case m.preparing <- struct{}{}:
+	case <-ctx.Done():
+		return stopped(ctx)
+	}
+	defer func() { <-m.preparing }()
+	if p.ready.done.Load() {
+		return nil
+	}
+	w := prologue{m: m, p: p, ctx: ctx, want: make([]bool, len(p.values)), temp: map[key]*memory{}}
+	defer w.drop()
+	if err := w.work(); err != nil {
+		return err
+	}
+	p.ready.done.Store(true)
+	return nil
+}
+
+type prologue struct {
+	m    *Model
+	p    *program
+	ctx  context.Context
+	want []bool // constant values whose bytes are needed
+	temp map[key]*memory
+	slab *memory // the small constants that stay
+	used int64
+}
+
+func (w *prologue) work() error {
+	p := w.p
+	keep := make([]bool, len(p.values))
+	var packs []int32
+	var small int64
+	hold := func(k key, n int64, held map[key]*memory) {
+		if held[k] == nil && n < smallest {
+			small = tensor.AddSat(small, roundUp(n))
+		}
+	}
+	for _, s := range p.layout.steps {
+		o := &p.ops[s]
+		packed := o.packs(p)
+		for i, v := range o.in {
+			if v == 0 || !p.values[v-1].konst {
+				continue
+			}
+			if i == 1 && packed {
+				continue
+			}
+			keep[v-1] = true
+		}
+		if packed {
+			packs = append(packs, s)
+			k := p.packKey(o)
+			hold(k, o.plan.Packed, w.m.packed)
+			if w.m.packed[k] == nil {
+				w.want[o.in[1]-1] = true
+			}
+		}
+	}
+	for _, v := range p.out {
+		if p.values[v-1].konst {
+			keep[v-1] = true
+		}
+	}
+	for i := range keep {
+		if keep[i] {
+			w.want[i] = true
+			hold(p.values[i].key, p.values[i].typ.Bytes(), w.m.kept)
+		}
+	}
+	if small > 0 {
+		var err error
+		if w.slab, err = allocate(&w.m.ledger, max(small, smallest)); err != nil {
+			return err
+		}
+		w.m.slabs = append(w.m.slabs, w.slab)
+	}
+	if err := w.compute(keep); err != nil {
+		return err
+	}
+	p.ready.data = make([][]byte, len(p.values))
+	for i := range keep {
+		if keep[i] {
+			p.ready.data[i] = w.m.kept[p.values[i].key].data
+		}
+	}
+	p.ready.packed = make([][]byte, len(p.ops))
+	for _, s := range packs {
+		if err := w.pack(s); err != nil {
+			return err
+		}
+	}
+	if w.slab != nil {
+		w.slab.seal()
+	}
+	return nil
+}
+
+// compute makes the wanted constants in order. A constant op is skipped when
+// all that is wanted of it is there.
+func (w *prologue) compute(keep []bool) error {
+	p := w.p
+	for i := len(p.layout.prologue) - 1; i >= 0; i-- {
+		o := &p.ops[p.layout.prologue[i]]
+		if !w.missing(o) {
+			continue
+		}
+		for _, v := range o.in {
+			if v != 0 {
+				w.want[v-1] = true
+			}
+		}
+	}
+	for i := range p.values {
+		if v := &p.values[i]; w.want[i] && v.op == fromConst {
+			if err := w.view(p.consts[v.index], keep[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range p.layout.prologue {
+		if o := &p.ops[s]; w.missing(o) {
+			if err := w.run(o, keep); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *prologue) bytes(k key) []byte {
+	if c := w.m.kept[k]; c != nil {
+		return c.data
+	}
+	if c := w.temp[k]; c != nil {
+		return c.data
+	}
+	return nil
+}
+
+func (w *prologue) has(k key) bool { return w.m.kept[k] != nil || w.temp[k] != nil }
+
+func (w *prologue) missing(o *op) bool {
+	for j := range o.plan.Out {
+		i := int(o.first) - 1 + j
+		if w.want[i] && !w.has(w.p.values[i].key) {
+			return true
+		}
+	}
+	return false
+}
+
+// room takes memory for a constant: in the slab or in pages of its own when it
+// stays, else until the prologue is over.
+func (w *prologue) room(k key, n int64, keep bool, held map[key]*memory) (*memory, error) {
+	if !keep {
+		c, err := allocate(&w.m.ledger, n)
+		if err == nil {
+			w.temp[k] = c
+		}
+		return c, err
+	}
+	if n < smallest && w.slab != nil && w.used+roundUp(n) <= w.slab.n {
+		c := &memory{data: w.slab.data[w.used : w.used+n : w.used+n]}
+		w.used += roundUp(n)
+		held[k] = c
+		return c, nil
+	}
+	c, err := allocate(&w.m.ledger, n)
+	if err == nil {
+		held[k] = c
+	}
+	return c, err
+}
+
+// view reads a constant out of its blob.
+func (w *prologue) view(c *constant, keep bool) error {
+	if w.has(c.key) {
+		return nil
+	}
+	mem, err := w.room(c.key, c.typ.Bytes(), keep, w.m.kept)
+	if err != nil {
+		return err
+	}
+	if err := c.read(w.ctx, mem.data); err != nil {
+		w.forget(c.key)
+		return err
+	}
+	if keep {
+		mem.seal()
+	}
+	return nil
+}
+
+// forget takes back a constant that was not finished.
+func (w *prologue) forget(k key) {
+	if c := w.m.kept[k]; c != nil {
+		delete(w.m.kept, k)
+		c.free()
+	}
+}
+
+func (w *prologue) run(o *op, keep []bool) error {
+	p, m := w.p, w.m
+	if err := m.chargeWork(work(o)); err != nil {
+		return err
+	}
+	c := kernels.Call{Ctx: w.ctx, Plan: &o.plan, Pool: m.pool, In: make([]kernels.Tensor, len(o.in)), Out: make([]kernels.Tensor, len(o.plan.Out))}
+	for j, v := range o.in {
+		if v != 0 {
+			c.In[j] = kernels.Tensor{Type: p.values[v-1].typ, Data: w.bytes(p.values[v-1].key)}
+		}
+	}
+	scratch, err := allocate(&m.ledger, o.plan.Scratch)
+	if err != nil {
+		return err
+	}
+	defer scratch.free()
+	c.Scratch = scratch.data
+	for j, t := range o.plan.Out {
+		i := int(o.first) - 1 + j
+		mem, err := w.room(p.values[i].key, t.Bytes(), keep[i] && w.m.kept[p.values[i].key] == nil, m.kept)
+		if err != nil {
+			return w.undo(o, j, err)
+		}
+		c.Out[j] = kernels.Tensor{Type: t, Data: mem.data}
+	}
+	if err := execute(o.row.kernel, &c); err != nil {
+		return w.undo(o, len(o.plan.Out), err)
+	}
+	for j := range o.plan.Out {
+		i := int(o.first) - 1 + j
+		if k := m.kept[p.values[i].key]; k != nil {
+			k.seal()
+		}
+	}
+	return nil
+}
+
+func (w *prologue) undo(o *op, n int, err error) error {
+	for j := range n {
+		w.forget(w.p.values[int(o.first)-1+j].key)
+	}
+	return err
+}
+
+// pack makes the packed form of the constant input 1 of op s.
+func (w *prologue) pack(s int32) error {
+	p, m := w.p, w.m
+	o := &p.ops[s]
+	k := p.packKey(o)
+	if c := m.packed[k]; c != nil {
+		p.ready.packed[s] = c.data
+		return nil
+	}
+	if err := m.chargeWork(uint64(o.plan.Packed/8) + minWork); err != nil {
+		return err
+	}
+	if err := stopped(w.ctx); err != nil {
+		return err
+	}
+	mem, err := w.room(k, o.plan.Packed, true, m.packed)
+	if err != nil {
+		return err
+	}
+	in := p.value(o.in[1])
+	if err := packInto(o, kernels.Tensor{Type: in.typ, Data: w.bytes(in.key)}, mem.data); err != nil {
+		delete(m.packed, k)
+		mem.free()
+		return err
+	}
+	mem.seal()
+	p.ready.packed[s] = mem.data
+	return nil
+}
+
+// drop frees what only the prologue needed.
+func (w *prologue) drop() {
+	for _, c := range w.temp {
+		c.free()
+	}
+}
+
+// viewKey names the bytes at off of blob number b, read as type t.
+func viewKey(b abi.Handle, off int64, t tensor.Type) key { return hashKey('v', int64(b), off, t) }

@@ -1,0 +1,197 @@
+package host
+
+import (
+	"context"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// Serve answers a request from a published plan, without a guest. ok is false
+// when there is none that fits: the guest must be entered.
+func (m *Model) Serve(ctx context.Context, in []kernels.Tensor, limits Limits) (out []kernels.Tensor, cost Cost, ok bool, err error) {
+	t := m.lookup(in)
+	if t == nil {
+		return nil, Cost{}, false, nil
+	}
+	w := walk{m: m, ctx: ctx, limits: limits, in: in, own: ledger{limit: limits.Memory, base: m.ledger.total()}}
+	defer w.close()
+	out, ok, err = w.from(t.root)
+	cost = Cost{Work: w.work, Flops: w.flops, Memory: w.own.base + w.own.peak.Load(), Exact: true}
+	return out, cost, ok, err
+}
+
+// walk is one request on its way through a tree.
+type walk struct {
+	m      *Model
+	ctx    context.Context
+	limits Limits
+	own    ledger
+	in     []kernels.Tensor
+	made   []made    // what each step of the record left
+	read   []*memory // of model tensors
+	work   uint64
+	flops  int64
+	given  int64
+}
+
+// made is what one step left; mem is nil for results that the caller keeps.
+type made struct {
+	out []kernels.Tensor
+	mem []*memory
+}
+
+func (w *walk) close() {
+	for i := range w.made {
+		for _, m := range w.made[i].mem {
+			m.free()
+		}
+	}
+	for _, m := range w.read {
+		m.free()
+	}
+}
+
+// tensor is the tensor behind a source; one that the model holds is read into
+// memory of its own.
+func (w *walk) tensor(s source) (kernels.Tensor, error) {
+	switch s.step {
+	case fromRequest:
+		return w.in[s.index], nil
+	case fromModel:
+		t := w.m.tensors[abi.Handle(s.index)]
+		if t == nil || t.view == nil {
+			return kernels.Tensor{}, ErrInternal
+		}
+		m, err := allocate(&w.own, t.typ.Bytes())
+		if err != nil {
+			return kernels.Tensor{}, err
+		}
+		w.read = append(w.read, m)
+		return kernels.Tensor{Type: t.typ, Data: m.data}, t.view.read(w.ctx, m.data)
+	}
+	return w.made[s.step].out[s.index], nil
+}
+
+// from follows the tree from its root to the results of a path.
+func (w *walk) from(n *node) ([]kernels.Tensor, bool, error) {
+	for n != nil {
+		if grow := int(n.first) + len(n.steps) - len(w.made); grow > 0 {
+			w.made = append(w.made, make([]made, grow)...)
+		}
+		for i := range n.steps {
+			if err := w.step(n, i); err != nil {
+				return nil, true, err
+			}
+		}
+		if n.next == nil {
+			out, err := w.results(n)
+			return out, true, err
+		}
+		t, err := w.tensor(n.from)
+		if err != nil {
+			return nil, true, err
+		}
+		var told [guardBytes]byte
+		p := told[:copy(told[:], t.Data[n.off:n.off+n.n])]
+		canonical(t.DType, p)
+		w.m.plans.mu.Lock()
+		n = n.next[string(p)]
+		w.m.plans.mu.Unlock()
+	}
+	return nil, false, nil
+}
+
+// step does one step of n: it runs a program or frees a tensor.
+func (w *walk) step(n *node, i int) error {
+	s := &n.steps[i]
+	if s.free {
+		if f := &w.made[s.from.step]; int(s.from.index) < len(f.mem) {
+			f.mem[s.from.index].free()
+		}
+		return nil
+	}
+	p := s.prog
+	at := n.first + int32(i)
+	if w.work = addWork(w.work, p.layout.work); w.work > w.limits.Work {
+		return ErrWork
+	}
+	w.flops = tensor.AddSat(w.flops, p.layout.flops)
+	in := make([]kernels.Tensor, len(s.in))
+	for j, src := range s.in {
+		t, err := w.tensor(src)
+		if err != nil {
+			return err
+		}
+		in[j] = t
+	}
+	mem := make([]*memory, len(p.out))
+	out, err := p.run(w.ctx, w.m, &w.own, in, func(j int, t tensor.Type) ([]byte, error) {
+		if n.gives(source{at, int32(j)}) {
+			return w.give(t)
+		}
+		m, err := allocate(&w.own, t.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		mem[j] = m
+		return m.data, nil
+	})
+	w.made[at] = made{out, mem}
+	if refusal(err) == abi.ErrValue {
+		return ErrValue
+	}
+	return err
+}
+
+// gives reports whether s is a result of the path that ends in n.
+func (n *node) gives(s source) bool {
+	for _, o := range n.out {
+		if o == s {
+			return true
+		}
+	}
+	return false
+}
+
+// give is memory for a result: on the heap, so that it outlives everything.
+func (w *walk) give(t tensor.Type) ([]byte, error) {
+	if w.given += t.Bytes(); w.given > w.limits.Output {
+		return nil, ErrOutput
+	}
+	if err := w.own.charge(t.Bytes()); err != nil {
+		return nil, err
+	}
+	return tensor.Aligned(t.Bytes()), nil
+}
+
+// results are the outputs of the path that ends in n. A tensor that is not a
+// fresh result, or is one twice, is copied.
+func (w *walk) results(n *node) ([]kernels.Tensor, error) {
+	out := make([]kernels.Tensor, len(n.out))
+	for i, s := range n.out {
+		if n.types[i] == (tensor.Type{}) {
+			continue
+		}
+		t, err := w.tensor(s)
+		if err != nil {
+			return nil, err
+		}
+		fresh := s.step >= n.first && w.made[s.step].mem[s.index] == nil
+		for _, before := range n.out[:i] {
+			fresh = fresh && before != s
+		}
+		if !fresh {
+			data, err := w.give(t.Type)
+			if err != nil {
+				return nil, err
+			}
+			copy(data, t.Data)
+			t.Data = data
+		}
+		canonical(t.DType, t.Data)
+		out[i] = t
+	}
+	return out, nil
+}
