@@ -44,11 +44,11 @@ type Box struct {
 	outRef []source
 	given  int64
 
-	rec   record
-	fault *abi.Fault
-	items []abi.Item
-	bytes int
-	log   []byte
+	rec    record
+	fault  *abi.Fault
+	items  []abi.Item
+	report int
+	log    []byte
 
 	cost   Cost
 	fuel   int64

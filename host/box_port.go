@@ -120,7 +120,7 @@ func (b *Box) Emit(kind abi.Emit, rec []byte) abi.Errno {
 		if b.task != abi.TaskInspect {
 			return abi.ErrState
 		}
-		if b.bytes += len(rec) + 64; b.bytes > abi.MaxReport {
+		if b.report += len(rec) + 64; b.report > abi.MaxReport {
 			return abi.ErrText
 		}
 		it, e := abi.DecodeItem(rec)

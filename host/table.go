@@ -38,60 +38,7 @@ var rows = [...]row{
 	{abi.OpLiteral, &kernels.Literal, attrs(func(a abi.Literal) any {
 		return kernels.LiteralAttrs{Dims: ns(a.Dims), Values: ns(a.Values), DType: a.DType}
 	}), false},
-	{abi.OpBitcast, &kernels.Bitcast, attrs(func(a abi.Bitcast) any { return kernels.BitcastAttrs(a) }), true},
-	{abi.OpReverseSequence, &kernels.ReverseSequence, attrs(func(a abi.ReverseSequence) any { return kernels.ReverseSequenceAttrs(a) }), false},
-	{abi.OpResize, &kernels.Resize, attrs(func(a abi.Resize) any {
-		return kernels.ResizeAttrs{
-			Dims: ns(a.Dims), Mode: a.Mode, Coord: a.Coord, Round: a.Round, Scales: ns(a.Scales), ROI: a.ROI,
-			CubicA: a.CubicA, Extrapolation: a.Extrapolation, Antialias: a.Antialias, Exclude: a.Exclude,
-		}
-	}), false},
-
 	{abi.OpGather, &kernels.Gather, attrs(func(a abi.Gather) any { return kernels.GatherAttrs(a) }), false},
-	{abi.OpGatherElements, &kernels.GatherElements, attrs(func(a abi.GatherElements) any { return kernels.GatherElementsAttrs(a) }), false},
-	{abi.OpGatherND, &kernels.GatherND, attrs(func(a abi.GatherND) any { return kernels.GatherNDAttrs(a) }), false},
-	{abi.OpScatterElements, &kernels.ScatterElements, attrs(func(a abi.ScatterElements) any { return kernels.ScatterElementsAttrs(a) }), false},
-	{abi.OpScatterND, &kernels.ScatterND, attrs(func(a abi.ScatterND) any { return kernels.ScatterNDAttrs(a) }), false},
-	{abi.OpNonzero, &kernels.Nonzero, attrs(func(a abi.Nonzero) any { return kernels.NonzeroAttrs(a) }), false},
-	{abi.OpCompress, &kernels.Compress, attrs(func(a abi.Compress) any { return kernels.CompressAttrs(a) }), false},
-	{abi.OpTopK, &kernels.TopK, attrs(func(a abi.TopK) any {
-		return kernels.TopKAttrs{Axis: a.Axis, K: a.K.N, Largest: a.Largest, Sorted: a.Sorted}
-	}), false},
-	{abi.OpArg, &kernels.Arg, attrs(func(a abi.Arg) any { return kernels.ArgAttrs(a) }), false},
-
-	{abi.OpMap, &kernels.Map, attrs(func(a abi.Map) any { return kernels.MapAttrs{Program: micro(a.Program)} }), false},
-	{abi.OpReduce, &kernels.Reduce, attrs(func(a abi.Reduce) any {
-		return kernels.ReduceAttrs{Axes: a.Axes, Fn: a.Fn, Keep: a.Keep, Pre: micro(a.Pre), Epilogue: micro(a.Epilogue)}
-	}), false},
-	{abi.OpCumulate, &kernels.Cumulate, attrs(func(a abi.Cumulate) any { return kernels.CumulateAttrs(a) }), false},
-
-	{abi.OpSoftmax, &kernels.Softmax, attrs(func(a abi.Softmax) any { return kernels.SoftmaxAttrs(a) }), false},
-	{abi.OpLayerNorm, &kernels.LayerNorm, attrs(func(a abi.LayerNorm) any {
-		return kernels.LayerNormAttrs{Axis: a.Axis, Eps: a.Eps, RMS: a.RMS, Epilogue: micro(a.Epilogue)}
-	}), false},
-	{abi.OpGroupNorm, &kernels.GroupNorm, attrs(func(a abi.GroupNorm) any {
-		return kernels.GroupNormAttrs{Groups: a.Groups, Eps: a.Eps, Epilogue: micro(a.Epilogue)}
-	}), false},
-	{abi.OpLRN, &kernels.LRN, attrs(func(a abi.LRN) any { return kernels.LRNAttrs(a) }), false},
-
-	{abi.OpMatMul, &kernels.MatMul, attrs(func(a abi.MatMul) any {
-		return kernels.MatMulAttrs{TA: a.TA, TB: a.TB, Alpha: a.Alpha, Epilogue: micro(a.Epilogue)}
-	}), false},
-	{abi.OpConv, &kernels.Conv, attrs(func(a abi.Conv) any {
-		return kernels.ConvAttrs{
-			Stride: a.Stride, Dilation: a.Dilation, Before: a.Before, After: a.After, Groups: a.Groups, Epilogue: micro(a.Epilogue),
-		}
-	}), false},
-	{abi.OpConvTranspose, &kernels.ConvTranspose, attrs(func(a abi.ConvTranspose) any {
-		return kernels.ConvTransposeAttrs{
-			Stride: a.Stride, Dilation: a.Dilation, Before: a.Before, After: a.After, OutPad: a.OutPad, Groups: a.Groups, Epilogue: micro(a.Epilogue),
-		}
-	}), false},
-	{abi.OpPool, &kernels.PoolWindow, attrs(func(a abi.Pool) any { return kernels.PoolAttrs(a) }), false},
-
-	{abi.OpLSTM, &kernels.LSTM, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), false},
-	{abi.OpGRU, &kernels.GRU, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), false},
-	{abi.OpRNN, &kernels.RNN, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), false},
 }
 
 // table finds the row of an op, or nil.
