@@ -1,0 +1,149 @@
+// Package engine runs wasm guests. It hides which engine does so: the rest of
+// the runtime sees compiled code, instances, states and errors of ours.
+//
+// A guest is assumed to be hostile. It reaches the host through the table in
+// imports.go alone, is metered, may be ended at every import and at every loop,
+// and is never called again once it has trapped.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// features are those of the core specification that Go and LLVM emit. Vectors,
+// threads, tail calls and exceptions stay out: the meter does not know them.
+const features = api.CoreFeatureMutableGlobal | api.CoreFeatureBulkMemoryOperations | api.CoreFeatureReferenceTypes |
+	api.CoreFeatureMultiValue | api.CoreFeatureNonTrappingFloatToIntConversion | api.CoreFeatureSignExtensionOps
+
+// maxPages keeps the size of a memory within 32 bits.
+const maxPages = 65535
+
+const pageSize = 64 << 10
+
+// Config says how an Engine compiles.
+type Config struct {
+	// Cache keeps compiled code on disk; nil compiles anew each time.
+	Cache *Cache
+}
+
+// Engine compiles guests. It is safe for concurrent use.
+type Engine struct {
+	wz    wazero.Runtime
+	cache *Cache
+	life  life
+}
+
+// New makes an engine.
+func New(ctx context.Context, c Config) (*Engine, error) {
+	rc := wazero.NewRuntimeConfig().
+		WithCoreFeatures(features).
+		WithMemoryLimitPages(maxPages).
+		WithDebugInfoEnabled(false).
+		WithCustomSections(false)
+	if c.Cache != nil {
+		rc = rc.WithCompilationCache(c.Cache.wz)
+	}
+	e := &Engine{wz: wazero.NewRuntimeWithConfig(ctx, rc), cache: c.Cache}
+	e.life.free = func() {
+		e.wz.Close(context.Background())
+	}
+	for module, functions := range map[string][]function{abiModule: imports, wasiModule: wasi} {
+		b := e.wz.NewHostModuleBuilder(module)
+		for k := range functions {
+			f := &functions[k]
+			b.NewFunctionBuilder().WithGoModuleFunction(f.host(), f.paramTypes(), f.resultTypes()).Export(f.name)
+		}
+		if _, err := b.Instantiate(ctx); err != nil {
+			e.life.close()
+			return nil, fmt.Errorf("%w: host module", ErrInternal)
+		}
+	}
+	return e, nil
+}
+
+// Close refuses new work. What the engine holds is given back once the last
+// instance and code are closed.
+func (e *Engine) Close() { e.life.close() }
+
+// Code is a compiled guest. It is safe for concurrent use.
+type Code struct {
+	engine *Engine
+	wz     wazero.CompiledModule
+	life   life
+	pages  uint32 // the memory a fresh instance has
+}
+
+// Compile compiles a guest. The bytes must have passed package vet.
+func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err error) {
+	if err := e.life.hold(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if recover() != nil {
+			err = ErrInternal
+		}
+		if err != nil {
+			e.life.drop()
+		}
+	}()
+	cm, err := e.wz.CompileModule(ctx, wasm)
+	if err != nil {
+		return nil, ErrModule
+	}
+	c := &Code{engine: e, wz: cm}
+	c.life.free = func() {
+		cm.Close(context.Background())
+		e.life.drop()
+	}
+	m := cm.ExportedMemories()[abi.ExportMemory]
+	if m == nil {
+		cm.Close(ctx)
+		return nil, ErrModule
+	}
+	c.pages = m.Min()
+	return c, nil
+}
+
+// Close refuses new instances. The code is given back with the last one.
+func (c *Code) Close() { c.life.close() }
+
+// life counts who uses a thing, and frees it when it is closed and unused:
+// nothing is unmapped below a running guest.
+type life struct {
+	mu     sync.Mutex
+	users  int
+	closed bool
+	freed  bool
+	free   func()
+}
+
+func (l *life) hold() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	l.users++
+	return nil
+}
+
+func (l *life) drop() { l.change(func() { l.users-- }) }
+
+func (l *life) close() { l.change(func() { l.closed = true }) }
+
+func (l *life) change(f func()) {
+	l.mu.Lock()
+	f()
+	last := l.closed && l.users == 0 && !l.freed
+	l.freed = l.freed || last
+	l.mu.Unlock()
+	if last {
+		l.free()
+	}
+}

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+// Meter is told what a guest consumed, in units of about a nanosecond. An
+// error ends the guest, and is what Call returns.
+type Meter interface {
+	Fuel(n int64) error
+}
+
+// Stopper is a Box that may end its guest: it is asked after each import, and
+// an error is what Call returns.
+type Stopper interface {
+	Stopped() error
+}
+
+// slice is how much fuel a guest gets at a time: a few milliseconds, within
+// which Go's collector waits for it.
+const slice = 2 << 20
+
+// fuelExport and depthExport are globals that package vet adds to a guest: the
+// fuel left of the slice, and how many calls are on its stack.
+const (
+	fuelExport  = "glovebox_fuel"
+	depthExport = "glovebox_depth"
+	stateExport = "glovebox_g" // and a number: the mutable globals of its own
+)
+
+// maxDepth is where package vet makes a guest trap.
+const maxDepth = 1000
+
+// charge tells the meter what the guest consumed since the last time, and
+// price more. It reports whether the guest may go on.
+func (i *Instance) charge(price int64) bool {
+	used := price
+	if i.fuel != nil {
+		left := int64(i.fuel.Get())
+		used += i.granted - left
+		i.granted = left
+	}
+	if i.clock += used; i.clock < 0 {
+		i.clock = math.MaxInt64
+	}
+	switch {
+	case i.end != nil:
+	case i.closing.Load():
+		i.stop(ErrClosed)
+	case i.mem.refused:
+		i.stop(ErrMemory)
+	default:
+		i.stop(i.ctx.Err())
+		i.stop(i.meter.Fuel(used))
+	}
+	return i.end == nil
+}
+
+// refill gives the guest its next slice.
+func (i *Instance) refill() { i.grant(slice) }
+
+func (i *Instance) grant(n int64) {
+	if i.fuel != nil {
+		i.granted = n
+		i.fuel.Set(uint64(n))
+	}
+}
+
+// stop ends the guest with the first reason that there is.
+func (i *Instance) stop(err error) {
+	if i.end == nil {
+		i.end = err
+	}
+}
+
+// mutable finds an exported global that the host may set, or nil.
+func mutable(m api.Module, name string) api.MutableGlobal {
+	g, _ := m.ExportedGlobal(name).(api.MutableGlobal)
+	return g
+}

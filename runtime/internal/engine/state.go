@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// State is all that a guest remembers: its memory, its mutable globals, its
+// clock and where its random numbers are. It never changes, and may be
+// restored into any instance of the same code, at any time.
+type State struct {
+	code    *Code
+	memory  []byte
+	globals []uint64
+	random  rand.PCG
+	clock   int64
+	started bool
+}
+
+// Size is what the state takes of the host's memory.
+func (s *State) Size() int64 { return int64(len(s.memory)) }
+
+// Snapshot copies the state between two calls.
+func (i *Instance) Snapshot() (*State, error) {
+	if err := i.enter(); err != nil {
+		return nil, err
+	}
+	defer i.leave(nil)
+	s := &State{
+		code:    i.code,
+		memory:  append([]byte(nil), i.mem.now...),
+		globals: make([]uint64, len(i.globals)),
+		random:  i.random,
+		clock:   i.clock,
+		started: i.started,
+	}
+	for k, g := range i.globals {
+		s.globals[k] = g.Get()
+	}
+	return s, nil
+}
+
+// Restore puts a state in place of what the guest remembers. Nothing is left
+// of what it did since. An error ends the instance.
+func (i *Instance) Restore(s *State) error {
+	if err := i.enter(); err != nil {
+		return err
+	}
+	err := i.restore(s)
+	i.leave(err)
+	return err
+}
+
+func (i *Instance) restore(s *State) error {
+	if s.code != i.code {
+		return ErrState
+	}
+	if err := i.resize(int64(len(s.memory))); err != nil {
+		return err
+	}
+	copy(i.mem.now, s.memory)
+	for k, g := range i.globals {
+		g.Set(s.globals[k])
+	}
+	i.random, i.clock, i.started = s.random, s.clock, s.started
+	return nil
+}
+
+// resize makes the memory n bytes long. The engine has no way to shrink one,
+// but takes whatever its allocator answers to a growth.
+func (i *Instance) resize(n int64) error {
+	m := i.mod.Memory()
+	if m == nil || n == i.mem.size {
+		return nil
+	}
+	delta := uint32(1)
+	if n < i.mem.size {
+		i.mem.shrink = n
+	} else {
+		delta = uint32((n - i.mem.size) / pageSize)
+	}
+	_, ok := m.Grow(delta)
+	i.mem.shrink = -1
+	if !ok || i.mem.size != n || int64(m.Size()) != n {
+		return ErrMemory
+	}
+	return nil
+}
+
+func stateName(k int) string { return fmt.Sprint(stateExport, k) }
