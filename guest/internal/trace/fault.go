@@ -1,0 +1,77 @@
+package trace
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+)
+
+// thrown carries a fault up to Catch. Lowerings are long chains of calls that
+// may each be refused by the host; a panic of this one type keeps them
+// readable and cannot be mistaken for a bug.
+type thrown struct{ abi.Fault }
+
+// Catch calls f and gives the fault that ended it, if one did.
+func Catch(f func()) (fault abi.Fault, failed bool) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case thrown:
+			fault, failed = r.Fault, true
+		default:
+			panic(r)
+		}
+	}()
+	f()
+	return abi.Fault{}, false
+}
+
+// Throw ends the work up to the nearest Catch with a fault.
+func Throw(f abi.Fault) { panic(thrown{f}) }
+
+// Fail ends the trace with a fault that names no place; the graph walker adds
+// the node and the offset.
+func (t *Tracer) Fail(kind abi.FaultKind, format string, args ...any) {
+	Throw(abi.Fault{Kind: kind, Offset: -1, Text: fmt.Sprintf(format, args...)})
+}
+
+// blame is the kind of fault that an errno of the host stands for, when it
+// refuses something that the file asked for.
+func (t *Tracer) blame(e abi.Errno) abi.FaultKind {
+	switch e {
+	case abi.ErrDType, abi.ErrRank, abi.ErrUnknown, abi.ErrCount, abi.ErrRecord:
+		return abi.FaultUnsupported
+	case abi.ErrShape, abi.ErrSize, abi.ErrValue, abi.ErrType, abi.ErrRefused:
+		if t.dynamic {
+			return abi.FaultInput
+		}
+	}
+	return abi.FaultMalformed
+}
+
+// must throws unless e is OK.
+func (t *Tracer) must(e abi.Errno, doing string) {
+	if e != abi.OK {
+		t.Fail(t.blame(e), "%s: %v", doing, e)
+	}
+}
+
+func describe(in []*result) string {
+	var b strings.Builder
+	for i, r := range in {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if i == 8 {
+			fmt.Fprintf(&b, "and %d more", len(in)-i)
+			break
+		}
+		if r == nil {
+			b.WriteString("none")
+			continue
+		}
+		b.WriteString(r.typ.String())
+	}
+	return b.String()
+}
