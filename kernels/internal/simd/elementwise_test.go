@@ -1,0 +1,327 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"testing"
+)
+
+// unary lists the functions of one argument with what float64 gives and how
+// far from it they may be: ulps of the result, or a part of |x|.
+var unary = []struct {
+	name string
+	f    func(float32) float32
+	want func(float64) float64
+	ulp  float64
+	ofX  float64
+}{
+	{"exp", Exp32, math.Exp, 1, 0},
+	{"sigmoid", Sigmoid32, func(x float64) float64 { return math.Exp(min(x, 0)) / (1 + math.Exp(-math.Abs(x))) }, 2, 0},
+	{"tanh", Tanh32, math.Tanh, 2, 0},
+	{"erf", Erf32, math.Erf, 2, 0},
+	{"silu", Silu32, func(x float64) float64 { return x * math.Exp(min(x, 0)) / (1 + math.Exp(-math.Abs(x))) }, 3, 0x1p-142},
+	{"gelu", Gelu32, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, 2, 0x1p-23},
+	{"gelu_tanh", GeluTanh32, func(x float64) float64 {
+		u := math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x)
+		return x / (1 + math.Exp(-2*u))
+	}, 2, 0x1p-23},
+	{"exp2", Exp2, math.Exp2, 0.51, 0},
+	{"expm1", Expm1, math.Expm1, 0.51, 0},
+	{"log", Log, math.Log, 0.51, 0},
+	{"log1p", Log1p, math.Log1p, 0.51, 0},
+	{"sin", Sin, math.Sin, 0.51, 0},
+	{"cos", Cos, math.Cos, 0.51, 0},
+	{"tan", Tan, math.Tan, 0.51, 0},
+	{"asin", Asin, math.Asin, 0.51, 0},
+	{"acos", Acos, math.Acos, 0.51, 0},
+	{"atan", Atan, math.Atan, 0.51, 0},
+	{"sinh", Sinh, math.Sinh, 0.51, 0},
+	{"cosh", Cosh, math.Cosh, 0.51, 0},
+	{"asinh", Asinh, math.Asinh, 0.51, 0},
+	{"acosh", Acosh, math.Acosh, 0.51, 0},
+	{"atanh", Atanh, math.Atanh, 0.51, 0},
+	{"softplus", Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 0.51, 0},
+	{"mish", Mish, func(x float64) float64 {
+		x = max(x, -500)
+		e := math.Exp(min(x, 40))
+		return x * ((e*e + 2*e) / (e*e + 2*e + 2))
+	}, 0.51, 0},
+}
+
+var specials = []float32{
+	0, float32(math.Copysign(0, -1)), 1, -1, 0.5, -0.5, 2, -2, 0.625, -0.625, 0.9277344,
+	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
+	math.MaxFloat32, -math.MaxFloat32, 0x1p-126, -0x1p-126, 0x1p-149, -0x1p-149, 0x1.fffffcp-127,
+	88.72283, 88.72284, 89, -87.33655, -103.27893, -103.97208, -104, -200, 200, 1 << 22, 1 << 24, 1e30,
+	math.Pi, math.Pi / 2, math.Pi / 4, 0.41, -0.29, 0.66, 2.4142135,
+}
+
+// ulps is how far got is from want, in units of the last place of the float32
+// nearest to want; 0 where both are NaN or the same infinity.
+func ulps(got float32, want float64) float64 {
+	near := float32(want)
+	switch {
+	case got != got || want != want:
+		if got != got && want != want {
+			return 0
+		}
+		return math.Inf(1)
+	case math.IsInf(float64(near), 0) || math.IsInf(float64(got), 0):
+		if got == near {
+			return 0
+		}
+		// One may round up to infinity where the other stays below it.
+		return math.Abs(float64(int64(math.Float32bits(got)) - int64(math.Float32bits(near))))
+	}
+	_, e := math.Frexp(want)
+	unit := math.Ldexp(1, max(e-24, -149))
+	return math.Abs(float64(got)-want) / unit
+}
+
+func TestUnary(t *testing.T) {
+	// A step that is odd visits every exponent, sign and low bit; 1 is every
+	// argument there is.
+	step := uint64(65537)
+	if os.Getenv("GLOVEBOX_EXHAUSTIVE") != "" {
+		step = 1
+	}
+	for _, u := range unary {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			worst, at := 0.0, float32(0)
+			check := func(x float32) {
+				got, want := u.f(x), u.want(float64(x))
+				if math.Abs(float64(got)-want) <= u.ofX*math.Abs(float64(x)) {
+					return
+				}
+				if e := ulps(got, want); e > worst {
+					worst, at = e, x
+				}
+			}
+			for _, x := range specials {
+				check(x)
+			}
+			for b := uint64(0); b < 1<<32; b += step {
+				check(math.Float32frombits(uint32(b)))
+			}
+			for i := range 20000 { // where the interesting arguments are
+				check(float32(i-10000) / 500)
+			}
+			t.Logf("worst %.3f ulp at %g", worst, at)
+			if worst > u.ulp {
+				t.Errorf("%s(%g) = %g, want %g: %.3f ulp, bound %g", u.name, at, u.f(at), u.want(float64(at)), worst, u.ulp)
+			}
+		})
+	}
+}
+
+func sameFloat(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
+
+func TestSignsOfZero(t *testing.T) {
+	zero := float32(math.Copysign(0, -1))
+	for _, u := range unary {
+		if want := u.want(math.Copysign(0, -1)); want == 0 && u.name != "acosh" {
+			if got := u.f(zero); !sameFloat(got, float32(want)) {
+				t.Errorf("%s(-0) = %g, want %g", u.name, got, want)
+			}
+		}
+	}
+}
+
+func TestFMA(t *testing.T) {
+	exact := func(a, b, c float32) float32 {
+		x := new(big.Float).SetPrec(700).SetFloat64(float64(a))
+		x.Mul(x, new(big.Float).SetFloat64(float64(b)))
+		x.Add(x, new(big.Float).SetFloat64(float64(c)))
+		f, _ := x.Float32()
+		return f
+	}
+	check := func(a, b, c float32) {
+		t.Helper()
+		want := exact(a, b, c)
+		if got := FMA(a, b, c); math.Float32bits(got) != math.Float32bits(want) && (got != 0 || want != 0) {
+			t.Fatalf("FMA(%b, %b, %b) = %b, want %b", a, b, c, got, want)
+		}
+	}
+	// The sum in float64 is a tie that the exact sum is not.
+	check(1+0x1p-12, 1+0x1p-12, 0x1p-60)
+	check(1+0x1p-12, 1+0x1p-12, -0x1p-60)
+	r := rand.New(rand.NewPCG(1, 2))
+	finite := func() float32 {
+		for {
+			if f := math.Float32frombits(r.Uint32()); f-f == 0 {
+				return f
+			}
+		}
+	}
+	for range 20000 {
+		check(finite(), finite(), finite())
+		// Products that end in a tie, with a small addend beside them.
+		a := float32(1+r.IntN(1<<12)) * 0x1p-12
+		b := float32(1+r.IntN(1<<13)) * 0x1p-12
+		check(1+a, 1+b, float32(r.IntN(5)-2)*0x1p-60)
+		// Subnormal results.
+		s := math.Float32frombits(r.Uint32() & (1<<24 - 1))
+		check(a*0x1p-70, b*0x1p-70, s)
+		check(a*0x1p-70, -b*0x1p-56, s)
+	}
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	for _, c := range []struct{ a, b, c, want float32 }{
+		{inf, 1, 1, inf}, {inf, 0, 1, nan}, {inf, 1, -inf, nan}, {1, 1, nan, nan}, {1, -1, 1, 0},
+		{math.MaxFloat32, 2, -math.MaxFloat32, math.MaxFloat32},
+	} {
+		if got := FMA(c.a, c.b, c.c); !sameFloat(got, c.want) {
+			t.Errorf("FMA(%g, %g, %g) = %g, want %g", c.a, c.b, c.c, got, c.want)
+		}
+	}
+}
+
+func TestBinary(t *testing.T) {
+	pymod := func(x, y float64) float64 {
+		r := math.Mod(x, y)
+		if r == 0 {
+			return math.Copysign(0, y)
+		}
+		if r != r {
+			return r
+		}
+		if (r < 0) != (y < 0) {
+			return float64(float32(r) + float32(y))
+		}
+		return r
+	}
+	for _, f := range []struct {
+		name string
+		f    func(x, y float32) float32
+		want func(x, y float64) float64
+		ulp  float64
+	}{
+		{"pow", Pow, math.Pow, 0.51},
+		{"atan2", Atan2, math.Atan2, 0.51},
+		{"fmod", Fmod, math.Mod, 0},
+		{"mod", Mod, pymod, 0},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			check := func(x, y float32) {
+				t.Helper()
+				got, want := f.f(x, y), f.want(float64(x), float64(y))
+				if e := ulps(got, want); e > f.ulp || want == 0 && math.Signbit(want) != math.Signbit(float64(got)) {
+					t.Errorf("%s(%g, %g) = %g, want %g (%.2f ulp)", f.name, x, y, got, want, e)
+				}
+			}
+			more := append([]float32{3, -3, 4, -5, 0x1p24, 0x1p24 - 1, -0x1p24 + 1, 0.1, 1.0000001, 0.9999999}, specials...)
+			for _, x := range more {
+				for _, y := range more {
+					check(x, y)
+				}
+			}
+			r := rand.New(rand.NewPCG(3, 4))
+			for range 50000 {
+				check(math.Float32frombits(r.Uint32()), math.Float32frombits(r.Uint32()))
+				check(r.Float32()*8-4, r.Float32()*8-4)
+				check(r.Float32()*100, float32(r.IntN(41)-20))
+				check(float32(r.IntN(41)-20), float32(r.IntN(41)-20))
+			}
+		})
+	}
+}
+
+func TestActivationsWithParameters(t *testing.T) {
+	elu := func(x, a float64) float64 {
+		if x > 0 {
+			return x
+		}
+		return a * math.Expm1(x)
+	}
+	for _, x := range specials {
+		for _, a := range []float32{0.5, 1, 1.6732632, -1, 0} {
+			w, wa := float64(x), float64(a)
+			for _, c := range []struct {
+				name      string
+				got       float32
+				want, ulp float64
+			}{
+				{"elu", Elu(x, a), elu(w, wa), 0.51},
+				{"selu", Selu(x, a, 1.0507), float64(float32(1.0507)) * elu(w, wa), 0.51},
+				{"quick_gelu", QuickGelu32(x, 1), float64(Silu32(x)), 0},
+			} {
+				if e := ulps(c.got, c.want); e > c.ulp {
+					t.Errorf("%s(%g; %g) = %g, want %g", c.name, x, a, c.got, c.want)
+				}
+			}
+			if a != 0 {
+				want := max(w, 0) + min(0, wa*math.Expm1(w/wa))
+				if e := ulps(Celu(x, a), want); e > 0.51 {
+					t.Errorf("celu(%g; %g) = %g, want %g", x, a, Celu(x, a), want)
+				}
+			}
+		}
+	}
+}
+
+func TestOdd(t *testing.T) {
+	// Rounding to odd, then to a coarse type, must be one rounding: to whole
+	// numbers of 8 bits here, as bfloat16 has them.
+	coarse := func(v *big.Float) float64 {
+		f, _ := new(big.Float).SetPrec(8).Set(v).Float64()
+		return f
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range 50000 {
+		u := r.Uint64() >> uint(i%60)
+		if i%2 == 0 { // one bit beside a tie of the coarse type
+			u = (uint64(257+2*(i%100)) << uint(20+i%30)) + uint64(i%3) - 1
+		}
+		exact := new(big.Float).SetUint64(u)
+		if got, want := coarse(big.NewFloat(float64(OddUint64(u)))), coarse(exact); got != want {
+			t.Fatalf("OddUint64(%d) rounds to %g, want %g", u, got, want)
+		}
+		v, _ := exact.Float64()
+		if got, want := coarse(big.NewFloat(float64(OddFloat32(-v)))), coarse(big.NewFloat(-v)); got != want {
+			t.Fatalf("OddFloat32(%g) rounds to %g, want %g", -v, got, want)
+		}
+	}
+}
+
+func TestSlices(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		slice func(dst, x []float32)
+		one   func(float32) float32
+	}{
+		{"exp", Exp, Exp32}, {"sigmoid", Sigmoid, Sigmoid32}, {"silu", Silu, Silu32}, {"tanh", Tanh, Tanh32},
+		{"erf", Erf, Erf32}, {"gelu", Gelu, Gelu32}, {"gelu_tanh", GeluTanh, GeluTanh32},
+	} {
+		dst := make([]float32, len(specials))
+		c.slice(dst, specials)
+		for i, x := range specials {
+			if want := c.one(x); !sameFloat(dst[i], want) {
+				t.Errorf("%s(%g) = %g in a slice, %g alone", c.name, x, dst[i], want)
+			}
+		}
+	}
+}
+
+func BenchmarkSlices(b *testing.B) {
+	x := make([]float32, 1024)
+	for i := range x {
+		x[i] = float32(i-512) / 100
+	}
+	dst := make([]float32, len(x))
+	for _, c := range []struct {
+		name string
+		f    func(dst, x []float32)
+	}{{"exp", Exp}, {"sigmoid", Sigmoid}, {"tanh", Tanh}, {"erf", Erf}, {"gelu", Gelu}} {
+		b.Run(fmt.Sprint(c.name), func(b *testing.B) {
+			b.SetBytes(4096)
+			for b.Loop() {
+				c.f(dst, x)
+			}
+		})
+	}
+}
