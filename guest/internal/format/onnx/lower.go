@@ -1,0 +1,320 @@
+package onnx
+
+import (
+	"math"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+)
+
+// lowerings says how each operator becomes operations of the host. The version
+// of an operator is looked at inside its lowering. Operators with a body, and
+// functions of the model, are the walker's.
+var lowerings = map[string]lowering{
+	"Abs":       unary(abi.FnAbs),
+	"Acos":      unary(abi.FnAcos),
+	"Acosh":     unary(abi.FnAcosh),
+	"Asin":      unary(abi.FnAsin),
+	"Asinh":     unary(abi.FnAsinh),
+	"Atan":      unary(abi.FnAtan),
+	"Atanh":     unary(abi.FnAtanh),
+	"Ceil":      unary(abi.FnCeil),
+	"Cos":       unary(abi.FnCos),
+	"Cosh":      unary(abi.FnCosh),
+	"Erf":       unary(abi.FnErf),
+	"Exp":       unary(abi.FnExp),
+	"Floor":     unary(abi.FnFloor),
+	"HardSwish": unary(abi.FnHardSwish),
+	"IsNaN":     unary(abi.FnIsNaN),
+	"Log":       unary(abi.FnLog),
+	"Mish":      unary(abi.FnMish),
+	"Neg":       unary(abi.FnNeg),
+	"Round":     unary(abi.FnRint),
+	"Sigmoid":   unary(abi.FnSigmoid),
+	"Sign":      unary(abi.FnSign),
+	"Sin":       unary(abi.FnSin),
+	"Sinh":      unary(abi.FnSinh),
+	"Softplus":  unary(abi.FnSoftplus),
+	"Softsign":  unary(abi.FnSoftsign),
+	"Sqrt":      unary(abi.FnSqrt),
+	"Tan":       unary(abi.FnTan),
+	"Tanh":      unary(abi.FnTanh),
+
+	"Reciprocal": unary(abi.FnRecip),
+	"Not":        unary(abi.FnNot),
+	"BitwiseNot": unary(abi.FnNot),
+
+	"Celu":        activation(abi.FnCelu, param{"alpha", 1}),
+	"Elu":         activation(abi.FnElu, param{"alpha", 1}),
+	"HardSigmoid": activation(abi.FnHardSigmoid, param{"alpha", 0.2}, param{"beta", 0.5}),
+	"LeakyRelu":   activation(abi.FnLeaky, param{"alpha", 0.01}),
+	"Selu":        activation(abi.FnSelu, param{"alpha", 1.67326319217681884765625}, param{"gamma", 1.05070102214813232421875}),
+	"Swish":       activation(abi.FnQuickGelu, param{"alpha", 1}),
+
+	"Add":            binary(abi.FnAdd),
+	"Sub":            binary(abi.FnSub),
+	"Mul":            binary(abi.FnMul),
+	"Div":            binary(abi.FnDiv),
+	"And":            binary(abi.FnAnd),
+	"Or":             binary(abi.FnOr),
+	"Xor":            binary(abi.FnXor),
+	"BitwiseAnd":     binary(abi.FnAnd),
+	"BitwiseOr":      binary(abi.FnOr),
+	"BitwiseXor":     binary(abi.FnXor),
+	"Equal":          binary(abi.FnEq),
+	"Greater":        binary(abi.FnGt),
+	"GreaterOrEqual": binary(abi.FnGe),
+	"Less":           binary(abi.FnLt),
+	"LessOrEqual":    binary(abi.FnLe),
+	"Max":            folded(abi.FnMax),
+	"Min":            folded(abi.FnMin),
+	"Sum":            folded(abi.FnAdd),
+
+	"BitShift":        one(2, 2, bitShift),
+	"Cast":            one(1, 1, cast),
+	"CastLike":        one(2, 2, castLike),
+	"BitCast":         one(1, 1, bitCast),
+	"Clip":            one(1, 3, clip),
+	"Gelu":            one(1, 1, gelu),
+	"IsInf":           one(1, 1, isInf),
+	"Mean":            variadic(mean),
+	"Mod":             one(2, 2, mod),
+	"PRelu":           one(2, 2, prelu),
+	"Pow":             one(2, 2, power),
+	"Relu":            one(1, 1, relu),
+	"Shrink":          one(1, 1, shrink),
+	"SwiGLU":          one(2, 2, swiGLU),
+	"ThresholdedRelu": one(1, 1, thresholdedRelu),
+	"Where":           one(3, 3, where),
+
+	"Constant":        one(0, 0, constant),
+	"ConstantOfShape": one(1, 1, constantOfShape),
+	"EyeLike":         one(1, 1, eyeLike),
+	"Range":           one(3, 3, rangeOf),
+	"Shape":           one(1, 1, shape),
+	"Size":            one(1, 1, size),
+
+	"Concat":          variadic(concat),
+	"DepthToSpace":    one(1, 1, depthToSpace),
+	"Dropout":         many(1, 3, dropout),
+	"Expand":          one(2, 2, expand),
+	"Flatten":         one(1, 1, flatten),
+	"Identity":        one(1, 1, identity),
+	"Reshape":         one(1, 2, reshape),
+	"ReverseSequence": one(2, 2, reverseSequence),
+	"SpaceToDepth":    one(1, 1, spaceToDepth),
+	"Squeeze":         one(1, 2, squeeze),
+	"Tile":            one(2, 3, tile),
+	"Transpose":       one(1, 1, transpose),
+	"Trilu":           one(1, 2, trilu),
+	"Unsqueeze":       one(1, 2, unsqueeze),
+
+	"CenterCropPad": one(2, 2, centerCropPad),
+	"Pad":           one(1, 4, pad),
+	"Slice":         one(1, 5, slice),
+	"Split":         many(1, 2, split),
+
+	"Resize":   one(1, 4, resize),
+	"Upsample": one(1, 2, upsample),
+
+	"ArgMax":          one(1, 1, argMax),
+	"ArgMin":          one(1, 1, argMin),
+	"Compress":        one(2, 2, compress),
+	"Gather":          one(2, 2, gather),
+	"GatherElements":  one(2, 2, gatherElements),
+	"GatherND":        one(2, 2, gatherND),
+	"Hardmax":         one(1, 1, hardmax),
+	"NonZero":         one(1, 1, nonZero),
+	"OneHot":          one(3, 3, oneHot),
+	"Scatter":         one(3, 3, scatterElements),
+	"ScatterElements": one(3, 3, scatterElements),
+	"ScatterND":       one(3, 3, scatterND),
+	"TensorScatter":   one(2, 3, tensorScatter),
+	"TopK":            many(1, 2, topK),
+
+	"CumProd":         one(2, 2, cumulate(abi.ReduceProd)),
+	"CumSum":          one(2, 2, cumulate(abi.ReduceSum)),
+	"ReduceL1":        one(1, 2, reduce(abi.ReduceSum, abi.FnAbs, 0)),
+	"ReduceL2":        one(1, 2, reduce(abi.ReduceSum, abi.FnMul, abi.FnSqrt)),
+	"ReduceLogSum":    one(1, 2, reduce(abi.ReduceSum, 0, abi.FnLog)),
+	"ReduceLogSumExp": one(1, 2, reduceLogSumExp),
+	"ReduceMax":       one(1, 2, reduce(abi.ReduceMax, 0, 0)),
+	"ReduceMean":      one(1, 2, reduce(abi.ReduceMean, 0, 0)),
+	"ReduceMin":       one(1, 2, reduce(abi.ReduceMin, 0, 0)),
+	"ReduceProd":      one(1, 2, reduce(abi.ReduceProd, 0, 0)),
+	"ReduceSum":       one(1, 2, reduce(abi.ReduceSum, 0, 0)),
+	"ReduceSumSquare": one(1, 2, reduce(abi.ReduceSum, abi.FnMul, 0)),
+
+	"Einsum": variadic(einsum),
+	"Gemm":   one(2, 3, gemm),
+	"MatMul": one(2, 2, matMul),
+
+	"AveragePool":         one(1, 1, averagePool),
+	"CausalConvWithState": many(2, 4, causalConv),
+	"Conv":                one(2, 3, conv),
+	"ConvTranspose":       one(2, 3, convTranspose),
+	"GlobalAveragePool":   one(1, 1, globalPool(abi.ReduceMean)),
+	"GlobalLpPool":        one(1, 1, globalLpPool),
+	"GlobalMaxPool":       one(1, 1, globalPool(abi.ReduceMax)),
+	"LpPool":              one(1, 1, lpPool),
+	"MaxPool":             many(1, 1, maxPool),
+
+	"BatchNormalization":        many(5, 5, batchNormalization),
+	"GroupNormalization":        one(3, 3, groupNormalization),
+	"InstanceNormalization":     one(3, 3, instanceNormalization),
+	"LRN":                       one(1, 1, lrn),
+	"LayerNormalization":        many(2, 3, layerNormalization),
+	"LogSoftmax":                one(1, 1, softmax(true)),
+	"LpNormalization":           one(1, 1, lpNormalization),
+	"MeanVarianceNormalization": one(1, 1, meanVarianceNormalization),
+	"RMSNormalization":          one(2, 2, rmsNormalization),
+	"Softmax":                   one(1, 1, softmax(false)),
+
+	"Attention":       many(3, 7, attention),
+	"RotaryEmbedding": one(3, 4, rotaryEmbedding),
+
+	"GRU":  many(3, 6, recurrent(abi.OpGRU)),
+	"LSTM": many(3, 8, recurrent(abi.OpLSTM)),
+	"RNN":  many(3, 6, recurrent(abi.OpRNN)),
+
+	"NegativeLogLikelihoodLoss": one(2, 3, negativeLogLikelihoodLoss),
+	"SoftmaxCrossEntropyLoss":   many(2, 3, softmaxCrossEntropyLoss),
+
+	"ConvInteger":           one(2, 4, convInteger),
+	"DequantizeLinear":      one(2, 3, dequantizeLinear),
+	"DynamicQuantizeLinear": many(1, 1, dynamicQuantizeLinear),
+	"MatMulInteger":         one(2, 4, matMulInteger),
+	"QLinearConv":           one(8, 9, qLinearConv),
+	"QLinearMatMul":         one(8, 8, qLinearMatMul),
+	"QuantizeLinear":        one(2, 3, quantizeLinear),
+
+	"BlackmanWindow": window(0.42, 0.5, 0.08),
+	"HammingWindow":  window(25./46, 21./46, 0),
+	"HannWindow":     window(0.5, 0.5, 0),
+
+	"ai.onnx.ml.ArrayFeatureExtractor": one(2, 2, arrayFeatureExtractor),
+	"ai.onnx.ml.Binarizer":             one(1, 1, binarizer),
+	"ai.onnx.ml.FeatureVectorizer":     variadic(featureVectorizer),
+	"ai.onnx.ml.Imputer":               one(1, 1, imputer),
+	"ai.onnx.ml.LinearClassifier":      many(1, 1, linearClassifier),
+	"ai.onnx.ml.LinearRegressor":       one(1, 1, linearRegressor),
+	"ai.onnx.ml.Normalizer":            one(1, 1, normalizer),
+	"ai.onnx.ml.OneHotEncoder":         one(1, 1, oneHotEncoder),
+	"ai.onnx.ml.Scaler":                one(1, 1, scaler),
+}
+
+// single is a lowering with one result.
+type single func(l *walker, n *node, in []*trace.Value) *trace.Value
+
+func one(least, most int, f single) lowering { return many(least, most, f.lower) }
+
+func (f single) lower(l *walker, n *node, in []*trace.Value) []*trace.Value {
+	return []*trace.Value{f(l, n, in)}
+}
+
+// many checks the number of inputs before f sees them: the first least are
+// there, and there are exactly most, of which optional ones may be nil.
+func many(least, most int, f lowering) lowering {
+	return func(l *walker, n *node, in []*trace.Value) []*trace.Value {
+		args := make([]*trace.Value, most)
+		for i := copy(args, in); i < len(in); i++ {
+			if in[i] != nil {
+				l.Fail(abi.FaultMalformed, "%d inputs, at most %d are allowed", len(in), most)
+			}
+		}
+		l.demand(n, args[:least])
+		return f(l, n, args)
+	}
+}
+
+// variadic is a lowering of any number of inputs, all of them there.
+func variadic(f single) lowering {
+	return func(l *walker, n *node, in []*trace.Value) []*trace.Value {
+		if len(in) == 0 {
+			l.Fail(abi.FaultMalformed, "no inputs")
+		}
+		l.demand(n, in)
+		return []*trace.Value{f(l, n, in)}
+	}
+}
+
+func (l *walker) demand(n *node, in []*trace.Value) {
+	for i, v := range in {
+		if v == nil {
+			l.Fail(abi.FaultMalformed, "input %d is missing", i)
+		}
+	}
+	if n.version < 6 {
+		// It names inputs that may be overwritten; no result depends on it.
+		n.has("consumed_inputs")
+	}
+}
+
+// wants reports whether the node has output i.
+func (n *node) wants(i int) bool { return i < len(n.outputs) && n.outputs[i] != "" }
+
+// axis resolves an axis that may count from the end.
+func (l *walker) axis(a int64, rank int) int {
+	r := int64(rank)
+	if a < -r || a >= r {
+		l.Fail(abi.FaultMalformed, "axis %d of a tensor of rank %d", a, rank)
+	}
+	if a < 0 {
+		a += r
+	}
+	return int(a)
+}
+
+// axes resolves axes, which must differ.
+func (l *walker) axes(list []int64, rank int) []int {
+	var seen uint64
+	axes := make([]int, len(list))
+	for i, a := range list {
+		axes[i] = l.axis(a, rank)
+		if seen&(1<<axes[i]) != 0 {
+			l.Fail(abi.FaultMalformed, "axis %d stands twice", axes[i])
+		}
+		seen |= 1 << axes[i]
+	}
+	return axes
+}
+
+// fixed reads integers that must not change with the sizes of the inputs.
+func (l *walker) fixed(v *trace.Value) []int64 {
+	ints := l.Ints(v)
+	list := make([]int64, len(ints))
+	for i, x := range ints {
+		list[i] = l.Pin(x)
+	}
+	return list
+}
+
+// listOf reads integers that are an attribute in early versions of an operator
+// and an input in later ones.
+func (l *walker) listOf(n *node, name string, v *trace.Value) (list []int64, given bool) {
+	if v != nil {
+		return l.fixed(v), true
+	}
+	return n.ints(name), n.has(name)
+}
+
+// integer reads the only element of v.
+func (l *walker) integer(v *trace.Value) trace.Int {
+	ints := l.Ints(v)
+	if len(ints) != 1 {
+		l.Fail(abi.FaultMalformed, "%d numbers where one is expected", len(ints))
+	}
+	return ints[0]
+}
+
+func repeat(x int64, n int) []int64 {
+	list := make([]int64, n)
+	for i := range list {
+		list[i] = x
+	}
+	return list
+}
+
+func pack(alpha, beta float32) uint64 {
+	return uint64(math.Float32bits(alpha)) | uint64(math.Float32bits(beta))<<32
+}

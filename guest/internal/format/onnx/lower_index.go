@@ -1,0 +1,171 @@
+package onnx
+
+import (
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// gather picks known numbers in the guest; one slice at an index that the
+// guest knows is a view of its neighbourhood, anything else an operation.
+func gather(l *walker, n *node, in []*trace.Value) *trace.Value {
+	x, i := in[0], in[1]
+	axis := l.axis(n.int("axis", 0), x.Rank())
+	held := i.IsKnown() || i.IsConst()
+	if x.IsKnown() && x.Rank() == 1 && held {
+		from, at := l.Ints(x), l.fixed(i)
+		picked := make([]trace.Int, len(at))
+		for k, a := range at {
+			picked[k] = from[l.axis(a, len(from))]
+		}
+		return l.Known(x.DType(), i.Shape(), picked)
+	}
+	if i.Rank() == 0 && held {
+		at := l.integer(i)
+		if l.Less(at, trace.Const(0)) {
+			at = l.Add(at, x.Dim(axis))
+		}
+		dims := x.Dims()
+		return l.Reshape(l.along(x, axis, at, trace.Const(1)), append(dims[:axis:axis], dims[axis+1:]...))
+	}
+	return l.One(abi.OpGather, &abi.Gather{Axis: int64(axis)}, x, i)
+}
+
+func gatherElements(l *walker, n *node, in []*trace.Value) *trace.Value {
+	axis := l.axis(n.int("axis", 0), in[0].Rank())
+	return l.One(abi.OpGatherElements, &abi.GatherElements{Axis: int64(axis)}, in...)
+}
+
+func gatherND(l *walker, n *node, in []*trace.Value) *trace.Value {
+	return l.One(abi.OpGatherND, &abi.GatherND{Batch: n.int("batch_dims", 0)}, in...)
+}
+
+var reductions = map[string]int64{
+	"none": 0, "add": abi.ReduceSum, "mul": abi.ReduceProd, "max": abi.ReduceMax, "min": abi.ReduceMin,
+}
+
+func (l *walker) reduction(n *node) int64 {
+	name := n.str("reduction", "none")
+	fn, ok := reductions[name]
+	if !ok {
+		l.Fail(abi.FaultMalformed, "reduction %q", name)
+	}
+	return fn
+}
+
+func scatterElements(l *walker, n *node, in []*trace.Value) *trace.Value {
+	axis := l.axis(n.int("axis", 0), in[0].Rank())
+	a := &abi.ScatterElements{Axis: int64(axis), Reduce: l.reduction(n)}
+	return l.One(abi.OpScatterElements, a, in...)
+}
+
+func scatterND(l *walker, n *node, in []*trace.Value) *trace.Value {
+	return l.One(abi.OpScatterND, &abi.ScatterND{Reduce: l.reduction(n)}, in...)
+}
+
+// tensorScatter writes update into the cache from an index on that each batch
+// has of its own.
+func tensorScatter(l *walker, n *node, in []*trace.Value) *trace.Value {
+	cache, update, start := in[0], in[1], in[2]
+	axis := l.axis(n.int("axis", -2), cache.Rank())
+	if axis == 0 || update.Rank() != cache.Rank() {
+		l.Fail(abi.FaultMalformed, "axis %d of an update of rank %d", axis, update.Rank())
+	}
+	at := l.iota(update.Dim(axis))
+	if start != nil {
+		at = l.add(at, l.unsqueeze(l.Cast(start, tensor.Int64), 1))
+	} else {
+		at = l.unsqueeze(at, 0)
+	}
+	switch mode := n.str("mode", "linear"); mode {
+	case "linear":
+	case "circular":
+		at = l.Map2(abi.FnMod, at, l.Known(tensor.Int64, nil, []trace.Int{cache.Dim(axis)}))
+	default:
+		l.Fail(abi.FaultMalformed, "mode %q", mode)
+	}
+	dims := trace.Consts(repeat(1, cache.Rank())...)
+	dims[0], dims[axis] = at.Dim(0), at.Dim(1)
+	at = l.Broadcast(l.Reshape(at, dims), update.Dims())
+	return l.One(abi.OpScatterElements, &abi.ScatterElements{Axis: int64(axis)}, cache, at, update)
+}
+
+func argMax(l *walker, n *node, in []*trace.Value) *trace.Value { return l.arg(n, in[0], false) }
+func argMin(l *walker, n *node, in []*trace.Value) *trace.Value { return l.arg(n, in[0], true) }
+
+func (l *walker) arg(n *node, x *trace.Value, min bool) *trace.Value {
+	return l.One(abi.OpArg, &abi.Arg{
+		Axis: int64(l.axis(n.int("axis", 0), x.Rank())),
+		Min:  min,
+		Keep: n.int("keepdims", 1) != 0,
+		Last: n.int("select_last_index", 0) != 0,
+	}, x)
+}
+
+// hardmax is one at the first largest element along an axis and zero elsewhere.
+func hardmax(l *walker, n *node, in []*trace.Value) *trace.Value {
+	return l.flattened(n, in[0], func(x *trace.Value, axis int) *trace.Value {
+		largest := l.One(abi.OpArg, &abi.Arg{Axis: int64(axis), Keep: true}, x)
+		return l.Cast(l.Map2(abi.FnEq, l.iotaAlong(x.Dim(axis), axis, x.Rank()), largest), x.DType())
+	})
+}
+
+// iotaAlong is 0, 1, … n-1 along one axis of a tensor of some rank.
+func (l *walker) iotaAlong(n trace.Int, axis, rank int) *trace.Value {
+	dims := trace.Consts(repeat(1, rank)...)
+	dims[axis] = n
+	return l.Reshape(l.iota(n), dims)
+}
+
+func topK(l *walker, n *node, in []*trace.Value) []*trace.Value {
+	x := in[0]
+	k := trace.Const(n.int("k", 0))
+	if n.version >= 10 {
+		l.demand(n, in)
+		k = l.integer(in[1])
+	}
+	return l.Op(abi.OpTopK, &abi.TopK{
+		Axis:    int64(l.axis(n.int("axis", -1), x.Rank())),
+		K:       l.Words([]trace.Int{k})[0],
+		Largest: n.int("largest", 1) != 0,
+		Sorted:  n.int("sorted", 1) != 0,
+	}, x)
+}
+
+// counted cuts a result of data-dependent size to its count.
+func (l *walker) counted(axis int, out []*trace.Value) *trace.Value {
+	return l.along(out[0], axis, trace.Const(0), l.integer(out[1]))
+}
+
+func nonZero(l *walker, n *node, in []*trace.Value) *trace.Value {
+	return l.counted(1, l.Op(abi.OpNonzero, &abi.Nonzero{}, in[0]))
+}
+
+func compress(l *walker, n *node, in []*trace.Value) *trace.Value {
+	x, axis := in[0], 0
+	if n.has("axis") {
+		axis = l.axis(n.int("axis", 0), x.Rank())
+	} else {
+		x = l.Reshape(x, trace.Consts(-1))
+	}
+	return l.counted(axis, l.Op(abi.OpCompress, &abi.Compress{Axis: int64(axis)}, x, in[1]))
+}
+
+// oneHot compares with the indices and with those counted from the end, so an
+// index out of range is nowhere.
+func oneHot(l *walker, n *node, in []*trace.Value) *trace.Value {
+	x, values := l.Cast(in[0], tensor.Int64), in[2]
+	depth := l.integer(l.Cast(in[1], tensor.Int64))
+	if values.Rank() != 1 || !l.Equal(values.Dim(0), trace.Const(2)) {
+		l.Fail(abi.FaultMalformed, "the values are not a pair")
+	}
+	rank := x.Rank() + 1
+	axis := l.axis(n.int("axis", -1), rank)
+	x = l.unsqueeze(x, int64(axis))
+	at := l.iotaAlong(depth, axis, rank)
+	behind := l.sub(at, l.Known(tensor.Int64, nil, []trace.Int{depth}))
+	hit := l.Map2(abi.FnOr, l.Map2(abi.FnEq, x, at), l.Map2(abi.FnEq, x, behind))
+	off := l.along(values, 0, trace.Const(0), trace.Const(1))
+	on := l.along(values, 0, trace.Const(1), trace.Const(1))
+	return l.choose(hit, on, off)
+}
