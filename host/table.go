@@ -38,6 +38,12 @@ var rows = [...]row{
 	{abi.OpLiteral, &kernels.Literal, attrs(func(a abi.Literal) any {
 		return kernels.LiteralAttrs{Dims: ns(a.Dims), Values: ns(a.Values), DType: a.DType}
 	}), false},
+	{abi.OpResize, &kernels.Resize, attrs(func(a abi.Resize) any {
+		return kernels.ResizeAttrs{
+			Dims: ns(a.Dims), Mode: a.Mode, Coord: a.Coord, Round: a.Round, Scales: ns(a.Scales), ROI: a.ROI,
+			CubicA: a.CubicA, Extrapolation: a.Extrapolation, Antialias: a.Antialias, Exclude: a.Exclude,
+		}
+	}), false},
 	{abi.OpGather, &kernels.Gather, attrs(func(a abi.Gather) any { return kernels.GatherAttrs(a) }), false},
 }
 
