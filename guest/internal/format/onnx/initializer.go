@@ -133,6 +133,26 @@ func (p *parser) tensor(c scan.Cursor) *initializer {
 	return t
 }
 
+// Tensor is a value of a file of its own, and where its bytes are.
+type Tensor struct {
+	Type abi.Type
+	Blob abi.Handle
+	At   int64
+	Name string
+}
+
+// ReadTensor reads a blob that is one TensorProto.
+func ReadTensor(box abi.Box, blob abi.Handle) Tensor {
+	p := &parser{box: box}
+	c := scan.Open(box, blob).All()
+	t := p.tensor(c)
+	if t.reason != "" {
+		unsupported(&c, "a tensor with %s", t.reason)
+	}
+	p.rewrite()
+	return Tensor{t.typ, t.blob, t.at, t.name}
+}
+
 // add notes one field with elements. Counting them is the first of two walks;
 // the second, in rewrite, has a place to put them.
 func (d *contents) add(f *field) {

@@ -12,9 +12,9 @@ type Model struct{ m *model }
 // Load reads the model in blob 1, refuses it if it cannot run, and declares
 // what it takes and gives.
 func Load(box abi.Box) *Model {
-	blob := scan.Open(box, 1)
 	p := &parser{box: box}
-	m := p.model(blob.All())
+	m := newModel(1)
+	p.model(m, scan.Open(box, 1).All())
 	resolve(m, p.attempt)
 	s := support{model: m, seen: map[*function]bool{}, found: scan.Refuse}
 	s.check()

@@ -38,6 +38,7 @@ type model struct {
 	blob       abi.Handle
 	ir         int64
 	imports    map[string]int64 // domain to opset
+	domains    []string         // imported, as they stand in the file
 	properties []property
 	graph      *graph
 	functions  map[functionKey]*function

@@ -60,8 +60,12 @@ func count(c *scan.Cursor, have *int, n, limit int, what string) {
 	}
 }
 
-func (p *parser) model(c scan.Cursor) *model {
-	m := &model{blob: c.Blob().Handle(), imports: map[string]int64{}, functions: map[functionKey]*function{}, constants: map[slot]*initializer{}}
+func newModel(blob abi.Handle) *model {
+	return &model{blob: blob, imports: map[string]int64{}, functions: map[functionKey]*function{}, constants: map[slot]*initializer{}, graph: &graph{}}
+}
+
+func (p *parser) model(m *model, c scan.Cursor) {
+	found := false
 	for f := range modelMessage.fields(c) {
 		switch f.number {
 		case 1:
@@ -72,10 +76,10 @@ func (p *parser) model(c scan.Cursor) *model {
 		case 5:
 			m.properties = append(m.properties, property{"model version", fmt.Sprint(f.int())})
 		case 7:
-			m.graph = &graph{offset: f.body.Offset()}
+			m.graph.offset, found = f.body.Offset(), true
 			p.attempt(func() { p.graph(m.graph, f.message()) })
 		case 8:
-			p.opset(m.imports, f.message())
+			m.domains = append(m.domains, p.opset(m.imports, f.message()))
 		case 14:
 			entry := p.entry(f.message())
 			if m.properties = append(m.properties, entry); len(m.properties) > maxMetadata {
@@ -92,10 +96,9 @@ func (p *parser) model(c scan.Cursor) *model {
 		c.Fail("no IR version: this is not an ONNX model")
 	case m.ir < 3 || m.ir > 14:
 		unsupported(&c, "IR version %d (3 to 14 are read)", m.ir)
-	case m.graph == nil:
+	case !found:
 		c.Fail("the model has no graph")
 	}
-	return m
 }
 
 // unsupported refuses a well-formed file for what it needs.
@@ -117,7 +120,8 @@ func (p *parser) entry(c scan.Cursor) property {
 	return e
 }
 
-func (p *parser) opset(imports map[string]int64, c scan.Cursor) {
+// opset adds an import of an operator set and gives its domain.
+func (p *parser) opset(imports map[string]int64, c scan.Cursor) string {
 	domain, version := "", int64(0)
 	for f := range opsetMessage.fields(c) {
 		if f.number == 1 {
@@ -135,6 +139,7 @@ func (p *parser) opset(imports map[string]int64, c scan.Cursor) {
 	if imports[domain] = version; len(imports) > maxImports {
 		c.Fail("more than %d operator sets", maxImports)
 	}
+	return domain
 }
 
 // canonical gives the empty name to ONNX's own domain, which has two.

@@ -10,10 +10,10 @@ import (
 // for what it will certainly run: the nodes of its graph, of the functions that
 // these call, and of the bodies of loops. Branches wait until they are taken.
 type support struct {
-	model *model
-	seen  map[*function]bool
-	lazy  bool              // look into branches too
-	found func(f abi.Fault) // is told of each lack
+	model    *model
+	seen     map[*function]bool
+	branches bool              // look into branches too
+	found    func(f abi.Fault) // is told of each lack
 }
 
 func (s *support) lack(offset int64, n *node, format string, args ...any) {
@@ -70,7 +70,7 @@ func (s *support) node(n *node) {
 		s.lack(n.offset, n, "operator %s (version %d)", n.kind(), n.version)
 		return
 	}
-	if body && (n.op != "If" || s.lazy) {
+	if body && (n.op != "If" || s.branches) {
 		for i := range n.attrs {
 			if g := n.attrs[i].g; g != nil {
 				s.graph(g)
