@@ -1,0 +1,39 @@
+# What CI runs.
+ci:
+    .ci/run
+
+# All tests.
+test:
+    go test ./...
+
+# All tests under the race detector (needs a C compiler).
+race:
+    CGO_ENABLED=1 go test -race ./...
+
+# Rebuild the guest: guest/image/guest.wasm and guest.sum.
+guest:
+    go run ./guest/image/build
+
+# The models and conformance data beside the checkout.
+shared:
+    go run ./cli/glovebox test --quiet ../shared/models || true
+    go run ./cli/glovebox test --quiet ../shared/conformance/onnx/node | tail -n 1
+
+# The limits in milliseconds, on a quiet machine.
+limits:
+    GLOVEBOX_LIMITS=1 go test -count=1 -run 'Limit|Deadline|Collector' ./runtime/...
+
+# Every float32 function over all 2^32 arguments. Takes hours.
+exhaustive:
+    GLOVEBOX_EXHAUSTIVE=1 go test -count=1 -timeout 24h -run Exhaustive ./kernels/...
+
+# Each fuzz target for a while.
+fuzz time="1m":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for p in $(go list ./...); do
+        for f in $(go test -list '^Fuzz' "$p" | grep '^Fuzz' || true); do
+            echo "$p $f"
+            go test -run '^$' -fuzz "^$f\$" -fuzztime {{time}} "$p"
+        done
+    done
