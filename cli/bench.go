@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	glovebox "github.com/glovebox-ml/glovebox/runtime"
+)
+
+func (s *session) benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "time a model",
+		ArgsUsage: "MODEL",
+		Description: "Inputs are those of the model's test_data_set_0 (or test_data_set_STEM) if there is one, else random.\n" +
+			"Free dims are 1 unless --dim says otherwise.",
+		Flags: shared(
+			&cli.IntFlag{Name: "runs", Value: 10, Usage: "timed runs"},
+			&cli.IntFlag{Name: "warmup", Value: 2, Usage: "runs before them, after the first"},
+			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim: `NAME=N`"},
+			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
+			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
+		),
+		Action: s.bench,
+	}
+}
+
+// timing is what bench reports.
+type timing struct {
+	Model    string  `json:"model"`
+	Threads  int     `json:"threads"`
+	Runs     int     `json:"runs"`
+	Median   float64 `json:"median_ms"`
+	Min      float64 `json:"min_ms"`
+	Load     float64 `json:"load_ms"`
+	First    float64 `json:"first_ms"`
+	Guest    float64 `json:"guest_ms"`
+	GuestRun float64 `json:"guest_first_ms"`
+	Kernel   float64 `json:"kernel_ms"`
+	Flops    float64 `json:"flops"`
+	Gflops   float64 `json:"gflops"`
+	Peak     int64   `json:"peak_bytes"`
+}
+
+func (s *session) bench(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("bench needs one model; see glovebox bench --help")
+	}
+	runs, warmup := c.Int("runs"), c.Int("warmup")
+	if runs < 1 || warmup < 0 {
+		return usagef("--runs must be at least 1 and --warmup at least 0")
+	}
+	dims, err := dimSizes(c.StringSlice("dim"))
+	if err != nil {
+		return err
+	}
+	rt, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	path := c.Args().First()
+	if err := rt.Warm(c.Context); err != nil {
+		return err
+	}
+	start := time.Now()
+	m, done, err := load(c, rt, path)
+	if err != nil {
+		return err
+	}
+	defer done()
+	t := timing{Model: path, Threads: workers(c), Runs: runs, Load: ms(time.Since(start))}
+	in, err := benchInputs(c.Context, rt, m, path, dims)
+	if err != nil {
+		return err
+	}
+	start = time.Now()
+	res, err := m.Run(c.Context, in)
+	if err != nil {
+		return err
+	}
+	t.First = ms(time.Since(start))
+	t.GuestRun = ms(m.Stats().GuestTime)
+	for range warmup {
+		if _, err := m.Run(c.Context, in); err != nil {
+			return err
+		}
+	}
+	before := m.Stats()
+	times := make([]float64, runs)
+	for i := range times {
+		start := time.Now()
+		if res, err = m.Run(c.Context, in); err != nil {
+			return err
+		}
+		times[i] = ms(time.Since(start))
+		s.meter.show(fmt.Sprintf("run %d of %d", i+1, runs))
+	}
+	after := m.Stats()
+	slices.Sort(times)
+	t.Median, t.Min = times[len(times)/2], times[0]
+	t.Guest = ms(after.GuestTime-before.GuestTime) / float64(runs)
+	t.Kernel = ms(after.KernelTime-before.KernelTime) / float64(runs)
+	t.Flops = float64(res.Cost.Flops)
+	t.Gflops = t.Flops / t.Median / 1e6
+	t.Peak = after.PeakBytes
+	s.meter.stop()
+	if s.json {
+		return writeJSON(s.out, t)
+	}
+	fmt.Fprintf(s.out, "%s\nthreads  %d\nmedian   %.3f ms of %d runs\nminimum  %.3f ms\nload     %.3f ms\nfirst    %.3f ms, %.3f ms of it in the guest\nguest    %.3f ms a run\nkernels  %.3f ms a run\nflops    %.4g, %.1f GFLOP/s\npeak     %.1f MiB\n",
+		quoted(path), t.Threads, t.Median, runs, t.Min, t.Load, t.First, t.GuestRun, t.Guest, t.Kernel, t.Flops, t.Gflops, float64(t.Peak)/(1<<20))
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d) / 1e6 }
+
+func workers(c *cli.Context) int {
+	if n, err := strconv.Atoi(c.String("threads")); err == nil && n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func dimSizes(flags []string) (map[string]int, error) {
+	dims := map[string]int{}
+	for _, f := range flags {
+		name, size, _ := strings.Cut(f, "=")
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 0 {
+			return nil, usagef("--dim %q: want NAME=N", f)
+		}
+		dims[name] = n
+	}
+	return dims, nil
+}
+
+// benchInputs are the reference inputs of the model, or random ones.
+func benchInputs(ctx context.Context, rt *glovebox.Runtime, m *glovebox.Model, path string, dims map[string]int) (glovebox.Values, error) {
+	in := glovebox.Values{}
+	ports := m.Inputs()
+	if folder := referenceFolder(path); folder != "" && len(dims) == 0 {
+		for i, file := range numbered(folder, "input") {
+			t, err := decodeFile(ctx, rt, file)
+			if err != nil {
+				return nil, err
+			}
+			if i < len(ports) {
+				in[ports[i].Name] = t
+			}
+		}
+		return in, nil
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, p := range ports {
+		if p.Optional {
+			continue
+		}
+		shape := make([]int, len(p.Dims))
+		n := 1
+		for i, d := range p.Dims {
+			shape[i] = d.Size
+			if d.Size < 0 {
+				shape[i] = 1
+				if size, ok := dims[d.Name]; ok && d.Name != "" {
+					shape[i] = size
+				}
+			}
+			n *= shape[i]
+		}
+		if n > 1<<28 {
+			return nil, usagef("input %s would have %d elements", p, n)
+		}
+		t, err := randomTensor(p.DType, n, shape, rng)
+		if err != nil {
+			return nil, err
+		}
+		in[p.Name] = t
+	}
+	return in, nil
+}
+
+// randomTensor is floats in [0, 1) or integers 0 and 1, which are valid as
+// tokens and masks alike.
+func randomTensor(d glovebox.DType, n int, shape []int, rng *rand.Rand) (glovebox.Tensor, error) {
+	switch d {
+	case glovebox.Float32:
+		data := make([]float32, n)
+		for i := range data {
+			data[i] = rng.Float32()
+		}
+		return glovebox.Of(data, shape...)
+	case glovebox.Int64:
+		data := make([]int64, n)
+		for i := range data {
+			data[i] = rng.Int64N(2)
+		}
+		return glovebox.Of(data, shape...)
+	}
+	return glovebox.OfBytes(d, make([]byte, n*d.Size()), shape...)
+}
+
+// referenceFolder is the data set beside a model that belongs to it, or "".
+func referenceFolder(path string) string {
+	cases, err := casesIn(filepath.Dir(path), filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	for _, tc := range cases {
+		if sameFile(tc.model, path) {
+			return tc.folder
+		}
+	}
+	return ""
+}

@@ -1,0 +1,187 @@
+// Package cli is the command glovebox: one file a command, results to standard
+// output, everything else to standard error. Text that comes from a file is
+// quoted before it reaches a terminal.
+//
+// Exit codes:
+//
+//	0    done (inspect: the file is readable whole)
+//	1    ran, and the answer is no (test: a case failed, was refused or hit a limit)
+//	3    refused: malformed or unsafe, or an input that does not fit the model
+//	4    unsupported, and named (test: nothing worse than unsupported)
+//	5    a limit: which one, its value, and the flag that raises it
+//	6    the guest trapped
+//	64   usage
+//	66   a file that cannot be opened
+//	70   a fault of ours
+//	130  interrupted, 143 terminated
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	glovebox "github.com/glovebox-ml/glovebox/runtime"
+)
+
+const (
+	exitNo          = 1
+	exitRefused     = 3
+	exitUnsupported = 4
+	exitLimit       = 5
+	exitGuest       = 6
+	exitUsage       = 64
+	exitOpen        = 66
+	exitInternal    = 70
+	exitInterrupted = 130
+	exitTerminated  = 143
+)
+
+// exit ends a command with a code; msg may be empty.
+type exit struct {
+	code int
+	msg  string
+}
+
+func (e *exit) Error() string { return e.msg }
+
+func usagef(format string, args ...any) error {
+	return &exit{exitUsage, fmt.Sprintf(format, args...)}
+}
+
+// session is what one invocation works with.
+type session struct {
+	in       io.Reader
+	out, err io.Writer
+	json     bool
+	quiet    bool
+	meter    *meter
+}
+
+// Main runs the command line args, whose first is the program's name, and
+// answers the exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	caught := make(chan os.Signal, 1)
+	go func() {
+		select {
+		case s := <-signals:
+			caught <- s
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	code := run(ctx, args, stdin, stdout, stderr)
+	select {
+	case s := <-caught:
+		if s == syscall.SIGTERM {
+			return exitTerminated
+		}
+		return exitInterrupted
+	default:
+		return code
+	}
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(stderr, "glovebox: internal fault: %v\nThis is a bug of glovebox. Please report it with the file, if you can share it.\n", r)
+			code = exitInternal
+		}
+	}()
+	s := &session{in: stdin, out: stdout, err: stderr}
+	app := s.app()
+	args, err := normalise(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	s.meter.stop()
+	return report(stderr, err)
+}
+
+func (s *session) app() *cli.App {
+	return &cli.App{
+		Name:                      "glovebox",
+		Usage:                     "run machine-learning models that nobody has reason to trust",
+		UsageText:                 "glovebox COMMAND [flags] ARGUMENTS…",
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true,
+		Writer:                    s.out,
+		ErrWriter:                 s.err,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
+		CommandNotFound:           func(*cli.Context, string) {},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usagef("no command is called %q; see glovebox --help", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: []*cli.Command{s.runCommand(), s.inspectCommand(), s.testCommand(), s.benchCommand(), s.versionCommand()},
+	}
+}
+
+// codes maps the kinds of faults to exit codes, and limits to their flags.
+var codes = map[glovebox.Kind]struct {
+	code int
+	flag string
+}{
+	glovebox.ErrMalformed:   {exitRefused, ""},
+	glovebox.ErrUnsupported: {exitUnsupported, ""},
+	glovebox.ErrInput:       {exitRefused, ""},
+	glovebox.ErrMemory:      {exitLimit, "--memory"},
+	glovebox.ErrTime:        {exitLimit, "--timeout"},
+	glovebox.ErrWork:        {exitLimit, "--work"},
+	glovebox.ErrOutput:      {exitLimit, "--output-limit"},
+	glovebox.ErrGuest:       {exitGuest, ""},
+	glovebox.ErrBusy:        {exitLimit, ""},
+	glovebox.ErrChanged:     {exitRefused, ""},
+	glovebox.ErrIsolation:   {exitUnsupported, ""},
+	glovebox.ErrInternal:    {exitInternal, ""},
+}
+
+// report prints err to standard error and answers its exit code.
+func report(w io.Writer, err error) int {
+	var e *exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &e):
+		if e.msg != "" {
+			fmt.Fprintln(w, "glovebox:", e.msg)
+		}
+		return e.code
+	}
+	fmt.Fprintln(w, "glovebox:", err)
+	return codeOf(err)
+}
+
+// codeOf is the exit code of an error of package runtime.
+func codeOf(err error) int {
+	var f *glovebox.Fault
+	if !errors.As(err, &f) {
+		return exitInternal
+	}
+	if f.Kind == glovebox.ErrFile {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+			return exitOpen
+		}
+		return exitLimit
+	}
+	if c, ok := codes[f.Kind]; ok {
+		return c.code
+	}
+	return exitInternal
+}

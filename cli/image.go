@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	glovebox "github.com/glovebox-ml/glovebox/runtime"
+)
+
+// imageSpecs reads --image NAME:key=value,… flags. Without a NAME the spec is
+// for every image.
+func imageSpecs(flags []string) (map[string]glovebox.ImageSpec, error) {
+	specs := map[string]glovebox.ImageSpec{}
+	for _, f := range flags {
+		name, rest, ok := strings.Cut(f, ":")
+		if !ok {
+			name, rest = "", f
+		}
+		spec := specs[name]
+		for _, kv := range strings.Split(rest, ",") {
+			key, value, _ := strings.Cut(kv, "=")
+			if err := setSpec(&spec, key, value); err != nil {
+				return nil, usagef("--image %q: %v", f, err)
+			}
+		}
+		specs[name] = spec
+	}
+	return specs, nil
+}
+
+func setSpec(s *glovebox.ImageSpec, key, value string) error {
+	switch key {
+	case "size":
+		w, h, ok := strings.Cut(value, "x")
+		if !ok {
+			h = w
+		}
+		var err1, err2 error
+		s.Width, err1 = strconv.Atoi(w)
+		s.Height, err2 = strconv.Atoi(h)
+		if err1 != nil || err2 != nil || s.Width <= 0 || s.Height <= 0 {
+			return fmt.Errorf("size: want WxH")
+		}
+	case "mean", "scale":
+		v, err := triple(value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if key == "mean" {
+			s.Mean = v
+		} else {
+			s.Scale = v
+		}
+	case "layout":
+		switch value {
+		case "nchw":
+			s.ChannelsLast = false
+		case "nhwc":
+			s.ChannelsLast = true
+		default:
+			return fmt.Errorf("layout: want nchw or nhwc")
+		}
+	case "color":
+		switch value {
+		case "rgb":
+			s.Channels, s.BGR = 3, false
+		case "bgr":
+			s.Channels, s.BGR = 3, true
+		case "grey":
+			s.Channels = 1
+		default:
+			return fmt.Errorf("color: want rgb, bgr or grey")
+		}
+	default:
+		return fmt.Errorf("no such setting %q", key)
+	}
+	return nil
+}
+
+// triple reads one number, or three with slashes between: 0.5 or 123.7/116.3/103.5.
+func triple(s string) (v [3]float32, err error) {
+	parts := strings.Split(s, "/")
+	if len(parts) != 1 && len(parts) != 3 {
+		return v, fmt.Errorf("want one number or three, as in 123.7/116.3/103.5")
+	}
+	for i := range v {
+		f, err := strconv.ParseFloat(parts[min(i, len(parts)-1)], 32)
+		if err != nil {
+			return v, err
+		}
+		v[i] = float32(f)
+	}
+	return v, nil
+}
+
+// spec is how an image becomes the input of a port: as a flag says, the rest
+// from the port. Which dim is the channels must be clear.
+func (v *values) spec(p glovebox.Port, path string) (glovebox.ImageSpec, error) {
+	s, given := v.specs[p.Name]
+	if !given {
+		s, given = v.specs[""]
+	}
+	if len(p.Dims) != 4 {
+		return s, usagef("%s: input %s does not look like an image; convert the file to .npy", path, p)
+	}
+	colour := func(d glovebox.Dim) bool { return d.Size == 1 || d.Size == 3 }
+	first, last := colour(p.Dims[1]), colour(p.Dims[3])
+	if !given && first == last {
+		return s, usagef("%s: the layout of input %s is not clear; give --image '%s:size=224x224,layout=nchw,color=rgb'", path, p, safeName(p.Name))
+	}
+	if !given {
+		s.ChannelsLast = last
+	}
+	h, w, c := p.Dims[2], p.Dims[3], p.Dims[1]
+	if s.ChannelsLast {
+		h, w, c = p.Dims[1], p.Dims[2], p.Dims[3]
+	}
+	if s.Channels == 0 && c.Size > 0 {
+		s.Channels = c.Size
+	}
+	if s.Width == 0 && h.Size > 0 && w.Size > 0 {
+		s.Width, s.Height = w.Size, h.Size
+	}
+	if p.DType == glovebox.Uint8 {
+		s.DType = glovebox.Uint8
+	}
+	return s, nil
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	glovebox "github.com/glovebox-ml/glovebox/runtime"
+)
+
+func (s *session) inspectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     "say what is in a file and what is wrong with it, without running it",
+		ArgsUsage: "FILE",
+		Flags: shared(
+			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor", DisableDefaultText: true},
+			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
+			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
+		),
+		Action: s.inspect,
+	}
+}
+
+func (s *session) inspect(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("inspect needs one file; see glovebox inspect --help")
+	}
+	rt, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	parts, done, err := openParts(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer done()
+	rep, err := rt.Inspect(c.Context, parts...)
+	if err != nil {
+		return err
+	}
+	s.meter.stop()
+	if s.json {
+		err = writeJSON(s.out, rep)
+	} else {
+		printReport(s.out, c.Args().First(), rep, c.Bool("tensors"))
+	}
+	if err != nil {
+		return err
+	}
+	worst := 0
+	for _, r := range rep.Refusals {
+		code := exitRefused
+		if r.Kind == glovebox.ErrUnsupported {
+			code = exitUnsupported
+		}
+		if worst == 0 || code == exitRefused {
+			worst = code
+		}
+	}
+	if worst != 0 {
+		return &exit{code: worst}
+	}
+	return nil
+}
+
+// shownTensors is how many tensors are listed unless all are asked for.
+const shownTensors = 10
+
+func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-9s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("file", "%s", quoted(path))
+	if r.Format != "" {
+		row("format", "%s %s", quoted(r.Format), quoted(r.Version))
+	}
+	for _, p := range r.Parts {
+		row("part", "%s, %d bytes, sha256 %s", quoted(p.Name), p.Size, p.SHA256)
+	}
+	for _, f := range r.Fields {
+		row("field", "%s %s", quoted(f.Name), quoted(f.Value))
+	}
+	for _, p := range r.Inputs {
+		row("input", "%s", p)
+	}
+	for _, p := range r.Outputs {
+		row("output", "%s", p)
+	}
+	var total int64
+	for _, t := range r.Tensors {
+		total += t.Bytes
+	}
+	row("tensors", "%d, %d bytes", len(r.Tensors), total)
+	for i, t := range r.Tensors {
+		if i == shownTensors && !all {
+			row("", "… %d more; --tensors lists them", len(r.Tensors)-i)
+			break
+		}
+		where := ""
+		if t.Offset >= 0 {
+			where = fmt.Sprintf(" at byte %d of %s", t.Offset, quoted(t.Part))
+		}
+		row("tensor", "%s %v%v%s", quoted(t.Name), t.DType, t.Shape, where)
+	}
+	for _, o := range r.Ops {
+		mark := ""
+		if !o.Supported {
+			mark = " (unsupported)"
+		}
+		name := o.Type
+		if o.Domain != "" {
+			name = o.Domain + "." + o.Type
+		}
+		row("op", "%5d × %s%s", o.Count, quoted(name), mark)
+	}
+	for _, f := range r.Refusals {
+		var at []string
+		if f.Part != "" && f.Offset >= 0 {
+			at = append(at, fmt.Sprintf("byte %d of %s", f.Offset, quoted(f.Part)))
+		}
+		if f.Op != "" {
+			at = append(at, "op "+quoted(f.Op))
+		}
+		if f.Node != "" {
+			at = append(at, "node "+quoted(f.Node))
+		}
+		row("refused", "%v: %q (%s)", f.Kind, f.Reason, strings.Join(at, ", "))
+	}
+}

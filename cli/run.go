@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	glovebox "github.com/glovebox-ml/glovebox/runtime"
+)
+
+func (s *session) runCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "run a model on inputs",
+		ArgsUsage: "MODEL [NAME=]VALUE…",
+		Description: "VALUE is a file (.npy, .pb, .json, an image), - for standard input, or JSON on the line.\n" +
+			"With one input, MODEL VALUE is enough.",
+		Flags: shared(
+			&cli.StringFlag{Name: "out", Usage: "write each output to `DIR` as an .npy file"},
+			&cli.StringSliceFlag{Name: "image", Usage: "how an image becomes an input: `NAME:size=WxH,mean=…,scale=…,layout=nchw|nhwc,color=rgb|bgr|grey`"},
+			&cli.StringFlag{Name: "labels", Usage: "a `FILE` with one label a line, for the top values"},
+			&cli.IntFlag{Name: "top", Value: 5, Usage: "how many of the largest values of a single vector to print"},
+			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
+			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
+		),
+		Action: s.run,
+	}
+}
+
+func (s *session) run(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return usagef("run needs a model; see glovebox run --help")
+	}
+	specs, err := imageSpecs(c.StringSlice("image"))
+	if err != nil {
+		return err
+	}
+	labels, err := readLabels(c.String("labels"))
+	if err != nil {
+		return err
+	}
+	rt, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	model, closeParts, err := load(c, rt, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer closeParts()
+	v := values{rt: rt, ports: model.Inputs(), specs: specs, stdin: s.in}
+	in, err := v.read(c.Context, c.Args().Tail())
+	if err != nil {
+		return err
+	}
+	res, err := model.Run(c.Context, in)
+	if err != nil {
+		return err
+	}
+	s.meter.stop()
+	if dir := c.String("out"); dir != "" {
+		if err := writeOutputs(dir, model.Outputs(), res); err != nil {
+			return err
+		}
+	}
+	if s.json {
+		return printJSON(s.out, model.Outputs(), res)
+	}
+	return printResult(s.out, model.Outputs(), res, labels, c.Int("top"))
+}
+
+// load opens a model with the parts that the flags name, or all files of a
+// directory. The answered function closes them.
+func load(c *cli.Context, rt *glovebox.Runtime, path string) (*glovebox.Model, func(), error) {
+	parts, done, err := openParts(c, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := rt.Load(c.Context, parts...)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return m, func() { m.Close(); done() }, nil
+}
+
+func openParts(c *cli.Context, path string) ([]glovebox.Part, func(), error) {
+	type named struct{ name, path string }
+	files := []named{{filepath.Base(path), path}}
+	for _, p := range c.StringSlice("part") {
+		name, file, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, nil, usagef("--part %q: want NAME=FILE", p)
+		}
+		files = append(files, named{name, file})
+	}
+	if dir := c.String("parts"); dir != "" {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, nil, &exit{exitOpen, err.Error()}
+		}
+		for _, e := range entries {
+			if e.Type().IsRegular() && e.Name() != filepath.Base(path) {
+				files = append(files, named{e.Name(), filepath.Join(dir, e.Name())})
+			}
+		}
+	}
+	var parts []glovebox.Part
+	var opened []*glovebox.File
+	done := func() {
+		for _, f := range opened {
+			f.Close()
+		}
+	}
+	for _, f := range files {
+		file, err := glovebox.OpenFile(f.path)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		opened = append(opened, file)
+		part := file.Part()
+		part.Name = f.name
+		parts = append(parts, part)
+	}
+	return parts, done, nil
+}
+
+func readLabels(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &exit{exitOpen, err.Error()}
+	}
+	defer f.Close()
+	var labels []string
+	for sc := bufio.NewScanner(f); sc.Scan() && len(labels) < 1<<20; {
+		labels = append(labels, sc.Text())
+	}
+	return labels, nil
+}
+
+// writeOutputs writes N-<name>.npy for each output. Names come from the file:
+// they are reduced to a safe alphabet, and the files are made inside dir, new.
+func writeOutputs(dir string, ports []glovebox.Port, res *glovebox.Result) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return &exit{exitOpen, err.Error()}
+	}
+	defer root.Close()
+	for i, p := range ports {
+		t, ok := res.Values[p.Name].(glovebox.Tensor)
+		if !ok {
+			continue
+		}
+		f, err := root.OpenFile(fmt.Sprintf("%d-%s.npy", i, safeName(p.Name)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return &exit{exitOpen, err.Error()}
+		}
+		err = writeNpy(f, t)
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return &exit{exitOpen, err.Error()}
+		}
+	}
+	return nil
+}
+
+func safeName(s string) string {
+	keep := func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.', r == '-':
+			return r
+		}
+		return '_'
+	}
+	s = strings.Map(keep, s)
+	return s[:min(len(s), 64)]
+}
