@@ -45,6 +45,16 @@ var rows = [...]row{
 		}
 	}), false},
 	{abi.OpGather, &kernels.Gather, attrs(func(a abi.Gather) any { return kernels.GatherAttrs(a) }), false},
+	{abi.OpMap, &kernels.Map, attrs(func(a abi.Map) any { return kernels.MapAttrs{Program: micro(a.Program)} }), false},
+	{abi.OpMatMul, &kernels.MatMul, attrs(func(a abi.MatMul) any {
+		return kernels.MatMulAttrs{TA: a.TA, TB: a.TB, Alpha: a.Alpha, Epilogue: micro(a.Epilogue)}
+	}), false},
+	{abi.OpConv, &kernels.Conv, attrs(func(a abi.Conv) any {
+		return kernels.ConvAttrs{
+			Stride: a.Stride, Dilation: a.Dilation, Before: a.Before, After: a.After, Groups: a.Groups, Epilogue: micro(a.Epilogue),
+		}
+	}), false},
+	{abi.OpPool, &kernels.PoolWindow, attrs(func(a abi.Pool) any { return kernels.PoolAttrs(a) }), false},
 }
 
 // table finds the row of an op, or nil.
