@@ -30,7 +30,8 @@ type Plan struct {
 	// Out are the types of the results.
 	Out []tensor.Type
 	// Scratch is the memory in bytes that the run needs besides its results.
-	// It need not be zeroed.
+	// It need not be zeroed. Where there is a packed form, Scratch has room for
+	// it: a run that is given the packed form needs Packed bytes less.
 	Scratch int64
 	// Packed is the size in bytes of the packed form of input 1, when that
 	// input is a constant; 0 where the op has none. It depends on the

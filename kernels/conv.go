@@ -1,0 +1,257 @@
+package kernels
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// Conv is a convolution over 1 to 3 spatial dims, channels last.
+//
+//	y[n, o…, j] = Σ x[n, o·Stride + t·Dilation - Before, i] · W[t…, i, j]
+//
+// with i over the channels of j's group and zeros outside of x. The terms of a
+// sum are in the order of W, first t, then i, and are added up as in MatMul of
+// rows x (positions, taps·c/Groups) by W (taps·c/Groups, m). A depthwise
+// convolution (c = Groups > 1) leaves out the zeros and has no blocks.
+//
+//	x      float [n, sp…, c]
+//	W      like x [k…, c/Groups, m]
+//	e…     inputs of the epilogue
+//	attrs  Stride, Dilation, Before, After, one for each spatial dim; Groups; Epilogue
+//	y      like x [n, out…, m]
+var Conv = Op{name: "conv", plan: planner(planConv), pack: packConv, run: runConv}
+
+// ConvAttrs are the attributes of Conv. Epilogue is as in MatMulAttrs.
+type ConvAttrs struct {
+	Stride, Dilation, Before, After []int64
+	Groups                          int64
+	Epilogue                        Program
+}
+
+// convStep is a product for each group: its rows are the places of y, its
+// terms the taps and channels of the group, its columns the group's part of m.
+type convStep struct {
+	gemm
+	window
+	groups    int
+	c, cg     int  // channels of x, of a group
+	direct    bool // a place of y needs just the same place of x
+	depthwise bool
+	epilogue  *epilogue
+}
+
+func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
+	if len(in) < 2 {
+		return Plan{}, fmt.Errorf("%w: %d, want at least 2", ErrArity, len(in))
+	}
+	if err := required(in[:2], 2); err != nil {
+		return Plan{}, err
+	}
+	x, w := in[0], in[1]
+	if !x.DType.IsFloat() || w.DType != x.DType {
+		return Plan{}, fmt.Errorf("%w: %v and %v", ErrDType, x, w)
+	}
+	if x.Rank < 3 || x.Rank > 5 || w.Rank != x.Rank {
+		return Plan{}, fmt.Errorf("%w: %v and %v", ErrRank, x, w)
+	}
+	spatial := x.Rank - 2
+	win, err := planWindow(&x, sliding{w.Dims[:spatial], a.Stride, a.Dilation, a.Before, a.After})
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := win.slide(); err != nil {
+		return Plan{}, err
+	}
+	c, cg, m := x.Dims[x.Rank-1], w.Dims[spatial], w.Dims[spatial+1]
+	if a.Groups < 1 || a.Groups > max(c, m, 1) {
+		return Plan{}, fmt.Errorf("%w: %d groups", ErrAttr, a.Groups)
+	}
+	if c%a.Groups != 0 || m%a.Groups != 0 || c/a.Groups != cg {
+		return Plan{}, fmt.Errorf("%w: %v and %v in %d groups", ErrShape, x, w, a.Groups)
+	}
+	y, err := win.result(&x, m)
+	if err != nil {
+		return Plan{}, err
+	}
+	e, err := planEpilogue(a.Epilogue, y, in[2:])
+	if err != nil {
+		return Plan{}, err
+	}
+	terms := tensor.Product(w.Dims[:spatial+1])
+	places := tensor.Product(y.Dims[:spatial+1])
+	s := &convStep{window: win, groups: int(a.Groups), c: int(c), cg: int(cg), epilogue: e}
+	p := Plan{
+		Out:   []tensor.Type{y},
+		Flops: tensor.MulSat(y.Elems(), tensor.AddSat(tensor.MulSat(2, terms), e.flops())),
+		Bytes: bytesOf(in, y),
+		step:  s,
+	}
+	if cg == 1 && a.Groups > 1 && x.DType != tensor.Float64 {
+		s.depthwise = true
+		s.gemm = newGemm(int(places), int(m), int(terms))
+		p.Scratch = float32Scratch(x, w, y)
+		return p, nil
+	}
+	s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))
+	s.ldc = int(m)
+	s.direct = win.taps() == 1 && win.in == win.out && win.stride == [3]int{1, 1, 1} && win.before == [3]int{}
+	if !s.direct {
+		s.limitRows(patchFloats / max(1, min(s.k, simd.Block)))
+	}
+	if x.DType != tensor.Float64 {
+		p.Packed = packedBytes(a.Groups, terms, m/a.Groups)
+		p.Scratch = tensor.AddSat(p.Packed, float32Scratch(x, y))
+	}
+	return p, nil
+}
+
+func packConv(p *Plan, w Tensor, dst []byte) {
+	_ = p.step.(*convStep).packW(&Call{Ctx: context.Background()}, tensor.View[float32](dst), w)
+}
+
+// packW packs W (terms, m) for each group of its columns.
+func (s *convStep) packW(c *Call, dst []float32, w Tensor) error {
+	return packPanels(c, dst, w, s.groups, s.k, s.n, s.n, s.ldc, 1)
+}
+
+func runConv(c *Call) error {
+	s, y := c.Plan.step.(*convStep), c.Out[0]
+	switch {
+	case y.Elems() == 0:
+		return nil
+	case y.DType == tensor.Float64:
+		return s.float64s(c)
+	}
+	rest := scratchOf(c)
+	x, err := c.asFloat32(c.In[0], &rest)
+	if err != nil {
+		return err
+	}
+	yf := rest.result(y)
+	store := func(lo, hi int) {
+		if y.DType != tensor.Float32 {
+			writeFloat32(y, lo, yf[lo:hi])
+		}
+	}
+	if s.depthwise {
+		w, err := c.asFloat32(c.In[1], &rest)
+		if err != nil {
+			return err
+		}
+		return s.gemm.run(c, 1, func(p patch) {
+			s.spread(p, yf, x, w)
+			s.finish(p, 0, store, y, s.epilogue, c.In[2:])
+		})
+	}
+	w := tensor.View[float32](c.Packed)
+	if c.Packed == nil {
+		w = rest
+		if err := s.packW(c, w, c.In[1]); err != nil {
+			return err
+		}
+	}
+	size := simd.PackedLen(s.k, s.n)
+	return s.gemm.run(c, s.groups, func(p patch) {
+		base := p.batch * s.n
+		xg, wg := x[p.batch*s.cg:], w[p.batch*size:]
+		if s.direct {
+			s.float32s(p, yf[base:], xg, s.c, wg)
+		} else {
+			s.gather(p, yf[base:], xg, wg)
+		}
+		s.finish(p, base, store, y, s.epilogue, c.In[2:])
+	})
+}
+
+// patchFloats is how much of x a tile of gather holds at once.
+const patchFloats = 16 << 10
+
+// gather computes a patch of y from rows of x that it copies together, a block
+// of terms at a time.
+func (s *convStep) gather(p patch, y, x, w []float32) {
+	var memory [patchFloats]float32
+	for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
+		terms := min(p.k1-k, simd.Block)
+		for i := p.row0; i < p.row1; i++ {
+			copyTerms(s, memory[(i-p.row0)*terms:][:terms], x, i, k)
+		}
+		s.block(p, y, memory[:], terms, w, k, terms)
+	}
+}
+
+// copyTerms sets dst to what place i of y takes from x from term k on. x begins
+// at the first channel of the group.
+func copyTerms[T float32 | float64](s *convStep, dst, x []T, i, k int) {
+	if len(dst) == 0 {
+		return
+	}
+	corner, image := s.corner(i)
+	tap, from := s.tap(k/s.cg), k%s.cg
+	for len(dst) > 0 {
+		n := min(s.cg-from, len(dst))
+		if at, ok := s.place(corner, tap); ok {
+			copy(dst[:n], x[(image+at)*s.c+from:])
+		} else {
+			clear(dst[:n])
+		}
+		dst, from = dst[n:], 0
+		s.next(&tap)
+	}
+}
+
+// spread computes a patch of a depthwise y (places, m): channel j of y takes
+// channel j/(m/c) of x.
+func (s *convStep) spread(p patch, y, x, w []float32) {
+	fan := s.n / s.c
+	for i := p.row0; i < p.row1; i++ {
+		row := y[i*s.n+p.col0 : i*s.n+p.col1]
+		if p.k0 == 0 {
+			clear(row)
+		}
+		corner, image := s.corner(i)
+		tap := s.tap(p.k0)
+		for k := p.k0; k < p.k1; k++ {
+			at, ok := s.place(corner, tap)
+			s.next(&tap)
+			if !ok {
+				continue
+			}
+			xr, wr := x[(image+at)*s.c:], w[k*s.n+p.col0:]
+			if fan == 1 {
+				simd.MulAdd(row, xr[p.col0:], wr)
+				continue
+			}
+			for j := range row {
+				row[j] = simd.FMA(xr[(p.col0+j)/fan], wr[j], row[j])
+			}
+		}
+	}
+}
+
+// float64s computes y in float64, each sum in one accumulator.
+func (s *convStep) float64s(c *Call) error {
+	x, w, y := tensor.View[float64](c.In[0].Data), tensor.View[float64](c.In[1].Data), tensor.View[float64](c.Out[0].Data)
+	return s.gemm.run(c, s.groups, func(p patch) {
+		var memory [simd.Block]float64
+		base := p.batch * s.n
+		for i := p.row0; i < p.row1; i++ {
+			row := y[base+i*s.ldc+p.col0:][:p.col1-p.col0]
+			if p.k0 == 0 {
+				clear(row)
+			}
+			for k := p.k0; k < p.k1; k += len(memory) {
+				terms := memory[:min(p.k1-k, len(memory))]
+				copyTerms(s, terms, x[p.batch*s.cg:], i, k)
+				for t, v := range terms {
+					for j, u := range w[base+(k+t)*s.ldc+p.col0:][:len(row)] {
+						row[j] += float64(v * u)
+					}
+				}
+			}
+		}
+		s.finish(p, base, func(int, int) {}, c.Out[0], s.epilogue, c.In[2:])
+	})
+}

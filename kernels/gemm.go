@@ -1,0 +1,134 @@
+package kernels
+
+import (
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// A gemm is how a product of (m, k) by (k, n) is cut into tiles of about a
+// million multiply-adds. Depth is a whole number of blocks, so how k is cut
+// does not show in the result, whose rows are ldc elements apart.
+type gemm struct {
+	m, n, k           int
+	ldc               int
+	rows, cols, depth int
+}
+
+// A patch is the part of a product that one tile works on.
+type patch struct {
+	batch                  int
+	row0, row1, col0, col1 int
+	k0, k1                 int
+}
+
+// tileWork is the multiply-adds of one tile.
+const tileWork = 1 << 20
+
+func newGemm(m, n, k int) gemm {
+	g := gemm{m: m, n: n, k: k, ldc: n}
+	g.depth = max(1, min(k, 16*simd.Block))
+	g.limitRows(64)
+	return g
+}
+
+// limitRows makes the tiles of g at most rows high.
+func (g *gemm) limitRows(rows int) {
+	g.rows = max(1, min(g.m, rows, tileWork/(simd.Panel*g.depth)))
+	g.cols = max(1, tileWork/(g.rows*g.depth*simd.Panel)) * simd.Panel
+}
+
+// run calls tile for every patch of batch products. What was summed over the
+// depths before is in the result when the next depth comes.
+func (g *gemm) run(c *Call, batch int, tile func(p patch)) error {
+	if g.m == 0 || g.n == 0 {
+		return nil
+	}
+	down, across := (g.m+g.rows-1)/g.rows, (g.n+g.cols-1)/g.cols
+	for k := 0; k == 0 || k < g.k; k += g.depth {
+		err := c.Tiles(batch*down*across, func(i int) {
+			row, col := i/across%down*g.rows, i%across*g.cols
+			tile(patch{
+				batch: i / across / down,
+				row0:  row, row1: min(row+g.rows, g.m),
+				col0: col, col1: min(col+g.cols, g.n),
+				k0: k, k1: min(k+g.depth, g.k),
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// float32s computes the patch of y (m, n) = a (m, k) · packed b (k, n), where
+// the rows of a are lda apart.
+func (g *gemm) float32s(p patch, y, a []float32, lda int, b []float32) {
+	for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
+		g.block(p, y, a[p.row0*lda+k:], lda, b, k, min(p.k1-k, simd.Block))
+	}
+}
+
+// block adds the terms from k on, at most a block of them, to the patch of y.
+// a begins at the first of them in the first row of the patch.
+func (g *gemm) block(p patch, y, a []float32, lda int, b []float32, k, terms int) {
+	simd.Gemm(y[p.row0*g.ldc+p.col0:], g.ldc, a, lda, b[p.col0*g.k+k*simd.Panel:], g.k*simd.Panel,
+		p.row1-p.row0, p.col1-p.col0, terms, k > 0)
+}
+
+// finish is for a patch that is complete: store makes the elements lo … hi of
+// y from their sums, then the epilogue runs on them. The product's first
+// element is at base in y.
+func (g *gemm) finish(p patch, base int, store func(lo, hi int), y Tensor, e *epilogue, extra []Tensor) {
+	if p.k1 < g.k {
+		return
+	}
+	rows, lo, hi := p.row1-p.row0, base+p.row0*g.ldc+p.col0, base+p.row0*g.ldc+p.col1
+	if hi-lo == g.ldc {
+		rows, hi = 1, lo+rows*g.ldc
+	}
+	for range rows {
+		store(lo, hi)
+		e.apply(y.Data, extra, int64(lo), int64(hi))
+		lo, hi = lo+g.ldc, hi+g.ldc
+	}
+}
+
+// packedBytes is the size of count packed matrices (k, n).
+func packedBytes(count, k, n int64) int64 {
+	columns := tensor.MulSat((n+simd.Panel-1)/simd.Panel, simd.Panel*4)
+	return tensor.MulSat(count, tensor.MulSat(k, columns))
+}
+
+// packPanels packs count matrices (k, n) of src, with the given strides of a
+// matrix, a row and a column.
+func packPanels(c *Call, dst []float32, src Tensor, count, k, n int, matrix, row, col int) error {
+	if k == 0 {
+		return nil
+	}
+	pack := func(d []float32, at, k, n int) { packHalves(d, src, at, k, n, row, col) }
+	if src.DType == tensor.Float32 {
+		f := tensor.View[float32](src.Data)
+		pack = func(d []float32, at, k, n int) { simd.Pack(d, f[at:], k, n, row, col) }
+	}
+	g := newGemm(1, n, k)
+	return g.run(c, count, func(p patch) {
+		d := dst[p.batch*simd.PackedLen(k, n)+p.col0*k:]
+		for j := p.col0; j < p.col1; j += simd.Panel {
+			pack(d[p.k0*simd.Panel:], p.batch*matrix+p.k0*row+j*col, p.k1-p.k0, min(simd.Panel, n-j))
+			d = d[k*simd.Panel:]
+		}
+	})
+}
+
+// packHalves is simd.Pack of one panel that lies at an element of src.
+func packHalves(dst []float32, src Tensor, at, k, n, row, col int) {
+	h, v := halfOf(src.DType), tensor.View[uint16](src.Data)
+	for i := range k {
+		d := dst[i*simd.Panel:][:simd.Panel]
+		for j := range n {
+			d[j] = h.widen(v[at+i*row+j*col])
+		}
+		clear(d[n:])
+	}
+}

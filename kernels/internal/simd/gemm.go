@@ -1,0 +1,151 @@
+package simd
+
+import "math"
+
+// A packed matrix is what Gemm takes as its right operand: the columns are
+// cut into panels of Panel, and a panel holds its rows one after another, so
+// the inner loop of a product reads memory in order, whole cache lines at a
+// time. The last panel is filled up with columns of zeros.
+//
+//	b (k, n)  →  [panel 0: k rows of 16][panel 1: k rows of 16] …
+//
+// A wider tile reads several panels at once, so the layout does not depend on
+// the processor.
+const Panel = 16
+
+// Block is how many terms of a dot product are summed before the sum is added
+// to the result. It is part of what a product means: another number gives
+// other bits.
+const Block = 1024
+
+// PackedLen is the number of elements of the packed form of b (k, n).
+func PackedLen(k, n int) int { return (n + Panel - 1) / Panel * Panel * k }
+
+// Pack writes b (k, n), whose element (i, j) is b[i·row+j·col], in its packed
+// form.
+func Pack(dst, b []float32, k, n, row, col int) {
+	for j := 0; j < n; j += Panel {
+		width := min(Panel, n-j)
+		for i := range k {
+			d := dst[:Panel]
+			dst = dst[Panel:]
+			if col == 1 {
+				clear(d[copy(d, b[i*row+j:i*row+j+width]):])
+				continue
+			}
+			for x := range width {
+				d[x] = b[i*row+(j+x)*col]
+			}
+			clear(d[width:])
+		}
+	}
+}
+
+// Gemm multiplies a (m, k), with rows lda apart, by the packed b (k, n), with
+// panels ldb apart, and stores the product in c (m, n), with rows ldc apart,
+// or adds it to what is there. Each element is summed in one accumulator:
+//
+//	s = 0; s = fma(a[i,0], b[0,j], s); s = fma(a[i,1], b[1,j], s); …
+//
+// A caller splits k at the multiples of Block.
+func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int, add bool) {
+	for j := 0; j < n; j += half {
+		panel := b[:0]
+		if k > 0 {
+			panel = b[j/Panel*ldb+j%Panel:]
+		}
+		width := min(half, n-j)
+		for i := range m {
+			sums := dots(a[i*lda:i*lda+k], panel)
+			row := c[i*ldc+j : i*ldc+j+width]
+			for x, s := range sums[:width] {
+				if add {
+					row[x] += s
+				} else {
+					row[x] = s
+				}
+			}
+		}
+	}
+}
+
+// half is as many columns as have their accumulators in registers.
+const half = Panel / 2
+
+// dots multiplies a (1, k) by half a panel (k, 8). The accumulators are
+// float64s that hold a float32.
+func dots(a, b []float32) [half]float32 {
+	var c0, c1, c2, c3, c4, c5, c6, c7 float64
+	for _, v := range a {
+		if len(b) < half {
+			break
+		}
+		x := float64(v)
+		b0, b1 := float64(b[0]), float64(b[1])
+		s0, s1 := x*b0+c0, x*b1+c1
+		if delicate(s0) || delicate(s1) {
+			s0, s1 = fused(x, b0, c0), fused(x, b1, c1)
+		}
+		c0, c1 = float64(float32(s0)), float64(float32(s1))
+
+		b0, b1 = float64(b[2]), float64(b[3])
+		s0, s1 = x*b0+c2, x*b1+c3
+		if delicate(s0) || delicate(s1) {
+			s0, s1 = fused(x, b0, c2), fused(x, b1, c3)
+		}
+		c2, c3 = float64(float32(s0)), float64(float32(s1))
+
+		b0, b1 = float64(b[4]), float64(b[5])
+		s0, s1 = x*b0+c4, x*b1+c5
+		if delicate(s0) || delicate(s1) {
+			s0, s1 = fused(x, b0, c4), fused(x, b1, c5)
+		}
+		c4, c5 = float64(float32(s0)), float64(float32(s1))
+
+		b0, b1 = float64(b[6]), float64(b[7])
+		s0, s1 = x*b0+c6, x*b1+c7
+		if delicate(s0) || delicate(s1) {
+			s0, s1 = fused(x, b0, c6), fused(x, b1, c7)
+		}
+		c6, c7 = float64(float32(s0)), float64(float32(s1))
+
+		if len(b) < Panel {
+			break
+		}
+		b = b[Panel:]
+	}
+	return [half]float32{
+		float32(c0), float32(c1), float32(c2), float32(c3),
+		float32(c4), float32(c5), float32(c6), float32(c7),
+	}
+}
+
+// delicate reports whether rounding s, a float64 sum, to float32 may differ
+// from rounding the exact sum: s lies half-way between two normal float32s, or
+// is below them all, where the half-way points are elsewhere. The product in s
+// is exact, so whether the compiler fuses it does not matter.
+func delicate(s float64) bool {
+	const smallestNormal = 0x381 << 53 // 2⁻¹²⁶ without its sign
+	u := math.Float64bits(s)
+	return uint32(u)&(1<<29-1) == 1<<28 || u<<1-1 < smallestNormal-1
+}
+
+// fused is FMA over float64s that hold float32s.
+//
+//go:noinline
+func fused(a, b, c float64) float64 {
+	return float64(FMA(float32(a), float32(b), float32(c)))
+}
+
+// MulAdd sets c[i] to fma(a[i], b[i], c[i]) for each i of c.
+func MulAdd(c, a, b []float32) {
+	a, b = a[:len(c)], b[:len(c)]
+	for i, v := range c {
+		x, y, z := float64(a[i]), float64(b[i]), float64(v)
+		s := x*y + z
+		if delicate(s) {
+			s = fused(x, y, z)
+		}
+		c[i] = float32(s)
+	}
+}

@@ -1,0 +1,315 @@
+package kernels
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// MatMul multiplies matrices; leading dims broadcast.
+//
+//	y[…, i, j] = Alpha · Σ a[…, i, k] · b[…, k, j]
+//
+// In float32 a sum runs over blocks of 1024 terms, k ascending, each by fused
+// multiply-adds from zero, and adds the blocks up in order. Float16 and
+// bfloat16 are multiplied as float32 and rounded once. Integers wrap around.
+//
+//	a      float or 32 or 64 bit integer [..., m, k], with TA [..., k, m]
+//	b      like a [..., k, n], with TB [..., n, k]
+//	e…     inputs of the epilogue
+//	attrs  TA, TB, Alpha (0 means 1; integers take no other), Epilogue
+//	y      like a [..., m, n]
+var MatMul = Op{name: "matmul", plan: planner(planMatMul), pack: packMatMul, run: runMatMul}
+
+// MatMulAttrs are the attributes of MatMul.
+//
+// Epilogue is run on each element of the result: its register 0 is that
+// element, its registers 1… are the further inputs of the op, which broadcast
+// to the result's shape; it has one output. An empty program changes nothing.
+type MatMulAttrs struct {
+	TA, TB   bool
+	Alpha    float32
+	Epilogue Program
+}
+
+type matmulStep struct {
+	gemm
+	ta, tb   bool
+	alpha    float32
+	batch    int
+	a, b     batches
+	aCount   int // matrices in a
+	bCount   int
+	epilogue *epilogue
+}
+
+// batches finds the matrix of one operand for a matrix of the result.
+type batches struct {
+	rank         int
+	dims, stride [tensor.MaxRank]int
+}
+
+func (b *batches) at(i int) int {
+	at := 0
+	for d := b.rank - 1; d >= 0; d-- {
+		at += i % b.dims[d] * b.stride[d]
+		i /= b.dims[d]
+	}
+	return at
+}
+
+func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
+	if len(in) < 2 {
+		return Plan{}, fmt.Errorf("%w: %d, want at least 2", ErrArity, len(in))
+	}
+	if err := required(in[:2], 2); err != nil {
+		return Plan{}, err
+	}
+	a, b := in[0], in[1]
+	switch a.DType {
+	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.BFloat16:
+	case tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64:
+		if attrs.Alpha != 0 && attrs.Alpha != 1 {
+			return Plan{}, fmt.Errorf("%w: alpha %v with integers", ErrAttr, attrs.Alpha)
+		}
+	default:
+		return Plan{}, fmt.Errorf("%w: %v", ErrDType, a)
+	}
+	if b.DType != a.DType {
+		return Plan{}, fmt.Errorf("%w: %v and %v", ErrDType, a, b)
+	}
+	if a.Rank < 2 || b.Rank < 2 {
+		return Plan{}, fmt.Errorf("%w: %v and %v", ErrRank, a, b)
+	}
+	m, k := matrixDims(&a, attrs.TA)
+	bk, n := matrixDims(&b, attrs.TB)
+	if k != bk {
+		return Plan{}, fmt.Errorf("%w: %d and %d terms", ErrShape, k, bk)
+	}
+	y, err := broadcastBatches(a, b)
+	if err != nil {
+		return Plan{}, err
+	}
+	y.Dims[y.Rank-2], y.Dims[y.Rank-1] = m, n
+	if y, err = sized(y.DType, y.Shape()); err != nil {
+		return Plan{}, err
+	}
+	e, err := planEpilogue(attrs.Epilogue, y, in[2:])
+	if err != nil {
+		return Plan{}, err
+	}
+
+	batch := tensor.Product(y.Dims[:y.Rank-2])
+	step := &matmulStep{
+		gemm: newGemm(int(m), int(n), int(k)),
+		ta:   attrs.TA, tb: attrs.TB, alpha: attrs.Alpha,
+		batch: int(batch),
+		a:     batchesOf(&a, &y), b: batchesOf(&b, &y),
+		aCount: int(tensor.Product(a.Dims[:a.Rank-2])), bCount: int(tensor.Product(b.Dims[:b.Rank-2])),
+		epilogue: e,
+	}
+	if step.bCount == 1 && !step.ta {
+		// One matrix for all: the batch is more rows.
+		step.gemm = newGemm(int(batch*m), int(n), int(k))
+		step.batch = 1
+	}
+	p := Plan{
+		Out:   []tensor.Type{y},
+		Flops: tensor.MulSat(y.Elems(), tensor.AddSat(tensor.MulSat(2, k), e.flops())),
+		Bytes: bytesOf(in, y),
+		step:  step,
+	}
+	if isFloat32(a.DType) {
+		p.Packed = packedBytes(int64(step.bCount), k, n)
+		p.Scratch = tensor.AddSat(p.Packed, float32Scratch(a, y))
+		if step.ta {
+			p.Scratch = tensor.AddSat(p.Scratch, 4*a.Elems())
+		}
+	}
+	return p, nil
+}
+
+func matrixDims(t *tensor.Type, transposed bool) (rows, cols int64) {
+	rows, cols = t.Dims[t.Rank-2], t.Dims[t.Rank-1]
+	if transposed {
+		return cols, rows
+	}
+	return rows, cols
+}
+
+// broadcastBatches broadcasts the dims before the last two; those two are
+// left for the caller.
+func broadcastBatches(a, b tensor.Type) (tensor.Type, error) {
+	if a.Rank < b.Rank {
+		a, b = b, a
+	}
+	y := a
+	for i := range int(b.Rank) - 2 {
+		at := int(a.Rank) - int(b.Rank) + i
+		switch n := b.Dims[i]; {
+		case a.Dims[at] == 1:
+			y.Dims[at] = n
+		case n != 1 && n != a.Dims[at]:
+			return y, fmt.Errorf("%w: %v and %v", ErrShape, a, b)
+		}
+	}
+	return y, nil
+}
+
+func batchesOf(t, y *tensor.Type) batches {
+	b := batches{rank: int(y.Rank) - 2}
+	stride := 1
+	for d, i := b.rank-1, int(t.Rank)-3; d >= 0; d, i = d-1, i-1 {
+		b.dims[d] = int(y.Dims[d])
+		if i >= 0 && t.Dims[i] != 1 {
+			b.stride[d] = stride
+			stride *= int(t.Dims[i])
+		}
+	}
+	return b
+}
+
+// bytesOf is what an op reads and writes that goes over its operands once.
+func bytesOf(in []tensor.Type, out ...tensor.Type) int64 {
+	n := int64(0)
+	for i := range in {
+		if in[i] != (tensor.Type{}) {
+			n = tensor.AddSat(n, in[i].Bytes())
+		}
+	}
+	for i := range out {
+		n = tensor.AddSat(n, out[i].Bytes())
+	}
+	return n
+}
+
+func packMatMul(p *Plan, w Tensor, dst []byte) {
+	// Without a pool or a deadline there is nothing that could fail.
+	_ = p.step.(*matmulStep).packB(&Call{Ctx: context.Background()}, tensor.View[float32](dst), w)
+}
+
+// packB packs the matrices of b, each (k, n), or (n, k) with tb.
+func (s *matmulStep) packB(c *Call, dst []float32, b Tensor) error {
+	row, col := s.n, 1
+	if s.tb {
+		row, col = 1, s.k
+	}
+	return packPanels(c, dst, b, s.bCount, s.k, s.n, s.k*s.n, row, col)
+}
+
+func runMatMul(c *Call) error {
+	switch s := c.Plan.step.(*matmulStep); c.In[0].DType {
+	case tensor.Float64:
+		return matmulAny(c, s, float64(s.alpha))
+	case tensor.Int32, tensor.Uint32:
+		return matmulAny[uint32](c, s, 0)
+	case tensor.Int64, tensor.Uint64:
+		return matmulAny[uint64](c, s, 0)
+	default:
+		return matmulFloat32(c, s)
+	}
+}
+
+// matmulFloat32 multiplies in float32. Scratch holds what is not yet in the
+// form that the product needs: a transposed, halves widened, b packed.
+func matmulFloat32(c *Call, s *matmulStep) error {
+	a, b, y := c.In[0], c.In[1], c.Out[0]
+	if y.Elems() == 0 {
+		return nil
+	}
+	rest := scratchOf(c)
+	av, err := c.asFloat32(a, &rest)
+	if err != nil {
+		return err
+	}
+	if s.ta {
+		t := rest.cut(a.Elems())
+		if err := transposeAll(c, t, av, s.aCount, s.m, s.k); err != nil {
+			return err
+		}
+		av = t
+	}
+	yv := rest.result(y)
+	packed := tensor.View[float32](c.Packed)
+	if c.Packed == nil {
+		packed = rest
+		if err := s.packB(c, packed, b); err != nil {
+			return err
+		}
+	}
+	size := simd.PackedLen(s.k, s.n)
+	store := func(lo, hi int) {
+		if s.alpha != 0 && s.alpha != 1 {
+			for i := range yv[lo:hi] {
+				yv[lo+i] *= s.alpha
+			}
+		}
+		if y.DType != tensor.Float32 {
+			writeFloat32(y, lo, yv[lo:hi])
+		}
+	}
+	return s.run(c, s.batch, func(p patch) {
+		base := p.batch * s.m * s.n
+		s.float32s(p, yv[base:], av[s.a.at(p.batch)*s.m*s.k:], s.k, packed[s.b.at(p.batch)*size:])
+		s.finish(p, base, store, y, s.epilogue, c.In[2:])
+	})
+}
+
+// transposeAll writes count matrices (cols, rows) of src as (rows, cols).
+func transposeAll(c *Call, dst, src []float32, count, rows, cols int) error {
+	const block = 64
+	down, across := (rows+block-1)/block, (cols+block-1)/block
+	return c.Tiles(count*down*across, func(i int) {
+		at := i / across / down * rows * cols
+		r, k := i/across%down*block, i%across*block
+		for ; r < min(i/across%down*block+block, rows); r++ {
+			for j := k; j < min(k+block, cols); j++ {
+				dst[at+r*cols+j] = src[at+j*rows+r]
+			}
+		}
+	})
+}
+
+// matmulAny multiplies in T, each sum in one accumulator.
+func matmulAny[T uint32 | uint64 | float64](c *Call, s *matmulStep, alpha T) error {
+	a, b, y := tensor.View[T](c.In[0].Data), tensor.View[T](c.In[1].Data), tensor.View[T](c.Out[0].Data)
+	aRow, aCol, bRow, bCol := s.k, 1, s.n, 1
+	if s.ta {
+		aRow, aCol = 1, s.m
+	}
+	if s.tb {
+		bRow, bCol = 1, s.k
+	}
+	store := func(lo, hi int) {
+		if alpha != 0 && alpha != 1 {
+			for i := range y[lo:hi] {
+				y[lo+i] *= alpha
+			}
+		}
+	}
+	return s.run(c, s.batch, func(p patch) {
+		am, bm, ym := a[s.a.at(p.batch)*s.m*s.k:], b[s.b.at(p.batch)*s.k*s.n:], y[p.batch*s.m*s.n:]
+		for i := p.row0; i < p.row1; i++ {
+			row := ym[i*s.n+p.col0 : i*s.n+p.col1]
+			if p.k0 == 0 {
+				clear(row)
+			}
+			for k := p.k0; k < p.k1; k++ {
+				v := am[i*aRow+k*aCol]
+				if bCol == 1 {
+					w := bm[k*bRow+p.col0:][:len(row)]
+					for j := range row {
+						row[j] += T(v * w[j])
+					}
+					continue
+				}
+				for j := range row {
+					row[j] += T(v * bm[k*bRow+(p.col0+j)*bCol])
+				}
+			}
+		}
+		s.finish(p, p.batch*s.m*s.n, store, c.Out[0], s.epilogue, c.In[2:])
+	})
+}
