@@ -100,13 +100,13 @@ func (c *Call) split(n, unit int64, f func(lo, hi int64)) error {
 	})
 }
 
-// runs splits rows of run elements: f gets the elements from … to of each of
-// the rows lo … hi. Rows that are too long for one tile come in pieces.
+// runs splits rows of run elements of size bytes: f gets the elements from … to
+// of each of the rows lo … hi. Rows too long for one tile come in pieces.
 func (c *Call) runs(rows, run int64, size int, f func(lo, hi, from, to int64)) error {
 	if rows == 0 || run == 0 {
 		return nil
 	}
-	limit := int64(tileBytes / size)
+	limit := int64(max(1, tileBytes/size))
 	if run <= limit {
 		return c.split(rows, run*int64(size), func(lo, hi int64) { f(lo, hi, 0, run) })
 	}

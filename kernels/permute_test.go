@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"context"
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -38,7 +37,7 @@ func BenchmarkPermute(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			call := Call{Ctx: context.Background(), Plan: &p, In: []Tensor{x}, Out: []Tensor{{p.Out[0], tensor.Aligned(p.Out[0].Bytes())}}}
+			call := Call{Ctx: b.Context(), Plan: &p, In: []Tensor{x}, Out: []Tensor{{p.Out[0], tensor.Aligned(p.Out[0].Bytes())}}}
 			b.SetBytes(p.Bytes)
 			for b.Loop() {
 				if err := Permute.Run(&call); err != nil {
