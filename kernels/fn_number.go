@@ -1,0 +1,245 @@
+package kernels
+
+import "github.com/glovebox-ml/glovebox/kernels/tensor"
+
+type signed interface{ int8 | int16 | int32 | int64 }
+
+type unsigned interface {
+	uint8 | uint16 | uint32 | uint64
+}
+
+type integer interface{ signed | unsigned }
+
+type number interface{ integer | float32 | float64 }
+
+// numberLoops are the functions that Go's operators give for all numbers.
+func numberLoops[T number]() *loops {
+	return &loops{
+		FnConst: constant[T],
+		FnAdd: with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = a[i] + b[i]
+			}
+		}),
+		FnSub: with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = a[i] - b[i]
+			}
+		}),
+		FnMul: with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = a[i] * b[i]
+			}
+		}),
+		// Go's min and max give NaN if either is, and order -0 before 0.
+		FnMin: with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = min(a[i], b[i])
+			}
+		}),
+		FnMax: with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = max(a[i], b[i])
+			}
+		}),
+		FnNeg: with1(func(dst, a []T) {
+			a = a[:len(dst)]
+			for i := range dst {
+				dst[i] = -a[i]
+			}
+		}),
+		FnSign: with1(func(dst, a []T) {
+			for i, x := range a[:len(dst)] {
+				// NaN compares false and stays; so does zero, which loses its sign.
+				switch {
+				case x > 0:
+					x = 1
+				case x < 0:
+					x = 0
+					x--
+				case x == 0:
+					x = 0
+				}
+				dst[i] = x
+			}
+		}),
+		FnRelu: with1(func(dst, a []T) {
+			a = a[:len(dst)]
+			for i := range dst {
+				dst[i] = max(a[i], 0)
+			}
+		}),
+		FnEq: with2(func(dst []uint8, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] == b[i])
+			}
+		}),
+		FnNe: with2(func(dst []uint8, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] != b[i])
+			}
+		}),
+		FnLt: with2(func(dst []uint8, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] < b[i])
+			}
+		}),
+		FnLe: with2(func(dst []uint8, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] <= b[i])
+			}
+		}),
+		FnGt: with2(func(dst []uint8, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] > b[i])
+			}
+		}),
+		FnGe: with2(func(dst []uint8, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] >= b[i])
+			}
+		}),
+		FnSelect: with3(selectLoop[T]),
+	}
+}
+
+// constant fills dst with the element whose bits are the low ones of imm,
+// which are its little-endian bytes.
+func constant[T tensor.Element](dst, _, _, _ []byte, imm uint64) {
+	d := tensor.View[T](dst)
+	if len(d) == 0 {
+		return
+	}
+	one := tensor.Bytes(d[:1])
+	for i := range one {
+		one[i] = byte(imm >> (8 * i))
+	}
+	for i := range d {
+		d[i] = d[0]
+	}
+}
+
+func selectLoop[T tensor.Element](dst []T, a []uint8, b, c []T) {
+	a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+	for i := range dst {
+		if a[i] != 0 {
+			dst[i] = b[i]
+		} else {
+			dst[i] = c[i]
+		}
+	}
+}
+
+func bit(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// boolLoops are the functions on Bool, a byte that is true unless it is 0.
+func boolLoops() *loops {
+	return &loops{
+		FnConst:  constant[uint8],
+		FnAnd:    scalar2(func(a, b uint8) uint8 { return bit(a != 0 && b != 0) }),
+		FnOr:     scalar2(func(a, b uint8) uint8 { return bit(a|b != 0) }),
+		FnXor:    scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
+		FnNot:    scalar1(func(a uint8) uint8 { return bit(a == 0) }),
+		FnEq:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) == (b != 0)) }),
+		FnNe:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
+		FnSelect: with3(selectLoop[uint8]),
+	}
+}
+
+// integerLoops are the functions on one integer type of that many bits.
+func integerLoops[T integer](width uint64) *loops {
+	l := numberLoops[T]()
+	l[FnDiv] = scalar2(divide[T])
+	l[FnMod] = scalar2(func(a, b T) T {
+		r := remainder(a, b)
+		if r != 0 && (r < 0) != (b < 0) {
+			r += b
+		}
+		return r
+	})
+	l[FnFmod] = scalar2(remainder[T])
+	l[FnPow] = scalar2(power[T])
+	l[FnFma] = fmaLoop(func(a, b, c T) T { return a*b + c })
+	l[FnAnd] = scalar2(func(a, b T) T { return a & b })
+	l[FnOr] = scalar2(func(a, b T) T { return a | b })
+	l[FnXor] = scalar2(func(a, b T) T { return a ^ b })
+	l[FnNot] = scalar1(func(a T) T { return ^a })
+	// Go panics when a count is negative. As uint64 it is large, and like any
+	// count that is out of range gives 0.
+	l[FnShl] = scalar2(func(a, b T) T { return a << uint64(b) })
+	l[FnShr] = scalar2(func(a, b T) T {
+		if uint64(b) >= width {
+			return 0
+		}
+		return a >> b
+	})
+	l[FnAbs] = scalar1(func(a T) T {
+		if a < 0 {
+			return -a
+		}
+		return a
+	})
+	return l
+}
+
+func fmaLoop[T tensor.Element](f func(a, b, c T) T) loop {
+	return with3(func(dst, a, b, c []T) {
+		for i := range dst {
+			dst[i] = f(a[i], b[i], c[i])
+		}
+	})
+}
+
+// divide is a/b toward zero. x/0 is 0; MIN/-1 wraps to MIN, as Go has it.
+func divide[T integer](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// remainder is what a/b leaves, with the sign of a; 0 where b is 0.
+func remainder[T integer](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	return a % b
+}
+
+// power is aᵇ, wrapped around. A negative exponent gives 1/a^-b toward zero,
+// and 0 where a is 0.
+func power[T integer](a, b T) T {
+	if b < 0 {
+		switch {
+		case a == 1, a < 0 && a+1 == 0 && b&1 == 0:
+			return 1
+		case a < 0 && a+1 == 0:
+			return a
+		}
+		return 0
+	}
+	p := T(1)
+	for ; b != 0; b >>= 1 {
+		if b&1 != 0 {
+			p *= a
+		}
+		a *= a
+	}
+	return p
+}
