@@ -141,6 +141,7 @@ func (b *Box) Outputs() []kernels.Tensor { return b.out }
 func (b *Box) Cost() Cost {
 	c := b.cost
 	c.Fuel = b.fuel
+	c.Exact = b.stop != errDry
 	c.Memory = b.ledger.base + b.ledger.peak.Load()
 	return c
 }
