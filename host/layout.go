@@ -91,7 +91,7 @@ func (p *program) lay() layout {
 			l.steps = append(l.steps, int32(i))
 			l.work = addWork(l.work, work(o))
 			l.flops = tensor.AddSat(l.flops, o.plan.Flops)
-			l.scratch = max(l.scratch, roundUp(o.plan.Scratch))
+			l.scratch = max(l.scratch, roundUp(o.scratch(p)))
 			if o.packs(p) {
 				l.prework = addWork(l.prework, uint64(o.plan.Packed/8)+minWork)
 			}
@@ -158,6 +158,14 @@ func (p *program) roots() []int32 {
 // packs reports whether o runs on a packed form of a constant input 1.
 func (o *op) packs(p *program) bool {
 	return o.plan.Packed > 0 && len(o.in) > 1 && o.in[1] != 0 && p.values[o.in[1]-1].konst
+}
+
+// scratch is what a step needs: one that is given a packed form makes none.
+func (o *op) scratch(p *program) int64 {
+	if o.packs(p) {
+		return max(o.plan.Scratch-o.plan.Packed, 0)
+	}
+	return o.plan.Scratch
 }
 
 func roundUp(n int64) int64 {

@@ -95,7 +95,7 @@ func (p *program) run(ctx context.Context, m *Model, l *ledger, in []kernels.Ten
 		for j := range o.plan.Out {
 			c.Out = append(c.Out, p.tensor(int32(o.first)-1+int32(j), in, out, arena.data))
 		}
-		c.Packed, c.Scratch = p.ready.packed[s], scratch[:o.plan.Scratch]
+		c.Packed, c.Scratch = p.ready.packed[s], scratch[:o.scratch(p)]
 		if err := stopped(ctx); err != nil {
 			return nil, err
 		}

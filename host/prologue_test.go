@@ -1,0 +1,150 @@
+package host
+
+import (
+	"context"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// weights is a model whose file is n float32, 0, 1, 2 …, k of them a row.
+func weights(t testing.TB, n int, limits Limits) *Model {
+	w := make([]float32, n)
+	for i := range w {
+		w[i] = float32(i % 17)
+	}
+	return newTestModel(t, limits, tensor.Bytes(w))
+}
+
+// product builds y = x · permute(W) with W a view of the file, and answers the
+// sealed program.
+func product(t testing.TB, b *Box, rows, k, n int64) abi.Handle {
+	t.Helper()
+	p, e := b.ProgramNew()
+	ok(t, e)
+	x, e := b.ProgramInput(p, tensor.Of(tensor.Float32, rows, k))
+	ok(t, e)
+	h, e := b.TensorConst(1, 0, tensor.Of(tensor.Float32, n, k))
+	ok(t, e)
+	w, e := b.ProgramConst(p, h)
+	ok(t, e)
+	wt := opOn(t, b, p, abi.OpPermute, &abi.Permute{Perm: []int64{1, 0}}, w)
+	y := opOn(t, b, p, abi.OpMatMul, &abi.MatMul{}, x, wt.Value)
+	ok(t, b.ProgramSeal(p, abi.AppendSeal(nil, abi.Seal{Out: []abi.Value{y.Value}})))
+	return p
+}
+
+func multiply(t testing.TB, m *Model, rows, k, n int64) []float32 {
+	t.Helper()
+	in := kernels.Tensor{Type: tensor.Of(tensor.Float32, rows, k), Data: tensor.Aligned(rows * k * 4)}
+	for i := range tensor.View[float32](in.Data) {
+		tensor.View[float32](in.Data)[i] = 1
+	}
+	b := runBox(m, in)
+	defer b.Close()
+	p := product(t, b, rows, k, n)
+	x, e := b.RunInput(0)
+	ok(t, e)
+	var out [1]abi.Handle
+	_, e = b.ProgramRun(p, []abi.Handle{x.Tensor}, out[:])
+	ok(t, e)
+	y := make([]float32, rows*n)
+	ok(t, b.TensorRead(out[0], 0, tensor.Bytes(y)))
+	return y
+}
+
+// A weight is read, permuted and packed once a model, whatever the program and
+// however many run at once; what only the prologue needed is given back.
+func TestConstantsAreMadeOnce(t *testing.T) {
+	const k, n = 96, 200
+	m := weights(t, k*n, small)
+	var wg sync.WaitGroup
+	for rows := range int64(8) {
+		wg.Go(func() {
+			y := multiply(t, m, rows+1, k, n)
+			for j := range int64(n) {
+				var want float32
+				for i := range int64(k) {
+					want += float32((j*k + i) % 17)
+				}
+				if math.Abs(float64(y[j]-want)) > 1e-2 {
+					t.Errorf("column %d is %g, want %g", j, y[j], want)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if len(m.packed) != 1 || len(m.kept) != 0 {
+		t.Errorf("%d packed and %d raw weights are kept, want 1 and 0", len(m.packed), len(m.kept))
+	}
+	if used := m.ledger.used.Load(); used > 3*k*n*4 {
+		t.Errorf("the model holds %d bytes for a weight of %d", used, k*n*4)
+	}
+}
+
+func TestPrologueMeetsTheMemoryLimit(t *testing.T) {
+	limits := small
+	limits.File = 64 << 20
+	m := weights(t, 5<<20, limits) // 20 MiB of weights under a limit of 16
+	in := kernels.Tensor{Type: tensor.Of(tensor.Float32, 1, 1024), Data: tensor.Aligned(4096)}
+	b := runBox(m, in)
+	defer b.Close()
+	p := product(t, b, 1, 1024, 5<<10)
+	x, _ := b.RunInput(0)
+	if _, e := b.ProgramRun(p, []abi.Handle{x.Tensor}, make([]abi.Handle, 1)); e == abi.OK || b.Stopped() != ErrMemory {
+		t.Errorf("errno %v, stopped with %v", e, b.Stopped())
+	}
+	if used := m.ledger.used.Load(); used != 0 {
+		t.Errorf("%d bytes are still charged", used)
+	}
+}
+
+func TestPrologueIsCanceled(t *testing.T) {
+	const k, n = 96, 200
+	m := weights(t, k*n, small)
+	ctx, cancel := context.WithCancel(context.Background())
+	in := kernels.Tensor{Type: tensor.Of(tensor.Float32, 1, k), Data: tensor.Aligned(k * 4)}
+	b := m.RunBox(ctx, []kernels.Tensor{in}, m.limits, false)
+	defer b.Close()
+	p := product(t, b, 1, k, n)
+	x, _ := b.RunInput(0)
+	cancel()
+	b.ProgramRun(p, []abi.Handle{x.Tensor}, make([]abi.Handle, 1))
+	if b.Stopped() != ErrCanceled {
+		t.Errorf("stopped with %v", b.Stopped())
+	}
+	if y := multiply(t, m, 1, k, n); y[1] == 0 {
+		t.Error("the next run found half a constant")
+	}
+}
+
+// A kernel that writes its packed weights faults instead of changing what the
+// next request gets. The fault ends a process of its own.
+func TestWeightsAreReadOnly(t *testing.T) {
+	if os.Getenv("GLOVEBOX_WRITE_WEIGHTS") != "" {
+		m := weights(t, 96*400, small)
+		multiply(t, m, 1, 96, 400)
+		for _, c := range m.packed {
+			c.data[0]++
+		}
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.Command(exe, "-test.run", "^TestWeightsAreReadOnly$")
+	cmd.Env = append(os.Environ(), "GLOVEBOX_WRITE_WEIGHTS=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "fault") {
+		t.Errorf("the write did not fault: %v\n%s", err, out)
+	}
+}
