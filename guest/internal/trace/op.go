@@ -30,13 +30,7 @@ func (t *Tracer) One(op abi.Op, a abi.Attrs, in ...*Value) *Value { return t.Op(
 
 // node finds or appends the node of an op.
 func (t *Tracer) node(op abi.Op, a abi.Attrs, in []*result) *node {
-	ids := make([]abi.Value, len(in))
-	for i, r := range in {
-		if r != nil {
-			ids[i] = abi.Value(r.id)
-		}
-	}
-	t.rec = abi.AppendCall(t.rec[:0], op, ids, a)
+	t.rec = abi.AppendCall(t.rec[:0], op, ids(in), a)
 	if len(t.rec) > abi.MaxRecord {
 		t.Fail(abi.FaultUnsupported, "op %d: attributes too long", op)
 	}

@@ -1,81 +1,262 @@
 package trace
 
 import (
-	"math"
-
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// Permute makes dim i of the result dim perm[i] of x. Nothing is moved until an
-// op needs it.
-func (t *Tracer) Permute(x *Value, perm ...int64) *Value {
-	return x
+// Reshape gives x other dims. One of them may be Const(-1): what is left.
+func (t *Tracer) Reshape(x *Value, dims []Int) *Value {
+	if x.known != nil && x.dims == nil {
+		if shape, ok := filled(dims, int64(len(x.known))); ok {
+			return t.hold(tensor.Of(x.typ.DType, shape...), x.known)
+		}
+	}
+	if x.splat && x.known == nil && x.typ.Elems() == 1 {
+		if shape, ok := filled(dims, 1); ok {
+			return t.splat(x.typ.DType, x.bits, Consts(shape...))
+		}
+	}
+	if sameDims(x.Dims(), dims) {
+		return x
+	}
+	r := t.place(x)
+	if r.node != nil && r.node.op == abi.OpView {
+		r = r.node.in[0]
+		if sameDims(r.allDims(), dims) {
+			return placed(r)
+		}
+	}
+	return placed(t.node(abi.OpView, &abi.View{Dims: t.Words(dims)}, []*result{r}).out[0])
 }
 
-// Reshape gives x other dims. One of them may be Const(-1): what is left.
-func (t *Tracer) Reshape(x *Value, dims []Int) *Value { return nil }
+// filled is dims with -1 replaced by what n elements leave; false, if there is
+// a symbol among them or they do not fit.
+func filled(dims []Int, n int64) ([]int64, bool) {
+	shape, rest := make([]int64, len(dims)), -1
+	for i, d := range dims {
+		if d.sym != nil || d.N < -1 || d.N == -1 && rest >= 0 {
+			return nil, false
+		}
+		if shape[i] = d.N; d.N == -1 {
+			rest, shape[i] = i, 1
+		}
+	}
+	size := tensor.Product(shape)
+	if rest >= 0 && size > 0 && n%size == 0 {
+		shape[rest], size = n/size, n
+	}
+	return shape, size == n && len(shape) <= tensor.MaxRank
+}
+
+func sameDims(a, b []Int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !identical(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
 
 // Slice takes size[i] elements of dim i, from start[i] in steps of step[i]. A
 // nil step means 1 throughout.
-func (t *Tracer) Slice(x *Value, start, size []Int, step []int64) *Value { return nil }
-
-// Concat joins xs along axis.
-func (t *Tracer) Concat(axis int, xs ...*Value) *Value { return nil }
-
-// Broadcast expands x to dims, as numpy does.
-func (t *Tracer) Broadcast(x *Value, dims []Int) *Value { return nil }
-
-// Cast converts the elements of x to d as FnCast does.
-func (t *Tracer) Cast(x *Value, d tensor.DType) *Value { return nil }
-
-// Gather takes slices of x along axis at the indices i, negative from the end.
-func (t *Tracer) Gather(x, i *Value, axis int) *Value { return nil }
-
-// Scalar is a constant without dims.
-func (t *Tracer) Scalar(d tensor.DType, v float64) *Value { return nil }
-
-// Fill is a tensor of one value, given as v is for Scalar.
-func (t *Tracer) Fill(d tensor.DType, v float64, dims []Int) *Value { return nil }
-
-// Elems is the number of elements of x.
-func (t *Tracer) Elems(x *Value) Int { return Const(0) }
-
-// Map1 applies fn to each element of x.
-func (t *Tracer) Map1(fn abi.Fn, imm uint64, x *Value) *Value { return nil }
-
-// Map2 applies fn to a and b, which broadcast as in numpy.
-func (t *Tracer) Map2(fn abi.Fn, a, b *Value) *Value { return nil }
-
-// Map3 applies fn to a, b and c, which broadcast as in numpy.
-func (t *Tracer) Map3(fn abi.Fn, a, b, c *Value) *Value { return nil }
-
-// Expr applies a micro-program to in, which broadcast as in numpy.
-func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value { return nil }
-
-// Ints are the contents of v as integers. Those of a placed value are
-// computed now and become a guard of the run.
-func (t *Tracer) Ints(v *Value) []Int { return nil }
-
-// Floats are the contents of v, of any float type, likewise.
-func (t *Tracer) Floats(v *Value) []float32 { return nil }
-
-// Finish computes the outputs and ends the run.
-func (t *Tracer) Finish() { _ = math.Pi }
-
-// Body is a piece of a model that runs again and again with values of the same
-// types: it is traced and sealed once for each list of types.
-type Body struct {
-	t     *Tracer
-	trace func(in []*Value) []*Value
+func (t *Tracer) Slice(x *Value, start, size []Int, step []int64) *Value {
+	if step == nil {
+		step = ones(x.Rank())
+	}
+	if v := t.slice(x, start, size, step); v != nil {
+		return v
+	}
+	if sameDims(size, x.Dims()) && allOnes(step) && sameDims(start, make([]Int, len(start))) {
+		return x
+	}
+	return t.One(abi.OpSlice, &abi.Slice{Start: t.Words(start), Size: t.Words(size), Step: step}, x)
 }
 
-// NewBody makes a body of what trace makes of its inputs.
-func (t *Tracer) NewBody(trace func(in []*Value) []*Value) *Body { return &Body{t, trace} }
+func allOnes(xs []int64) bool {
+	for _, x := range xs {
+		if x != 1 {
+			return false
+		}
+	}
+	return true
+}
 
-// Run runs the body once. Results of one run that are inputs of the next are
-// freed when that has ended, unless Keep was asked for.
-func (b *Body) Run(in []*Value) []*Value { return nil }
+// slice picks from known contents; nil, if x has none.
+func (t *Tracer) slice(x *Value, start, size []Int, step []int64) *Value {
+	rank := x.Rank()
+	if x.known == nil || x.dims != nil || len(start) != rank || len(size) != rank || len(step) != rank {
+		return nil
+	}
+	from, dims := t.Pins(start), t.Pins(size)
+	for i, n := range x.typ.Shape() {
+		if dims[i] < 0 || dims[i] > n || dims[i] > 0 && (outside(from[i], n) || outside(from[i]+(dims[i]-1)*step[i], n)) {
+			t.Fail(abi.FaultMalformed, "a slice of %d from %d in steps of %d leaves a dim of %d", dims[i], from[i], step[i], n)
+		}
+	}
+	return t.pick(x, dims, func(at []int64) {
+		for i := range at {
+			at[i] = from[i] + at[i]*step[i]
+		}
+	})
+}
 
-// Close frees what the body holds.
-func (b *Body) Close() {}
+func outside(i, n int64) bool { return i < 0 || i >= n }
+
+// pick makes a value of dims whose element at some index is that of x at the
+// index that move makes of it.
+func (t *Tracer) pick(x *Value, dims []int64, move func(at []int64)) *Value {
+	typ := tensor.Of(x.typ.DType, dims...)
+	if typ.Check() != nil || typ.Elems() > maxFold {
+		t.Fail(abi.FaultUnsupported, "%v is too large to work out from shapes", typ)
+	}
+	data := make([]Int, typ.Elems())
+	for k := range data {
+		at := make([]int64, len(dims), tensor.MaxRank)
+		for i, rest := len(dims)-1, int64(k); i >= 0; i-- {
+			at[i], rest = rest%dims[i], rest/dims[i]
+		}
+		move(at)
+		at = at[:x.Rank()]
+		n := int64(0)
+		for i, d := range x.typ.Shape() {
+			n = n*d + at[i]
+		}
+		data[k] = x.known[n]
+	}
+	return t.hold(typ, data)
+}
+
+// Concat joins xs along axis.
+func (t *Tracer) Concat(axis int, xs ...*Value) *Value {
+	if len(xs) == 1 && xs[0] != nil {
+		return xs[0]
+	}
+	if v := t.concat(axis, xs); v != nil {
+		return v
+	}
+	return t.One(abi.OpConcat, &abi.Concat{Axis: int64(axis)}, xs...)
+}
+
+// concat joins known vectors; nil, if they are not.
+func (t *Tracer) concat(axis int, xs []*Value) *Value {
+	var data []Int
+	for _, x := range xs {
+		if x == nil || axis != 0 || x.known == nil || x.Rank() != 1 || x.dims != nil || x.typ.DType != xs[0].typ.DType || len(data)+len(x.known) > maxFold {
+			return nil
+		}
+		data = append(data, x.known...)
+	}
+	if data == nil {
+		return nil
+	}
+	return t.hold(tensor.Of(xs[0].typ.DType, int64(len(data))), data)
+}
+
+// Broadcast expands x to dims, as numpy does.
+func (t *Tracer) Broadcast(x *Value, dims []Int) *Value {
+	if sameDims(x.Dims(), dims) {
+		return x
+	}
+	if x.splat && x.typ.Elems() == 1 && x.known == nil && x.Rank() <= len(dims) {
+		return t.splat(x.typ.DType, x.bits, dims)
+	}
+	if shape, ok := filled(dims, tensor.Product(numbers(dims))); ok && x.known != nil && x.dims == nil && tensor.Product(shape) <= maxFold {
+		if full, ok := broadcast(x.typ.Shape(), shape); ok && len(full) == len(shape) {
+			data := make([]Int, tensor.Product(full))
+			for k := range data {
+				data[k] = x.known[offset(int64(k), full, x.typ.Shape())]
+			}
+			return t.hold(tensor.Of(x.typ.DType, full...), data)
+		}
+	}
+	return t.One(abi.OpBroadcast, &abi.Broadcast{Dims: t.Words(dims)}, x)
+}
+
+func numbers(xs []Int) []int64 {
+	ns := make([]int64, len(xs))
+	for i, x := range xs {
+		ns[i] = x.N
+	}
+	return ns
+}
+
+// Gather takes slices of x along axis at the indices i, negative from the end.
+func (t *Tracer) Gather(x, i *Value, axis int) *Value {
+	if x == nil || i == nil || axis < 0 || axis >= x.Rank() {
+		t.Fail(abi.FaultMalformed, "gather along axis %d", axis)
+	}
+	if x.known == nil || !i.IsKnown() || x.dims != nil || i.dims != nil {
+		return t.One(abi.OpGather, &abi.Gather{Axis: int64(axis)}, x, i)
+	}
+	n := x.typ.Dims[axis]
+	index := t.Pins(i.known)
+	for k, at := range index {
+		if at < 0 {
+			at += n
+		}
+		if outside(at, n) {
+			t.Fail(abi.FaultMalformed, "index %d of a dim of %d", index[k], n)
+		}
+		index[k] = at
+	}
+	inner := i.typ.Shape()
+	dims := append(append([]int64(nil), x.typ.Shape()[:axis]...), inner...)
+	dims = append(dims, x.typ.Shape()[axis+1:]...)
+	return t.pick(x, dims, func(at []int64) {
+		k := int64(0)
+		for j, d := range inner {
+			k = k*d + at[axis+j]
+		}
+		rest := append([]int64(nil), at[axis+len(inner):]...)
+		copy(at[:x.Rank()][axis+1:], rest)
+		at[:axis+1][axis] = index[k]
+	})
+}
+
+// Scalar is a constant without dims.
+func (t *Tracer) Scalar(d tensor.DType, v float64) *Value { return t.splat(d, pattern(d, v), nil) }
+
+// Fill is a tensor of one value, given as for Scalar.
+func (t *Tracer) Fill(d tensor.DType, v float64, dims []Int) *Value {
+	return t.splat(d, pattern(d, v), dims)
+}
+
+// splat is a tensor of dims whose elements all have one bit pattern.
+func (t *Tracer) splat(d tensor.DType, bits uint64, dims []Int) *Value {
+	typ := tensor.Of(d, numbers(dims)...)
+	if typ.Check() != nil {
+		t.Fail(abi.FaultMalformed, "a tensor of %v", typ)
+	}
+	v := &Value{typ: typ, dims: keepSymbols(dims), bits: bits, splat: true, con: keepSymbols(dims) == nil}
+	if n := typ.Elems(); !d.IsFloat() && v.con && n <= maxKnown {
+		v.known = make([]Int, n)
+		for i := range v.known {
+			v.known[i] = Const(whole(d, bits))
+		}
+	}
+	return v
+}
+
+// Elems is the number of elements of x. Where that is no affine function of
+// one dim, it is the dim of a flat view.
+func (t *Tracer) Elems(x *Value) Int {
+	n := Const(1)
+	for _, d := range x.Dims() {
+		if n.sym != nil && d.sym != nil {
+			return t.Reshape(x, Consts(-1)).Dim(0)
+		}
+		if n.sym == nil {
+			n, d = d, n
+		}
+		m, ok := scaled(n, d.N)
+		if !ok {
+			return t.Reshape(x, Consts(-1)).Dim(0)
+		}
+		n = m
+	}
+	return n
+}

@@ -22,11 +22,12 @@ type Tracer struct {
 	box     abi.Box
 	results []*result // by id-1
 	nodes   map[string]*node
-	guards  []guard
+	guards  []guard // not yet part of a program
+	guarded map[guard]bool
 	dynamic bool // an input has free dims
 	mixed   bool // the run cannot be served again from its programs
 	depth   int  // of the loop body being traced
-	reads   int  // tensors read so far
+	runs    int  // programs run and contents read so far
 
 	draft    abi.Handle // types ops as they are appended; it never runs
 	draftOps int
@@ -35,13 +36,6 @@ type Tracer struct {
 
 	constants map[*Constant]*Value
 	outputs   []output
-	bodies    []*sealed
-}
-
-type guard struct {
-	cmp   abi.Cmp
-	sym   symbol
-	limit int64
 }
 
 type output struct {
@@ -78,7 +72,7 @@ func (t *Tracer) leaf(typ abi.Type, h abi.Handle, free []bool) *Value {
 	r.tensor, r.depth = h, t.depth
 	for i, f := range free {
 		if f && r.dims == nil {
-			r.dims = constants(typ.Shape())
+			r.dims = Consts(typ.Shape()...)
 		}
 		if f {
 			r.dims[i].sym = &symbol{of: r, dim: i, a: 1, d: 1}
@@ -97,8 +91,6 @@ func (t *Tracer) newResult(typ abi.Type) *result {
 func placed(r *result) *Value {
 	return &Value{typ: r.typ, dims: r.dims, src: r, con: r.con}
 }
-
-func constants(ns []int64) []Int { return Consts(ns...) }
 
 // Constant is a tensor of bytes of the model. It is made at load and stays
 // valid in every run.
@@ -146,7 +138,7 @@ func (t *Tracer) Constant(c *Constant) *Value {
 		v.known = []Int{}
 	}
 	if c.typ.Elems() == 1 {
-		v.bits, v.one = element(c.data, c.typ.DType.Size()), true
+		v.bits, v.splat = element(c.data, c.typ.DType.Size()), true
 	}
 	t.constants[c] = v
 	return v
@@ -164,11 +156,7 @@ func integers(d tensor.DType, p []byte) []int64 {
 	size := d.Size()
 	ns := make([]int64, len(p)/size)
 	for i := range ns {
-		n := int64(element(p[i*size:], size))
-		if shift := 64 - 8*size; d.IsSigned() {
-			n = n << shift >> shift
-		}
-		ns[i] = wrapInt(d, n)
+		ns[i] = whole(d, element(p[i*size:], size))
 	}
 	return ns
 }

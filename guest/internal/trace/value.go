@@ -15,11 +15,11 @@ import (
 type Value struct {
 	typ   abi.Type
 	dims  []Int // the symbols among the dims; nil when all are constant
-	known []Int // row-major contents of an integer or Bool value, or nil
+	known []Int // row-major contents, all integers, or nil
 	src   *result
 	perm  []int64 // dim i is dim perm[i] of src; nil is the identity
-	bits  uint64  // the element of a constant of one element
-	one   bool    // bits is valid
+	bits  uint64  // where splat: the pattern of every element
+	splat bool
 	con   bool
 }
 
@@ -38,8 +38,8 @@ type result struct {
 	tensor abi.Handle // 0 until it has been computed
 	file   *Constant
 
-	draft     abi.Handle // the draft program that draftID is a value of
-	draftID   abi.Value
+	draft   abi.Handle // the draft program that draftID is a value of
+	draftID abi.Value
 }
 
 // node is an operation: its results and what they follow from.
@@ -81,8 +81,9 @@ func (v *Value) Dims() []Int {
 	return ds
 }
 
-// IsKnown reports whether the guest holds the contents as integers.
-func (v *Value) IsKnown() bool { return v.known != nil }
+// IsKnown reports whether v is of integers or Bool and the guest holds its
+// contents.
+func (v *Value) IsKnown() bool { return v.known != nil && !v.typ.DType.IsFloat() }
 
 // IsConst reports whether the contents depend on the model alone.
 func (v *Value) IsConst() bool { return v.con }
@@ -93,13 +94,21 @@ func (t *Tracer) Known(d tensor.DType, dims []int64, data []Int) *Value {
 	if typ.Check() != nil || typ.Elems() != int64(len(data)) || d.IsFloat() {
 		t.Fail(abi.FaultMalformed, "%d integers for %v", len(data), typ)
 	}
+	return t.hold(typ, data)
+}
+
+// hold makes a value of integers, of any type.
+func (t *Tracer) hold(typ abi.Type, data []Int) *Value {
 	v := &Value{typ: typ, known: make([]Int, len(data)), con: true}
 	for i, x := range data {
-		v.known[i] = t.wrap(d, x)
+		v.known[i] = t.wrap(typ.DType, x)
 		v.con = v.con && v.known[i].sym == nil
 	}
 	if v.con && len(data) == 1 {
-		v.bits, v.one = uint64(data[0].N), true
+		v.bits, v.splat = pattern(typ.DType, float64(v.known[0].N)), true
+		if !typ.DType.IsFloat() {
+			v.bits = low(typ.DType, v.known[0].N)
+		}
 	}
 	return v
 }
