@@ -9,9 +9,11 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/vet"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 )
@@ -53,18 +55,34 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	e.life.free = func() {
 		e.wz.Close(context.Background())
 	}
-	for module, functions := range map[string][]function{abiModule: imports, wasiModule: wasi} {
-		b := e.wz.NewHostModuleBuilder(module)
-		for k := range functions {
-			f := &functions[k]
-			b.NewFunctionBuilder().WithGoModuleFunction(f.host(), f.paramTypes(), f.resultTypes()).Export(f.name)
-		}
-		if _, err := b.Instantiate(ctx); err != nil {
-			e.life.close()
-			return nil, fmt.Errorf("%w: host module", ErrInternal)
-		}
+	if err := e.provide(ctx); err != nil {
+		e.life.close()
+		return nil, err
 	}
 	return e, nil
+}
+
+// provide makes the functions that guests import, of the types that package vet
+// lets them have.
+func (e *Engine) provide(ctx context.Context) error {
+	for _, half := range []struct {
+		allowed []vet.Import
+		table   []function
+	}{{vet.Functions(), imports}, {vet.WASI(), wasi}} {
+		b := e.wz.NewHostModuleBuilder(half.allowed[0].Module)
+		for _, imp := range half.allowed {
+			k := slices.IndexFunc(half.table, func(f function) bool { return f.name == imp.Name })
+			if k < 0 {
+				return fmt.Errorf("%w: nothing behind %s", ErrInternal, imp.Name)
+			}
+			host := half.table[k].host(len(imp.Results))
+			b.NewFunctionBuilder().WithGoModuleFunction(host, types(imp.Params), types(imp.Results)).Export(imp.Name)
+		}
+		if _, err := b.Instantiate(ctx); err != nil {
+			return fmt.Errorf("%w: host module", ErrInternal)
+		}
+	}
+	return nil
 }
 
 // Close refuses new work. What the engine holds is given back once the last
@@ -79,7 +97,8 @@ type Code struct {
 	pages  uint32 // the memory a fresh instance has
 }
 
-// Compile compiles a guest. The bytes must have passed package vet.
+// Compile compiles a guest that vet.Rewrite has written; another one is refused,
+// as nothing could stop it.
 func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err error) {
 	if err := e.life.hold(); err != nil {
 		return nil, err

@@ -6,15 +6,13 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 )
 
-const abiModule = abi.Module
-
 // record is the length of a record in the argument after its pointer.
 func record(arg int) length { return length{arg: arg, unit: 1, max: abi.MaxRecord} }
 
-// imports is all that a guest can ask of the host. The signatures and the
+// imports is all that a guest can ask of the host. The parameters and the
 // memory of each function are described in package abi.
 var imports = []function{
-	{name: "blob_size", params: "ii", price: price{100, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "blob_size", price: price{400, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		out, ok := f.at(1, 8)
 		if !ok {
 			return abi.ErrBounds
@@ -25,84 +23,84 @@ var imports = []function{
 		}
 		return e
 	}},
-	{name: "blob_read", params: "iIii", price: price{200, 1}, length: length{3, 1, abi.MaxRead}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "blob_read", price: price{800, 4}, length: length{3, 1, abi.MaxRead}, call: func(f frame, box abi.Box) abi.Errno {
 		return f.transfer(box.BlobRead)
 	}},
-	{name: "blob_part", params: "iii", price: price{1000, 8}, length: length{1, 1, abi.MaxName}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "blob_part", price: price{4000, 32}, length: length{1, 1, abi.MaxName}, call: func(f frame, box abi.Box) abi.Errno {
 		name, ok := f.at(0, int64(f.u32(1)))
 		if !ok {
 			return abi.ErrBounds
 		}
 		return give(f, 2, func() (abi.Handle, abi.Errno) { return box.BlobPart(string(name)) })
 	}},
-	{name: "blob_new", params: "Ii", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "blob_new", price: price{8000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		return give(f, 1, func() (abi.Handle, abi.Errno) { return box.BlobNew(f.i64(0)) })
 	}},
-	{name: "blob_write", params: "iIii", price: price{200, 1}, length: length{3, 1, abi.MaxRead}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "blob_write", price: price{800, 4}, length: length{3, 1, abi.MaxRead}, call: func(f frame, box abi.Box) abi.Errno {
 		return f.transfer(box.BlobWrite)
 	}},
 
-	{name: "tensor_const", params: "iIii", price: price{500, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "tensor_const", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		t, e := f.typ(2)
 		if e != abi.OK {
 			return e
 		}
 		return give(f, 3, func() (abi.Handle, abi.Errno) { return box.TensorConst(f.handle(0), f.i64(1), t) })
 	}},
-	{name: "tensor_new", params: "ii", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "tensor_new", price: price{8000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		t, e := f.typ(0)
 		if e != abi.OK {
 			return e
 		}
 		return give(f, 1, func() (abi.Handle, abi.Errno) { return box.TensorNew(t) })
 	}},
-	{name: "tensor_read", params: "iIii", price: price{200, 1}, length: length{3, 1, abi.MaxReadBack}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "tensor_read", price: price{800, 4}, length: length{3, 1, abi.MaxReadBack}, call: func(f frame, box abi.Box) abi.Errno {
 		return f.transfer(box.TensorRead)
 	}},
-	{name: "tensor_write", params: "iIii", price: price{200, 1}, length: length{3, 1, abi.MaxReadBack}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "tensor_write", price: price{800, 4}, length: length{3, 1, abi.MaxReadBack}, call: func(f frame, box abi.Box) abi.Errno {
 		return f.transfer(box.TensorWrite)
 	}},
-	{name: "tensor_free", params: "i", price: price{300, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "tensor_free", price: price{1200, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		return box.TensorFree(f.handle(0))
 	}},
 
-	{name: "program_new", params: "i", price: price{1000, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "program_new", price: price{4000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		return give(f, 0, box.ProgramNew)
 	}},
-	{name: "program_input", params: "iii", price: price{500, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "program_input", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		t, e := f.typ(1)
 		if e != abi.OK {
 			return e
 		}
 		return give(f, 2, func() (abi.Value, abi.Errno) { return box.ProgramInput(f.handle(0), t) })
 	}},
-	{name: "program_const", params: "iii", price: price{500, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "program_const", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		return give(f, 2, func() (abi.Value, abi.Errno) { return box.ProgramConst(f.handle(0), f.handle(1)) })
 	}},
-	{name: "program_op", params: "iiiiii", price: price{1000, 4}, length: record(2), call: programOp},
-	{name: "program_seal", params: "iii", price: price{2000, 4}, length: record(2), call: func(f frame, box abi.Box) abi.Errno {
+	{name: "program_op", price: price{4000, 16}, length: record(2), call: programOp},
+	{name: "program_seal", price: price{8000, 16}, length: record(2), call: func(f frame, box abi.Box) abi.Errno {
 		rec, ok := f.record(1)
 		if !ok {
 			return abi.ErrBounds
 		}
 		return box.ProgramSeal(f.handle(0), rec)
 	}},
-	{name: "program_run", params: "iiiiii", price: price{2000, 10}, length: length{2, 4, abi.MaxArity * 4}, call: programRun},
-	{name: "program_free", params: "i", price: price{500, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "program_run", price: price{8000, 40}, length: length{2, 4, abi.MaxArity * 4}, call: programRun},
+	{name: "program_free", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		return box.ProgramFree(f.handle(0))
 	}},
-	{name: "program_publish", params: "", price: price{5000, 0}, call: func(_ frame, box abi.Box) abi.Errno {
+	{name: "program_publish", price: price{20000, 0}, call: func(_ frame, box abi.Box) abi.Errno {
 		return box.ProgramPublish()
 	}},
 
-	{name: "port_declare", params: "ii", price: price{1000, 2}, length: record(1), call: func(f frame, box abi.Box) abi.Errno {
+	{name: "port_declare", price: price{4000, 8}, length: record(1), call: func(f frame, box abi.Box) abi.Errno {
 		rec, ok := f.record(0)
 		if !ok {
 			return abi.ErrBounds
 		}
 		return box.PortDeclare(rec)
 	}},
-	{name: "run_input", params: "ii", price: price{500, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "run_input", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		out, ok := f.at(1, abi.ResultSize)
 		if !ok {
 			return abi.ErrBounds
@@ -113,18 +111,18 @@ var imports = []function{
 		}
 		return e
 	}},
-	{name: "run_output", params: "ii", price: price{500, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "run_output", price: price{2000, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		return box.RunOutput(f.u32(0), f.handle(1))
 	}},
 
-	{name: "emit", params: "iii", price: price{1000, 2}, length: record(2), call: func(f frame, box abi.Box) abi.Errno {
+	{name: "emit", price: price{4000, 8}, length: record(2), call: func(f frame, box abi.Box) abi.Errno {
 		rec, ok := f.record(1)
 		if !ok {
 			return abi.ErrBounds
 		}
 		return box.Emit(abi.Emit(f.u32(0)), rec)
 	}},
-	{name: "yield", params: "", price: price{100, 0}, call: func(f frame, box abi.Box) abi.Errno {
+	{name: "yield", price: price{400, 0}, call: func(f frame, box abi.Box) abi.Errno {
 		f.refill()
 		return box.Yield()
 	}},

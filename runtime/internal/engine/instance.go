@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/vet"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -34,10 +36,10 @@ type Instance struct {
 	mod     api.Module
 	mem     *linear
 	globals []api.MutableGlobal // the guest's own
-	fuel    api.MutableGlobal   // nil if the guest is not metered
-	depth   api.MutableGlobal
-	base    context.Context // carries the instance to the host functions
-	started bool            // the guest's own start-up code has run
+	fuel    api.MutableGlobal   // left of the slice
+	depth   api.MutableGlobal   // calls on its stack
+	base    context.Context     // carries the instance to the host functions
+	started bool                // the guest's own start-up code has run
 	random  rand.PCG
 	clock   int64 // fuel consumed in the life of the guest
 	log     func([]byte)
@@ -86,10 +88,13 @@ func (c *Code) Instantiate(ctx context.Context, o Options) (_ *Instance, err err
 		return nil, ErrModule
 	}
 	i.base = context.WithValue(context.Background(), instanceKey{}, i)
-	i.fuel = mutable(i.mod, fuelExport)
-	i.depth = mutable(i.mod, depthExport)
+	i.fuel = mutable(i.mod, vet.Fuel)
+	i.depth = mutable(i.mod, vet.Depth)
+	if i.fuel == nil || i.depth == nil {
+		return nil, ErrModule
+	}
 	for {
-		g := mutable(i.mod, stateName(len(i.globals)))
+		g := mutable(i.mod, fmt.Sprint(vet.State, len(i.globals)))
 		if g == nil {
 			return i, nil
 		}
@@ -154,7 +159,7 @@ func (i *Instance) invoke(f api.Function, stack []uint64) error {
 		return nil
 	}
 	trap := trapOf(err)
-	if trap == TrapUnreachable && i.depth != nil && i.depth.Get() > maxDepth {
+	if trap == TrapUnreachable && i.depth.Get() > vet.MaxDepth {
 		return TrapDepth
 	}
 	return trap

@@ -13,18 +13,16 @@ import (
 // guest chooses the upper half of every slot that holds an i32, so each
 // argument is cut to its type here, and nowhere else.
 
-// function is one import: what it is called, takes and costs, and what it does.
+// function is one import: what it is called and costs, and what it does.
 type function struct {
 	name   string
-	params string // one letter each: i is i32, I is i64
 	price  price
 	length length
 	call   func(f frame, box abi.Box) abi.Errno
-	void   bool // no result
 }
 
 // price is the fuel that a call takes besides the guest's own instructions. A
-// unit is about a nanosecond. Work that the host does for the guest (kernels,
+// unit is the time of one of those, about a quarter of a nanosecond. Work that the host does for the guest (kernels,
 // hashing, sealing) is charged by the box.
 type price struct {
 	base    int64
@@ -89,22 +87,16 @@ func give[T ~uint32](f frame, k int, do func() (T, abi.Errno)) abi.Errno {
 	return e
 }
 
-func (f *function) paramTypes() []api.ValueType {
-	t := make([]api.ValueType, len(f.params))
-	for i, c := range f.params {
+// types turns the letters of an import's parameters or results into types.
+func types(letters string) []api.ValueType {
+	t := make([]api.ValueType, len(letters))
+	for i, c := range letters {
 		t[i] = api.ValueTypeI32
 		if c == 'I' {
 			t[i] = api.ValueTypeI64
 		}
 	}
 	return t
-}
-
-func (f *function) resultTypes() []api.ValueType {
-	if f.void {
-		return nil
-	}
-	return []api.ValueType{api.ValueTypeI32}
 }
 
 // instanceKey finds the instance in the context that its calls run with.
@@ -118,14 +110,14 @@ func (ended) Error() string { return "ended" }
 
 // host makes the Go function that the engine calls. Leaving it by a panic is
 // the engine's way of ending a guest.
-func (f *function) host() api.GoModuleFunc {
+func (f *function) host(results int) api.GoModuleFunc {
 	return func(ctx context.Context, _ api.Module, raw []uint64) {
 		i := ctx.Value(instanceKey{}).(*Instance)
 		e := f.enter(frame{i, raw})
 		if i.end != nil {
 			panic(ended{})
 		}
-		if !f.void {
+		if results == 1 {
 			raw[0] = uint64(uint32(e))
 		}
 	}

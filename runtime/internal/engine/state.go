@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"fmt"
-	"math/rand/v2"
-)
+import "math/rand/v2"
 
 // State is all that a guest remembers: its memory, its mutable globals, its
 // clock and where its random numbers are. It never changes, and may be
@@ -86,5 +83,3 @@ func (i *Instance) resize(n int64) error {
 	}
 	return nil
 }
-
-func stateName(k int) string { return fmt.Sprint(stateExport, k) }

@@ -7,8 +7,6 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 )
 
-const wasiModule = "wasi_snapshot_preview1"
-
 // Errnos of WASI.
 const (
 	wasiOK      = 0
@@ -20,22 +18,22 @@ const (
 // resource: a clock that counts fuel, random numbers from the seed, output to
 // the log. There are no files, arguments or environment.
 var wasi = []function{
-	{name: "args_get", params: "ii", price: price{50, 0}, call: nothing},
-	{name: "args_sizes_get", params: "ii", price: price{50, 0}, call: noStrings},
-	{name: "environ_get", params: "ii", price: price{50, 0}, call: nothing},
-	{name: "environ_sizes_get", params: "ii", price: price{50, 0}, call: noStrings},
-	{name: "clock_time_get", params: "iIi", price: price{50, 0}, call: clockTimeGet},
-	{name: "random_get", params: "ii", price: price{50, 2}, length: length{1, 1, 64 << 10}, call: randomGet},
-	{name: "fd_write", params: "iiii", price: price{500, 0}, call: fdWrite},
-	{name: "sched_yield", params: "", price: price{50, 0}, call: nothing},
-	{name: "poll_oneoff", params: "iiii", price: price{500, 0}, call: pollOneoff},
-	{name: "proc_exit", params: "i", price: price{50, 0}, call: procExit, void: true},
+	{name: "args_get", price: price{200, 0}, call: nothing},
+	{name: "args_sizes_get", price: price{200, 0}, call: noStrings},
+	{name: "environ_get", price: price{200, 0}, call: nothing},
+	{name: "environ_sizes_get", price: price{200, 0}, call: noStrings},
+	{name: "clock_time_get", price: price{200, 0}, call: clockTimeGet},
+	{name: "random_get", price: price{200, 8}, length: length{1, 1, 64 << 10}, call: randomGet},
+	{name: "fd_write", price: price{2000, 0}, call: fdWrite},
+	{name: "sched_yield", price: price{200, 0}, call: nothing},
+	{name: "poll_oneoff", price: price{2000, 0}, call: pollOneoff},
+	{name: "proc_exit", price: price{200, 0}, call: procExit},
 
-	{name: "fd_close", params: "i", price: price{50, 0}, call: noFile},
-	{name: "fd_fdstat_get", params: "ii", price: price{50, 0}, call: noFile},
-	{name: "fd_fdstat_set_flags", params: "ii", price: price{50, 0}, call: noFile},
-	{name: "fd_prestat_get", params: "ii", price: price{50, 0}, call: noFile},
-	{name: "fd_prestat_dir_name", params: "iii", price: price{50, 0}, call: noFile},
+	{name: "fd_close", price: price{200, 0}, call: noFile},
+	{name: "fd_fdstat_get", price: price{200, 0}, call: noFile},
+	{name: "fd_fdstat_set_flags", price: price{200, 0}, call: noFile},
+	{name: "fd_prestat_get", price: price{200, 0}, call: noFile},
+	{name: "fd_prestat_dir_name", price: price{200, 0}, call: noFile},
 }
 
 func nothing(frame, abi.Box) abi.Errno { return wasiOK }

@@ -2,8 +2,11 @@
 package main
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"sort"
+	"strconv"
 	"time"
 )
 
@@ -21,7 +24,7 @@ var (
 	secret []byte
 	depth  int
 	table  = map[uint32]func() uint32{
-		1: ok, 2: spin, 3: recurse, 4: hog, 5: remember, 6: recall, 7: random, 8: sleep, 9: panics, 10: read, 11: work, 12: null,
+		1: ok, 2: spin, 3: recurse, 4: hog, 5: remember, 6: recall, 7: random, 8: sleep, 9: panics, 10: read, 11: work, 12: null, 13: parse, 14: mixed,
 	}
 )
 
@@ -113,6 +116,43 @@ func work() uint32 {
 func null() uint32 {
 	var p *[1 << 20]byte
 	return uint32(p[depth])
+}
+
+func parse() uint32 {
+	b := make([]byte, 1<<20)
+	for i := range b {
+		b[i] = byte(i*7) | 0x80
+		if i%3 == 2 {
+			b[i] &= 0x7f
+		}
+	}
+	sum := uint64(0)
+	for range 20 {
+		for i := 0; i < len(b)-3; {
+			v, n := binary.Uvarint(b[i:])
+			sum += v
+			i += n
+		}
+	}
+	return uint32(sum)
+}
+
+func mixed() uint32 {
+	n := uint32(0)
+	for k := range 20 {
+		m := map[string][]int{}
+		for i := range 3000 {
+			s := strconv.Itoa(i*k) + "." + strconv.Itoa(i%7)
+			m[s] = append(m[s], i)
+		}
+		keys := make([]string, 0, len(m))
+		for s := range m {
+			keys = append(keys, s)
+		}
+		sort.Strings(keys)
+		n += uint32(len(keys[0]) + len(m[keys[len(keys)/2]]))
+	}
+	return n
 }
 
 func main() {}
