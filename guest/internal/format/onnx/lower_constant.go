@@ -31,18 +31,22 @@ func constant(l *walker, n *node, in []*trace.Value) *trace.Value {
 	return nil
 }
 
-// vector places a list of floats that stands in the node, in pieces that fit
-// into a record of the contract.
+// vector places a list of floats that stands in the node.
 func (l *walker) vector(list []float32) *trace.Value {
+	return l.literal(len(list), tensor.Float32, func(i int) int64 { return int64(math.Float32bits(list[i])) })
+}
+
+// literal places n elements, given as words, in pieces that fit into a record
+// of the contract.
+func (l *walker) literal(n int, d tensor.DType, word func(i int) int64) *trace.Value {
 	const piece = 4096
 	var parts []*trace.Value
-	for len(list) > 0 || parts == nil {
-		words := make([]abi.Word, min(len(list), piece))
-		for i, f := range list[:len(words)] {
-			words[i] = abi.Const(int64(math.Float32bits(f)))
+	for from := 0; from < n || parts == nil; from += piece {
+		words := make([]abi.Word, min(n-from, piece))
+		for i := range words {
+			words[i] = abi.Const(word(from + i))
 		}
-		list = list[len(words):]
-		a := &abi.Literal{Dims: abi.Consts(int64(len(words))), Values: words, DType: int64(tensor.Float32)}
+		a := &abi.Literal{Dims: abi.Consts(int64(len(words))), Values: words, DType: int64(d)}
 		parts = append(parts, l.One(abi.OpLiteral, a))
 	}
 	if len(parts) == 1 {
@@ -97,11 +101,7 @@ func rangeOf(l *walker, n *node, in []*trace.Value) *trace.Value {
 func (l *walker) floatRange(in []*trace.Value) *trace.Value {
 	var v [3]float64
 	for i, x := range in {
-		f := l.Floats(x)
-		if len(f) != 1 {
-			l.Fail(abi.FaultMalformed, "%d numbers where one is expected", len(f))
-		}
-		v[i] = float64(f[0])
+		v[i] = l.number32(x)
 	}
 	count := math.Ceil((v[1] - v[0]) / v[2])
 	if !(count <= 1<<40) {
@@ -110,26 +110,4 @@ func (l *walker) floatRange(in []*trace.Value) *trace.Value {
 	d := in[0].DType()
 	steps := l.Cast(l.iota(trace.Const(int64(max(count, 0)))), d)
 	return l.add(l.mul(steps, l.Reshape(in[2], nil)), l.Reshape(in[0], nil))
-}
-
-// window is a - b·cos(2πi/n) + c·cos(4πi/n) for i < size.
-func window(a, b, c float64) lowering {
-	return one(1, 1, func(l *walker, n *node, in []*trace.Value) *trace.Value {
-		d := l.dtype(n, "output_datatype", 1)
-		count := l.Pin(l.integer(in[0]))
-		period := count
-		if n.int("periodic", 1) == 0 {
-			period--
-		}
-		i := l.Cast(l.iota(trace.Const(count)), tensor.Float32)
-		wave := func(turns, by float64) *trace.Value {
-			angle := l.mul(i, l.like(i, turns*2*math.Pi/float64(period)))
-			return l.mul(l.Map1(abi.FnCos, 0, angle), l.like(i, by))
-		}
-		y := l.add(wave(1, -b), l.like(i, a))
-		if c != 0 {
-			y = l.add(y, wave(2, c))
-		}
-		return l.convert(y, d)
-	})
 }

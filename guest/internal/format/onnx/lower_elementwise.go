@@ -22,7 +22,7 @@ func (l *walker) choose(cond, a, b *trace.Value) *trace.Value {
 // like is the number x as a scalar of the type of v.
 func (l *walker) like(v *trace.Value, x float64) *trace.Value { return l.Scalar(v.DType(), x) }
 
-func unary(fn abi.Fn) lowering {
+func each1(fn abi.Fn) lowering {
 	return one(1, 1, func(l *walker, _ *node, in []*trace.Value) *trace.Value {
 		return l.Map1(fn, 0, in[0])
 	})
@@ -44,7 +44,7 @@ func activation(fn abi.Fn, params ...param) lowering {
 	})
 }
 
-func binary(fn abi.Fn) lowering {
+func each2(fn abi.Fn) lowering {
 	return one(2, 2, func(l *walker, n *node, in []*trace.Value) *trace.Value {
 		return l.Map2(fn, in[0], l.aligned(n, in[0], in[1]))
 	})

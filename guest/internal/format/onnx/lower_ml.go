@@ -155,3 +155,50 @@ func linearClassifier(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	names := l.Known(tensor.Int64, []int64{int64(len(labels))}, trace.Consts(labels...))
 	return []*trace.Value{l.One(abi.OpGather, &abi.Gather{}, names, best), l.scored(n, y)}
 }
+
+// labelEncoder looks each element up in a list of keys.
+func labelEncoder(l *walker, n *node, in []*trace.Value) *trace.Value {
+	x := in[0]
+	keys := l.mapping(n, "keys")
+	values := l.mapping(n, "values")
+	if keys.DType() != x.DType() || keys.Rank() != 1 || values.Rank() != 1 || !l.Equal(keys.Dim(0), values.Dim(0)) {
+		l.Fail(abi.FaultMalformed, "%d keys, %d values", keys.Shape(), values.Shape())
+	}
+	other := l.like(values, -1)
+	switch {
+	case n.has("default_tensor"):
+		other = l.Reshape(l.constant(n.tensor("default_tensor")), nil)
+	case values.DType() == tensor.Int64:
+		other = l.Known(tensor.Int64, nil, trace.Consts(n.int("default_int64", -1)))
+	case values.DType() == tensor.Float32:
+		other = l.like(values, float64(n.float("default_float", 0)))
+	}
+	n.has("default_string")
+	if keys.DType().IsFloat() {
+		for _, k := range l.Floats(keys) {
+			if k != k {
+				l.Fail(abi.FaultUnsupported, "a key that is not a number")
+			}
+		}
+	}
+	last := x.Rank()
+	hits := l.Cast(l.Map2(abi.FnEq, l.unsqueeze(x, int64(last)), keys), tensor.Float32)
+	found := l.Map2(abi.FnGt, l.reduce(abi.ReduceMax, 0, hits, []int{last}, false), l.like(hits, 0))
+	at := l.One(abi.OpArg, &abi.Arg{Axis: int64(last)}, hits)
+	return l.choose(found, l.One(abi.OpGather, &abi.Gather{}, values, at), other)
+}
+
+// mapping reads one side of a LabelEncoder.
+func (l *walker) mapping(n *node, side string) *trace.Value {
+	switch {
+	case n.has(side + "_int64s"):
+		list := n.ints(side + "_int64s")
+		return l.Known(tensor.Int64, []int64{int64(len(list))}, trace.Consts(list...))
+	case n.has(side + "_floats"):
+		return l.vector(n.floats(side + "_floats"))
+	case n.has(side + "_tensor"):
+		return l.constant(n.tensor(side + "_tensor"))
+	}
+	l.Fail(abi.FaultUnsupported, "%s that are strings", side)
+	return nil
+}

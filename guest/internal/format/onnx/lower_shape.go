@@ -8,6 +8,15 @@ import (
 
 func identity(_ *walker, _ *node, in []*trace.Value) *trace.Value { return in[0] }
 
+// optionalHasElement is asked of tensors alone: other optionals are not supported.
+func optionalHasElement(l *walker, _ *node, in []*trace.Value) *trace.Value {
+	there := int64(0)
+	if in[0] != nil {
+		there = 1
+	}
+	return l.Known(tensor.Bool, nil, trace.Consts(there))
+}
+
 // shape gives the dims from start to end, which clamp as those of a slice do.
 func shape(l *walker, n *node, in []*trace.Value) *trace.Value {
 	dims := in[0].Dims()
