@@ -107,7 +107,6 @@ func (p *parser) tensor(c scan.Cursor) *initializer {
 			data.add(&f)
 		}
 	}
-	p.tensors = append(p.tensors, t)
 	t.typ.DType, t.reason = elementType(t.elem)
 	if len(dims) > tensor.MaxRank {
 		t.reason = fmt.Sprintf("rank %d", len(dims))
@@ -116,6 +115,7 @@ func (p *parser) tensor(c scan.Cursor) *initializer {
 		c.Fail("tensor %q has element type %d", t.name, t.elem)
 	}
 	if t.reason != "" {
+		p.tensors = append(p.tensors, t)
 		return t
 	}
 	t.typ = tensor.Of(t.typ.DType, dims...)
@@ -130,6 +130,7 @@ func (p *parser) tensor(c scan.Cursor) *initializer {
 	default:
 		p.inside(t, &c, &data)
 	}
+	p.tensors = append(p.tensors, t)
 	return t
 }
 

@@ -63,7 +63,9 @@ func (m *message) fields(c scan.Cursor) iter.Seq[field] {
 				c.FailAt(f.offset, "field %d of %s stands twice", num, m.name)
 			}
 			seen |= 1 << num
-			if m.passed&(1<<num) == 0 && !yield(f) {
+			if m.passed&(1<<num) != 0 {
+				f.want(protowire.BytesType)
+			} else if !yield(f) {
 				return
 			}
 		}
