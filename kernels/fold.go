@@ -1,0 +1,158 @@
+package kernels
+
+import "github.com/glovebox-ml/glovebox/kernels/tensor"
+
+// A fold reduces some dims of x to one element. The elements that make one
+// result are counted in row-major order; element i joins lane i mod 16, the
+// lanes join in a tree (0 with 8, 0 with 4, …), and what each block of 8192
+// elements gave joins in order. So the result depends on the shape alone.
+//
+// x is seen as rows of cols neighbours that belong to different results:
+// offset kept(q) + reduced(i) + column.
+type fold struct {
+	kept, reduced axes
+	outer         int // results divided by cols
+	cols          int
+	count         int // elements of one result
+	blocks        int
+	width         int // columns that are folded together
+	perTile       int
+}
+
+const (
+	foldLanes = 16
+	foldBlock = 8192
+	// foldChunk is how many elements are loaded at once.
+	foldChunk = 1024
+)
+
+// axes are dims of an array, outermost first, and the distance in elements
+// between neighbours along each.
+type axes struct {
+	rank          int
+	dims, strides [tensor.MaxRank]int
+}
+
+// add appends a dim inside the others, as one with the last where it can.
+func (a *axes) add(n, stride int) {
+	if k := a.rank - 1; k >= 0 && a.strides[k] == n*stride {
+		a.dims[k], a.strides[k] = a.dims[k]*n, stride
+		return
+	}
+	a.dims[a.rank], a.strides[a.rank] = n, stride
+	a.rank++
+}
+
+// at is the offset of element i in row-major order.
+func (a *axes) at(i int) int {
+	at := 0
+	for k := a.rank - 1; k >= 0; k-- {
+		at += i % a.dims[k] * a.strides[k]
+		i /= a.dims[k]
+	}
+	return at
+}
+
+func newFold(x *tensor.Type, reduce [tensor.MaxRank]bool) fold {
+	f := fold{outer: 1, cols: 1, count: 1}
+	stride := strides(x)
+	last := true // kept: whether the innermost dim is
+	for k, n := range x.Shape() {
+		if n == 1 {
+			continue
+		}
+		if last = !reduce[k]; last {
+			f.kept.add(int(n), int(stride[k]))
+			f.outer *= int(n)
+		} else {
+			f.reduced.add(int(n), int(stride[k]))
+			f.count *= int(n)
+		}
+	}
+	if last && f.kept.rank > 0 {
+		f.kept.rank--
+		f.cols = f.kept.dims[f.kept.rank]
+		f.outer = 1
+		for _, n := range f.kept.dims[:f.kept.rank] {
+			f.outer *= n
+		}
+	}
+	f.blocks = max(1, (f.count+foldBlock-1)/foldBlock)
+	f.width = max(1, min(f.cols, foldChunk/foldLanes))
+	f.perTile = max(1, tileWork/2/(f.width*max(1, min(f.count, foldBlock))))
+	return f
+}
+
+// results is the number of results.
+func (f *fold) results() int { return f.outer * f.cols }
+
+// loader gives the elements at … at+n of the folded array, n ≤ foldChunk. Each
+// goroutine has its own.
+type loader[T any] func(at, n int) []T
+
+// joiner joins each element of x to that of acc, which has the same length.
+type joiner[T any] func(acc, x []T)
+
+// foldAll sets the first results elements of sums, which has room for as many
+// of every block.
+func foldAll[T any](c *Call, f *fold, sums []T, start T, join joiner[T], newLoad func() loader[T]) error {
+	results := f.results()
+	if results == 0 {
+		return nil
+	}
+	strips := (f.cols + f.width - 1) / f.width
+	units := f.outer * strips * f.blocks
+	err := c.Tiles((units+f.perTile-1)/f.perTile, func(tile int) {
+		load, lanes := newLoad(), make([]T, foldLanes*f.width)
+		for u := tile * f.perTile; u < min((tile+1)*f.perTile, units); u++ {
+			b, strip, q := u%f.blocks, u/f.blocks%strips, u/f.blocks/strips
+			col := strip * f.width
+			width := min(f.width, f.cols-col)
+			acc := lanes[:foldLanes*width]
+			for i := range acc {
+				acc[i] = start
+			}
+			foldUnit(f, acc, f.kept.at(q)+col, width, b*foldBlock, min((b+1)*foldBlock, f.count), join, load)
+			for n := len(acc) / 2; n >= width; n /= 2 {
+				join(acc[:n], acc[n:2*n])
+			}
+			copy(sums[b*results+q*f.cols+col:], acc[:width])
+		}
+	})
+	if err != nil || f.blocks == 1 {
+		return err
+	}
+	return c.split(int64(results), int64(f.blocks), func(lo, hi int64) {
+		for b := 1; b < f.blocks; b++ {
+			at := int64(b * results)
+			join(sums[lo:hi], sums[at+lo:at+hi])
+		}
+	})
+}
+
+// foldUnit joins elements lo … hi of width results to their lanes.
+func foldUnit[T any](f *fold, acc []T, base, width, lo, hi int, join joiner[T], load loader[T]) {
+	run := 1
+	if k := f.reduced.rank; k > 0 {
+		run = f.reduced.dims[k-1]
+	}
+	for i := lo; i < hi; {
+		at, n := base+f.reduced.at(i), min(run-i%run, hi-i)
+		if width < f.cols {
+			// The rest of each row belongs to other strips.
+			for end := i + n; i < end; i++ {
+				join(acc[i%foldLanes*width:][:width], load(at, width))
+				at += f.cols
+			}
+			continue
+		}
+		n = min(n, foldChunk/width)
+		x := load(at, n*width)
+		for lane := i % foldLanes * width; len(x) > 0; lane = 0 {
+			m := min(len(x), len(acc)-lane)
+			join(acc[lane:lane+m], x[:m])
+			x = x[m:]
+		}
+		i += n
+	}
+}
