@@ -50,6 +50,7 @@ func WASI() []Import {
 		{module, "poll_oneoff", "iiii", "i"},
 		{module, "proc_exit", "i", ""},
 		{module, "fd_close", "i", "i"},
+		{module, "fd_read", "iiii", "i"},
 		{module, "fd_fdstat_get", "ii", "i"},
 		{module, "fd_fdstat_set_flags", "ii", "i"},
 		{module, "fd_prestat_get", "ii", "i"},

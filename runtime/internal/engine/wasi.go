@@ -30,6 +30,7 @@ var wasi = []function{
 	{name: "proc_exit", price: price{200, 0}, call: procExit},
 
 	{name: "fd_close", price: price{200, 0}, call: noFile},
+	{name: "fd_read", price: price{200, 0}, call: noFile},
 	{name: "fd_fdstat_get", price: price{200, 0}, call: noFile},
 	{name: "fd_fdstat_set_flags", price: price{200, 0}, call: noFile},
 	{name: "fd_prestat_get", price: price{200, 0}, call: noFile},
