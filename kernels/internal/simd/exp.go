@@ -53,10 +53,9 @@ func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
 func Sigmoid32(x float32) float32 {
 	// e^-|x| is at most 1, so nothing overflows and small results keep their bits.
 	e := Exp32(-abs(x))
-	n := float32(1)
-	if x < 0 {
-		n = e
-	}
+	// The numerator is e where x is negative, chosen without a branch.
+	below := uint32(int32(math.Float32bits(x)) >> 31)
+	n := math.Float32frombits(math.Float32bits(e)&below | math.Float32bits(1)&^below)
 	return n / (1 + e)
 }
 
