@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 	for _, file := range dirs {
 		name := filepath.Base(filepath.Dir(file))
 		t.Run(name, func(t *testing.T) {
-			reason, err := runCase(filepath.Dir(file))
+			reason, err := serve(file, filepath.Join(filepath.Dir(file), "test_data_set_0"), nearly)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -62,17 +62,20 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// runCase runs one case. It gives the reason of a refusal, or what is wrong.
-func runCase(dir string) (refused string, err error) {
-	file, err := os.ReadFile(filepath.Join(dir, "model.onnx"))
-	if err != nil {
-		return "", err
+// serve runs a model on the inputs in a folder of data and compares the
+// outputs with those there. It gives the reason of a refusal, or what is wrong.
+func serve(file, data string, near tolerance) (refused string, err error) {
+	var parts []host.Part
+	others, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*.data"))
+	for _, name := range append([]string{file}, others...) {
+		p, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, host.Part{Name: filepath.Base(name), Data: bytes.NewReader(p), Size: int64(len(p))})
 	}
 	limits := host.Limits{Memory: 1 << 30, Output: 1 << 28, File: 1 << 28, Work: 1 << 40}
-	m, err := host.NewModel(host.Config{
-		Parts:  []host.Part{{Name: "model", Data: bytes.NewReader(file), Size: int64(len(file))}},
-		Limits: limits,
-	})
+	m, err := host.NewModel(host.Config{Parts: parts, Limits: limits})
 	if err != nil {
 		return "", err
 	}
@@ -85,11 +88,11 @@ func runCase(dir string) (refused string, err error) {
 	}
 	m.Freeze(load)
 	in, out := m.Ports()
-	args, err := values(dir, "input", in)
+	args, err := values(data, "input", in)
 	if err != nil {
 		return "", err
 	}
-	want, err := values(dir, "output", out)
+	want, err := values(data, "output", out)
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +106,7 @@ func runCase(dir string) (refused string, err error) {
 		return refusal(f)
 	}
 	for i, got := range run.Outputs() {
-		if err := same(got, want[i]); err != nil {
+		if err := same(got, want[i], near); err != nil {
 			return "", fmt.Errorf("output %s: %w", out[i].Name, err)
 		}
 	}
@@ -122,7 +125,7 @@ func refusal(f *abi.Fault) (string, error) {
 func values(dir, side string, ports []abi.Port) ([]kernels.Tensor, error) {
 	list := make([]kernels.Tensor, len(ports))
 	for i := range list {
-		p, err := os.ReadFile(filepath.Join(dir, "test_data_set_0", fmt.Sprintf("%s_%d.pb", side, i)))
+		p, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%s_%d.pb", side, i)))
 		if err != nil {
 			return nil, err
 		}
@@ -209,9 +212,15 @@ func decodeTensor(p []byte) (kernels.Tensor, error) {
 	return t, nil
 }
 
-// same compares integers exactly and floats within the bounds that ONNX's own
-// tests use, which are wider for half precision.
-func same(got, want kernels.Tensor) error {
+// tolerance is how far floats may lie apart.
+type tolerance struct{ rel, abs float64 }
+
+// nearly is about what ONNX's own tests allow.
+var nearly = tolerance{1e-3, 1e-4}
+
+// same compares integers exactly and floats within bounds that are wider for
+// half precision.
+func same(got, want kernels.Tensor, near tolerance) error {
 	if got.Type != want.Type {
 		return fmt.Errorf("is %v, want %v", got.Type, want.Type)
 	}
@@ -221,19 +230,18 @@ func same(got, want kernels.Tensor) error {
 		}
 		return nil
 	}
-	rel, abs := 1e-3, 1e-4
 	switch got.DType {
 	case tensor.Float16:
-		rel, abs = 2e-3, 1e-3
+		near = tolerance{2e-3, 1e-3}
 	case tensor.BFloat16:
-		rel, abs = 2e-2, 1e-2
+		near = tolerance{2e-2, 1e-2}
 	}
 	for i := range got.Elems() {
 		a, b := float(got, i), float(want, i)
 		if a == b || math.IsNaN(a) && math.IsNaN(b) {
 			continue
 		}
-		if !(math.Abs(a-b) <= abs+rel*math.Abs(b)) {
+		if !(math.Abs(a-b) <= near.abs+near.rel*math.Abs(b)) {
 			return fmt.Errorf("%v: element %d is %v, want %v", got.Type, i, a, b)
 		}
 	}

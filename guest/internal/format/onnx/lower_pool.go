@@ -43,17 +43,12 @@ func lpPool(l *walker, n *node, in []*trace.Value) *trace.Value {
 
 func globalPool(fold int64) single {
 	return func(l *walker, n *node, in []*trace.Value) *trace.Value {
-		return l.onChannelsLast(in[0], func(x *trace.Value) *trace.Value {
-			return l.reduce(fold, 0, x, axesFrom(1, x.Rank()-1), true)
-		})
+		return l.reduce(fold, 0, in[0], axesFrom(2, in[0].Rank()), true)
 	}
 }
 
 func globalLpPool(l *walker, n *node, in []*trace.Value) *trace.Value {
-	p := l.norm(n)
-	return l.onChannelsLast(in[0], func(x *trace.Value) *trace.Value {
-		return l.lpNorm(x, p, axesFrom(1, x.Rank()-1))
-	})
+	return l.lpNorm(in[0], l.norm(n), axesFrom(2, in[0].Rank()))
 }
 
 // lpNorm is (Σ|x|ᵖ)^(1/p) over axes, which are kept.

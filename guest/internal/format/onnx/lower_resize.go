@@ -120,6 +120,8 @@ func resize(l *walker, n *node, in []*trace.Value) *trace.Value {
 		Antialias:     n.int("antialias", 0) != 0,
 		Exclude:       n.int("exclude_outside", 0) != 0,
 	}
+	// Nearest has no weights that could be left out.
+	a.Exclude = a.Exclude && a.Mode != abi.ResizeNearest
 	policy := n.str("keep_aspect_ratio_policy", "stretch")
 	var g grid
 	switch {
@@ -150,32 +152,12 @@ func (l *walker) regionOfInterest(axes []int, roi []float32, rank int) []int64 {
 	return all
 }
 
-// resize works on channels that lie last where batch and channels stay.
 func (l *walker) resize(x *trace.Value, a *abi.Resize, g grid) *trace.Value {
-	rank := x.Rank()
-	plane := rank >= 3 && len(a.ROI) == 0 && l.Equal(g.dims[0], x.Dim(0)) && l.Equal(g.dims[1], x.Dim(1))
-	if plane {
-		x = l.Permute(x, channelsLast(rank)...)
-		g.dims = rotate(g.dims)
-		g.scales = rotate(g.scales)
-	}
 	a.Dims = l.Words(g.dims)
 	for _, s := range g.scales {
 		a.Scales = append(a.Scales, abi.Const(int64(math.Float32bits(s))))
 	}
-	y := l.One(abi.OpResize, a, x)
-	if plane {
-		y = l.Permute(y, channelsFirst(rank)...)
-	}
-	return y
-}
-
-// rotate moves entry 1 to the end, as channelsLast does.
-func rotate[T any](list []T) []T {
-	if list == nil {
-		return nil
-	}
-	return append(append(list[:1:1], list[2:]...), list[1])
+	return l.One(abi.OpResize, a, x)
 }
 
 func upsample(l *walker, n *node, in []*trace.Value) *trace.Value {

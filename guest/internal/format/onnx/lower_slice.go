@@ -185,10 +185,21 @@ func (l *walker) pad(x *trace.Value, before, after []trace.Int, mode int64, valu
 		x = l.take(x, cut)
 	}
 	a := &abi.Pad{Before: l.Words(before), After: l.Words(after), Mode: mode}
-	if mode != abi.PadConstant || value == nil {
+	if mode != abi.PadConstant || value == nil || l.isZero(value) {
 		return l.One(abi.OpPad, a, x)
 	}
 	return l.One(abi.OpPad, a, x, l.Reshape(value, nil))
+}
+
+// isZero reports whether v is a constant that is known to be 0.
+func (l *walker) isZero(v *trace.Value) bool {
+	if !v.IsConst() || v.Elems() != 1 {
+		return false
+	}
+	if v.DType().IsFloat() {
+		return l.Floats(v)[0] == 0
+	}
+	return v.IsKnown() && l.Ints(v)[0].N == 0
 }
 
 // centerCropPad cuts or pads each axis to a size, the same on both sides.
