@@ -38,6 +38,8 @@ var rows = [...]row{
 	{abi.OpLiteral, &kernels.Literal, attrs(func(a abi.Literal) any {
 		return kernels.LiteralAttrs{Dims: ns(a.Dims), Values: ns(a.Values), DType: a.DType}
 	}), false},
+	{abi.OpBitcast, &kernels.Bitcast, attrs(func(a abi.Bitcast) any { return kernels.BitcastAttrs(a) }), true},
+	{abi.OpReverseSequence, &kernels.ReverseSequence, attrs(func(a abi.ReverseSequence) any { return kernels.ReverseSequenceAttrs(a) }), false},
 	{abi.OpResize, &kernels.Resize, attrs(func(a abi.Resize) any {
 		return kernels.ResizeAttrs{
 			Dims: ns(a.Dims), Mode: a.Mode, Coord: a.Coord, Round: a.Round, Scales: ns(a.Scales), ROI: a.ROI,
@@ -45,7 +47,18 @@ var rows = [...]row{
 		}
 	}), false},
 	{abi.OpGather, &kernels.Gather, attrs(func(a abi.Gather) any { return kernels.GatherAttrs(a) }), false},
+	{abi.OpGatherElements, &kernels.GatherElements, attrs(func(a abi.GatherElements) any { return kernels.GatherElementsAttrs(a) }), false},
+	{abi.OpGatherND, &kernels.GatherND, attrs(func(a abi.GatherND) any { return kernels.GatherNDAttrs(a) }), false},
+	{abi.OpNonzero, &kernels.Nonzero, attrs(func(a abi.Nonzero) any { return kernels.NonzeroAttrs(a) }), false},
+	{abi.OpCompress, &kernels.Compress, attrs(func(a abi.Compress) any { return kernels.CompressAttrs(a) }), false},
+	{abi.OpTopK, &kernels.TopK, attrs(func(a abi.TopK) any {
+		return kernels.TopKAttrs{Axis: a.Axis, K: a.K.N, Largest: a.Largest, Sorted: a.Sorted}
+	}), false},
+	{abi.OpArg, &kernels.Arg, attrs(func(a abi.Arg) any { return kernels.ArgAttrs(a) }), false},
 	{abi.OpMap, &kernels.Map, attrs(func(a abi.Map) any { return kernels.MapAttrs{Program: micro(a.Program)} }), false},
+	{abi.OpReduce, &kernels.Reduce, attrs(func(a abi.Reduce) any {
+		return kernels.ReduceAttrs{Axes: a.Axes, Fn: a.Fn, Keep: a.Keep, Pre: micro(a.Pre), Epilogue: micro(a.Epilogue)}
+	}), false},
 	{abi.OpMatMul, &kernels.MatMul, attrs(func(a abi.MatMul) any {
 		return kernels.MatMulAttrs{TA: a.TA, TB: a.TB, Alpha: a.Alpha, Epilogue: micro(a.Epilogue)}
 	}), false},
