@@ -11,11 +11,15 @@ type word interface {
 	uint8 | uint16 | uint32 | uint64
 }
 
-// bySize is the run of an op that moves elements without looking at them: the
-// instance for the width of its result.
+// bySize is the run of an op that knows its elements by their bits: the instance
+// for the width of x, or of the result where there is no input.
 func bySize(f1, f2, f4, f8 func(c *Call) error) func(c *Call) error {
 	return func(c *Call) error {
-		switch c.Out[0].DType.Size() {
+		size := c.Out[0].DType.Size()
+		if len(c.In) > 0 {
+			size = c.In[0].DType.Size()
+		}
+		switch size {
 		case 1:
 			return f1(c)
 		case 2:
@@ -152,3 +156,7 @@ func fillWords[T word](dst []T, v T) {
 		dst[i] = v
 	}
 }
+
+// expired reports, once in a while, whether the deadline has passed. A loop
+// that no tile divides asks at each step i, and returns c.Ctx.Err() after it.
+func (c *Call) expired(i int64) bool { return i&0xffff == 0 && c.Ctx.Err() != nil }
