@@ -1,15 +1,17 @@
 package simd
 
 // Silu32 is x·sigmoid(x), within 3 ulp, and 2⁻¹³⁶ where it is subnormal.
-func Silu32(x float32) float32 { return x * Sigmoid32(x) }
+func Silu32(x float32) float32 { return float32(x * Sigmoid32(x)) }
 
 // QuickGelu32 is x·sigmoid(αx).
-func QuickGelu32(x, alpha float32) float32 { return x * Sigmoid32(float32(alpha*x)) }
+func QuickGelu32(x, alpha float32) float32 {
+	return float32(x * Sigmoid32(float32(alpha*x)))
+}
 
 // Gelu32 is x·(1+erf(x/√2))/2, within 2⁻²³·|x|.
 func Gelu32(x float32) float32 {
 	const sqrtHalf = 0.70710678118654752440
-	return float32(0.5*x) * (1 + Erf32(float32(sqrtHalf*x)))
+	return float32(float32(0.5*x) * (1 + Erf32(float32(sqrtHalf*x))))
 }
 
 // GeluTanh32 is x·(1+tanh(√(2/π)·(x+0.044715·x³)))/2, within 2⁻²³·|x|.
@@ -17,7 +19,7 @@ func GeluTanh32(x float32) float32 {
 	// (1+tanh u)/2 is sigmoid(2u), which loses nothing where x is negative.
 	const a, b = 1.59576912160573071176, 0.07135481282553641 // 2√(2/π), and times 0.044715
 	u := float32(x * (a + float32(b*float32(x*x))))
-	return x * Sigmoid32(u)
+	return float32(x * Sigmoid32(u))
 }
 
 // Each of the following is its scalar function for every element of x. dst is

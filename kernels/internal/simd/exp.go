@@ -2,8 +2,10 @@
 // give the same bits on every processor.
 //
 // Each function is a fixed sequence of add, multiply, divide, compare and
-// integer operations. A multiplication that feeds an addition is written
-// float32(a*b) or float64(a*b), since Go may fuse it otherwise. The functions
+// integer operations. A product that is added to something is written
+// float32(a*b) or float64(a*b), since Go may fuse the two otherwise, even
+// across a call; for the same reason functions that end in a product convert
+// it. The functions
 // that models spend their time in (exp, tanh, erf and the activations made of
 // them) work in float32, so that a vector unit can follow them step by step;
 // the others work in float64 and are rounded once at the end.
@@ -42,7 +44,7 @@ func Exp32(x float32) float32 {
 	y := 1 + (r + float32(p*float32(r*r)))
 	// 2ⁿ in two factors: one alone overflows, or rounds a subnormal twice.
 	half := n >> 1
-	return float32(y*pow2(half)) * pow2(n-half)
+	return float32(float32(y*pow2(half)) * pow2(n-half))
 }
 
 // pow2 is 2ⁿ for -127 < n < 128. Where x was NaN, n is garbage and any result

@@ -27,7 +27,7 @@ func Pow(x, y float32) float32 {
 	if negative && !whole && x != 0 && x >= -math.MaxFloat32 {
 		return float32(math.NaN())
 	}
-	p := float32(wideExp(float64(y) * wideLog(float64(abs(x)))))
+	p := float32(wideExp(float64(float64(y) * wideLog(float64(abs(x))))))
 	if negative && whole && odd {
 		return -p
 	}

@@ -33,7 +33,7 @@ func quadrant(x float32) (n uint64, r float64) {
 	whole := hi*m + carry
 	n = (whole + 1<<61) >> 62
 	r = float64(int64(whole-n<<62)) + float64(float64(frac)*0x1p-64)
-	r *= math.Pi / 2 * 0x1p-62
+	r = float64(r * (math.Pi / 2 * 0x1p-62))
 	if b>>31 == 1 {
 		return -n & 3, -r
 	}

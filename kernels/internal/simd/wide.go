@@ -46,7 +46,7 @@ func expParts(x float64) (p, scale float64) {
 
 func wideExp(x float64) float64 {
 	p, scale := expParts(x)
-	return (1 + p) * scale
+	return float64((1 + p) * scale)
 }
 
 func wideExpm1(x float64) float64 {
@@ -97,7 +97,7 @@ func Exp2(x float32) float32 {
 	w := min(max(float64(x), -500), 500)
 	t := w + wideShifter
 	n := math.Float64bits(t) - wideShifterBits
-	p, _ := expParts((w - (t - wideShifter)) * math.Ln2)
+	p, _ := expParts(float64((w - (t - wideShifter)) * math.Ln2))
 	return float32((1 + p) * math.Float64frombits((n+1023)<<52))
 }
 
