@@ -1,19 +1,284 @@
 package trace
 
+import (
+	"slices"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+)
+
+// fusion is one way in which two ops of a program become one, or one becomes a
+// better one.
+type row struct {
+	name string
+	// consumer is the op that is looked at, and producer the op of one of its
+	// inputs, whose result nobody else uses; 0, if the row is about one op.
+	consumer, producer abi.Op
+	// merge gives the node that stands for both and gives what the consumer
+	// gave; nil, if these two do not fit. at is the consumer's input.
+	merge func(f *fusion, r *row, p, m *node, at int) *node
+	// inputs is how many inputs the producer has before those of its epilogue.
+	inputs int
+}
+
+// rows are all fusions there are. They are tried in this order, over and over,
+// on each node after the nodes that it depends on.
+var rows = []row{
+	{"map into map", abi.OpMap, abi.OpMap, mergeMaps, 0},
+	{"map into the epilogue of matmul", abi.OpMap, abi.OpMatMul, mergeEpilogue, 2},
+	{"map into the epilogue of conv", abi.OpMap, abi.OpConv, mergeEpilogue, 2},
+	{"map into the epilogue of conv_transpose", abi.OpMap, abi.OpConvTranspose, mergeEpilogue, 2},
+	{"map into the epilogue of reduce", abi.OpMap, abi.OpReduce, mergeEpilogue, 1},
+	{"map into the epilogue of layer_norm", abi.OpMap, abi.OpLayerNorm, mergeEpilogue, 4},
+	{"map into the epilogue of group_norm", abi.OpMap, abi.OpGroupNorm, mergeEpilogue, 3},
+	{"map of one input into reduce", abi.OpReduce, abi.OpMap, mergePre, 1},
+	{"scale into the weights of matmul", abi.OpMatMul, 0, foldScale, 2},
+	{"scale into the weights of conv", abi.OpConv, 0, foldScale, 2},
+	{"scale into the weights of conv_transpose", abi.OpConvTranspose, 0, foldScale, 2},
+}
+
 // fusion rewrites the nodes of one program.
 type fusion struct {
 	t     *Tracer
-	nodes []*node
-	uses  map[*result]int
-	subst map[*result]*result
+	rows  []row
+	done  []*node // each after those it depends on
+	maker map[*result]*node
+	users map[*result]int // nodes, outputs and symbols
 }
 
-func newFusion(t *Tracer, nodes []*node, roots []*result) *fusion {
-	return &fusion{t: t, nodes: nodes, subst: map[*result]*result{}}
+// fuse rewrites nodes, which are in order, for a program that must give roots.
+func fuse(t *Tracer, rows []row, nodes []*node, roots []*result) []*node {
+	f := &fusion{t: t, rows: rows, maker: map[*result]*node{}, users: map[*result]int{}}
+	for _, r := range roots {
+		f.users[r]++
+	}
+	for _, n := range nodes {
+		for i, r := range n.in {
+			if r != nil && !slices.Contains(n.in[:i], r) {
+				f.users[r]++
+			}
+		}
+		for _, r := range n.refs {
+			f.users[r]++
+		}
+	}
+	for _, n := range nodes {
+		f.add(f.rewrite(n))
+	}
+	return f.needed(roots)
 }
 
-func (f *fusion) fuse() {}
+func (f *fusion) add(n *node) {
+	f.done = append(f.done, n)
+	for _, r := range n.out {
+		f.maker[r] = n
+	}
+}
 
-func (f *fusion) now(r *result) *result { return r }
+// constant appends a node that computes weights from weights.
+func (f *fusion) constant(op abi.Op, a abi.Attrs, in ...*result) *result {
+	n := f.t.node(op, a, in)
+	if f.maker[n.out[0]] == nil && n.out[0].tensor == 0 {
+		f.add(n)
+	}
+	return n.out[0]
+}
 
-func (f *fusion) live(roots []*result) []*node { return f.nodes }
+// rewrite applies rows to n until none fits.
+func (f *fusion) rewrite(n *node) *node {
+	for {
+		m := f.step(n)
+		if m == nil {
+			return n
+		}
+		n = m
+	}
+}
+
+func (f *fusion) step(n *node) *node {
+	for i := range f.rows {
+		r := &f.rows[i]
+		if r.consumer != n.op {
+			continue
+		}
+		if r.producer == 0 {
+			if m := r.merge(f, r, nil, n, 0); m != nil {
+				return m
+			}
+			continue
+		}
+		for at, x := range n.in {
+			p := f.maker[x]
+			if p == nil || p.op != r.producer || x != p.out[0] || f.users[x] != 1 || x.con && !n.out[0].con {
+				continue
+			}
+			if m := r.merge(f, r, p, n, at); m != nil {
+				f.merged(p, n)
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// merged takes back what was counted twice now that p is a part of n.
+func (f *fusion) merged(p, n *node) {
+	for i, x := range p.in {
+		if x != nil && !slices.Contains(p.in[:i], x) && slices.Contains(n.in, x) {
+			f.users[x]--
+		}
+	}
+	f.users[p.out[0]] = 0
+}
+
+// needed are the nodes that roots follow from.
+func (f *fusion) needed(roots []*result) []*node {
+	need := map[*result]bool{}
+	for _, r := range roots {
+		need[r] = true
+	}
+	var nodes []*node
+	for i := len(f.done) - 1; i >= 0; i-- {
+		n := f.done[i]
+		if !slices.ContainsFunc(n.out, func(r *result) bool { return need[r] }) {
+			continue
+		}
+		nodes = append(nodes, n)
+		for _, r := range n.in {
+			need[r] = true
+		}
+		for _, r := range n.refs {
+			need[r] = true
+		}
+	}
+	slices.Reverse(nodes)
+	return nodes
+}
+
+// joiner collects the inputs of a merged micro-program.
+type joiner struct{ in []*result }
+
+// reg is the register of x.
+func (j *joiner) reg(x *result) uint8 {
+	if i := slices.Index(j.in, x); i >= 0 {
+		return uint8(i)
+	}
+	j.in = append(j.in, x)
+	return uint8(len(j.in) - 1)
+}
+
+// regs are the registers of xs, without that of the one at skip.
+func (j *joiner) regs(xs []*result, skip int) []uint8 {
+	rs := make([]uint8, len(xs))
+	for i, x := range xs {
+		if i != skip {
+			rs[i] = j.reg(x)
+		}
+	}
+	return rs
+}
+
+// then is the program that runs first and gives its result to second as the
+// input at. Inputs of the whole are those in j.
+func then(j *joiner, first abi.Program, a []uint8, second abi.Program, b []uint8, at int) (abi.Program, bool) {
+	if len(j.in) > abi.MaxMapInputs {
+		return abi.Program{}, false
+	}
+	c := code{inputs: len(j.in)}
+	b[at] = uint8(c.splice(first, a, nil)[0])
+	out := c.splice(second, b, nil)
+	return abi.Program{Code: c.instrs, Out: out}, len(c.instrs) <= abi.MaxMapCode
+}
+
+func usesIota(p abi.Program) bool {
+	return slices.ContainsFunc(p.Code, func(i abi.Instr) bool { return i.Fn == abi.FnIota })
+}
+
+// mergeMaps runs two elementwise programs as one. The index that FnIota gives
+// is one of the consumer's shape, so the producer may not ask for it.
+func mergeMaps(f *fusion, _ *row, p, m *node, at int) *node {
+	first, second := p.attrs.(*abi.Map).Program, m.attrs.(*abi.Map).Program
+	if len(p.out) != 1 || usesIota(first) || p.out[0].typ.Rank != m.out[0].typ.Rank || p.out[0].typ.Dims != m.out[0].typ.Dims {
+		return nil
+	}
+	var j joiner
+	a, b := j.regs(p.in, -1), j.regs(m.in, at)
+	prog, ok := then(&j, first, a, second, b, at)
+	if !ok {
+		return nil
+	}
+	return &node{op: abi.OpMap, attrs: &abi.Map{Program: prog}, in: j.in, out: m.out}
+}
+
+// epilogue gives the epilogue among attributes, and those attributes with
+// another one.
+func epilogue(a abi.Attrs) (p abi.Program, with func(abi.Program) abi.Attrs) {
+	switch a := a.(type) {
+	case *abi.MatMul:
+		b := *a
+		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+	case *abi.Conv:
+		b := *a
+		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+	case *abi.ConvTranspose:
+		b := *a
+		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+	case *abi.Reduce:
+		b := *a
+		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+	case *abi.LayerNorm:
+		b := *a
+		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+	case *abi.GroupNorm:
+		b := *a
+		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+	}
+	return abi.Program{}, nil
+}
+
+// mergeEpilogue runs an elementwise program on the result of an op while that
+// is at hand. The types of both results must be one, and then the program's
+// other inputs broadcast to it.
+func mergeEpilogue(f *fusion, r *row, p, m *node, at int) *node {
+	second := m.attrs.(*abi.Map).Program
+	if len(m.out) != 1 || m.out[0].typ != p.out[0].typ || usesIota(second) {
+		return nil
+	}
+	for _, other := range p.out[1:] {
+		if f.users[other] != 0 {
+			return nil
+		}
+	}
+	first, with := epilogue(p.attrs)
+	if len(first.Out) == 0 {
+		first.Out = []int64{0}
+	}
+	own, extra := padded(p.in, r.inputs)
+	j := joiner{in: []*result{nil}} // the element computed is register 0
+	a := append([]uint8{0}, j.regs(extra, -1)...)
+	b := j.regs(m.in, at)
+	prog, ok := then(&j, first, a, second, b, at)
+	if !ok {
+		return nil
+	}
+	out := append([]*result{m.out[0]}, p.out[1:]...)
+	return &node{op: p.op, attrs: with(prog), in: append(own, j.in[1:]...), refs: p.refs, out: out}
+}
+
+// padded splits in into the first n, some of which may be left out, and those
+// of the epilogue.
+func padded(in []*result, n int) (own, extra []*result) {
+	own = make([]*result, n)
+	k := copy(own, in)
+	return own, in[k:]
+}
+
+// mergePre lets a reduction apply a program of one input to its elements as it
+// reads them.
+func mergePre(f *fusion, _ *row, p, m *node, at int) *node {
+	a, pre := *m.attrs.(*abi.Reduce), p.attrs.(*abi.Map).Program
+	if at != 0 || len(p.in) != 1 || len(p.out) != 1 || p.in[0].typ != p.out[0].typ || len(a.Pre.Code) != 0 || usesIota(pre) {
+		return nil
+	}
+	a.Pre = pre
+	return &node{op: m.op, attrs: &a, in: append([]*result{p.in[0]}, m.in[1:]...), refs: m.refs, out: m.out}
+}

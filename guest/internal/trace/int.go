@@ -103,6 +103,10 @@ func scaled(a Int, c int64) (Int, bool) {
 	if c == 0 {
 		return Const(0), true
 	}
+	if c == -1 {
+		// -floor(y/d) is ceil(-y/d).
+		return affine(a.sym, -a.sym.a, a.sym.d-1-a.sym.b, a.sym.d)
+	}
 	if a.sym.d != 1 && c != 1 {
 		return Int{}, false
 	}

@@ -134,8 +134,7 @@ func (t *Tracer) build(params, roots []*result, guards []guard) *program {
 			need = append(need, g.sym.of)
 		}
 	}
-	f := newFusion(t, t.cone(need), need)
-	f.fuse()
+	nodes := fuse(t, t.rows, t.cone(need), need)
 	e := emitter{t: t, p: &program{out: roots}, values: map[*result]abi.Value{}}
 	var err abi.Errno
 	e.p.handle, err = t.box.ProgramNew()
@@ -143,10 +142,10 @@ func (t *Tracer) build(params, roots []*result, guards []guard) *program {
 	for _, r := range params {
 		e.input(r)
 	}
-	for _, n := range f.live(need) {
+	for _, n := range nodes {
 		e.op(n)
 	}
-	e.seal(f, roots, guards)
+	e.seal(roots, guards)
 	return e.p
 }
 
@@ -194,17 +193,17 @@ func (e *emitter) op(n *node) {
 	}
 }
 
-func (e *emitter) seal(f *fusion, roots []*result, guards []guard) {
+func (e *emitter) seal(roots []*result, guards []guard) {
 	var s abi.Seal
 	for _, r := range roots {
-		s.Out = append(s.Out, e.value(f.now(r)))
+		s.Out = append(s.Out, e.value(r))
 	}
 	for _, g := range guards {
 		if g.sym.of.freed {
 			e.t.mixed = true
 			continue
 		}
-		w := abi.Word{Of: e.value(f.now(g.sym.of)), Dim: uint32(g.sym.dim), A: g.sym.a, B: g.sym.b, D: g.sym.d}
+		w := abi.Word{Of: e.value(g.sym.of), Dim: uint32(g.sym.dim), A: g.sym.a, B: g.sym.b, D: g.sym.d}
 		w.N, _ = w.Eval(g.sym.of.typ.Dims[g.sym.dim])
 		s.Guards = append(s.Guards, abi.Guard{Cmp: g.cmp, Word: w, Limit: g.limit})
 	}

@@ -20,6 +20,7 @@ type Tracer struct {
 	Live func(yield func(*Value))
 
 	box     abi.Box
+	rows    []row     // the fusions
 	results []*result // by id-1
 	nodes   map[string]*node
 	guards  []guard // not yet part of a program
@@ -45,7 +46,7 @@ type output struct {
 
 // New starts the trace of one run.
 func New(box abi.Box) *Tracer {
-	return &Tracer{box: box, nodes: map[string]*node{}, constants: map[*Constant]*Value{}}
+	return &Tracer{box: box, rows: rows, nodes: map[string]*node{}, constants: map[*Constant]*Value{}}
 }
 
 // Input is the value of an input port; nil, if it is optional and absent. Dims

@@ -1,0 +1,172 @@
+package trace
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// TestServesOtherSizes runs a model once and then asks for other sizes, which
+// the host must answer without the guest, and as the guest would have.
+func TestServesOtherSizes(t *testing.T) {
+	cases := []struct {
+		name  string
+		in    []tensor.Type
+		build func(t *Tracer, in, w []*Value) []*Value
+		sizes [][]int64 // of the free dims
+	}{
+		{"shape into reshape", []tensor.Type{f32(-1, 6)}, func(t *Tracer, in, _ []*Value) []*Value {
+			n := in[0].Dim(0)
+			y := t.Reshape(in[0], []Int{n, Const(2), Const(3)})
+			return []*Value{t.Reshape(y, []Int{t.Mul(n, Const(2)), Const(3)})}
+		}, [][]int64{{4}, {1}, {7}, {0}}},
+		{"half of a slice", []tensor.Type{f32(-1)}, func(t *Tracer, in, _ []*Value) []*Value {
+			n := in[0].Dim(0)
+			half := t.Div(n, Const(2))
+			a := t.Slice(in[0], Consts(0), []Int{half}, nil)
+			b := t.Slice(in[0], []Int{half}, []Int{t.Sub(n, half)}, nil)
+			return []*Value{t.Concat(0, b, a)}
+		}, [][]int64{{5}, {8}, {1}}},
+		{"elements of two free dims", []tensor.Type{f32(-1, -1)}, func(t *Tracer, in, _ []*Value) []*Value {
+			return []*Value{t.Fill(tensor.Float32, 3, []Int{t.Elems(in[0])}), t.Vector(t.Elems(in[0]), in[0].Dim(1))}
+		}, [][]int64{{2, 3}, {5, 1}}},
+		{"a dim of a broadcast", []tensor.Type{f32(-1), f32(-1)}, func(t *Tracer, in, _ []*Value) []*Value {
+			s := t.Map2(abi.FnAdd, in[0], in[1])
+			return []*Value{t.Vector(s.Dim(0))}
+		}, [][]int64{{3, 3}, {3, 1}, {1, 4}}},
+		{"float arithmetic on a size", []tensor.Type{f32(-1)}, func(t *Tracer, in, _ []*Value) []*Value {
+			n := t.Cast(t.Vector(in[0].Dim(0)), tensor.Float32)
+			n = t.Map1(abi.FnFloor, 0, t.Map2(abi.FnMul, n, t.Scalar(tensor.Float32, 2)))
+			dims := t.Ints(t.Cast(n, tensor.Int64))
+			return []*Value{t.Fill(tensor.Int64, 1, dims)}
+		}, [][]int64{{3}, {6}}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := newTrial(t, c.in, nil, 2, c.build)
+			for i, size := range c.sizes {
+				var in []kernels.Tensor
+				for k, typ := range c.in {
+					for d := range typ.Shape() {
+						if typ.Dims[d] < 0 {
+							typ.Dims[d], size = size[0], size[1:]
+						}
+					}
+					in = append(in, random(typ, uint64(k)))
+				}
+				served := m.serve(in...)
+				if (served != nil) != (i > 0) {
+					t.Fatalf("sizes %v: served is %v", c.sizes[i], served != nil)
+				}
+				for k, want := range m.run(in...) {
+					if served != nil && !equal(served[k], want) {
+						t.Errorf("sizes %v: output %d is %v, want %v", c.sizes[i], k, numbersOf(served[k]), numbersOf(want))
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestGuards takes branches on sizes. A request on the same side is served;
+// one on the other enters the guest and gets its own answer.
+func TestGuards(t *testing.T) {
+	m := newTrial(t, []tensor.Type{f32(-1)}, nil, 1, func(t *Tracer, in, _ []*Value) []*Value {
+		if t.Less(in[0].Dim(0), Const(4)) {
+			return []*Value{t.Map1(abi.FnNeg, 0, in[0])}
+		}
+		return []*Value{t.Map1(abi.FnAbs, 0, in[0])}
+	})
+	for i, c := range []struct {
+		n      int64
+		served bool
+		sign   float64
+	}{{2, false, -1}, {3, true, -1}, {4, false, 1}, {9, true, 1}, {1, true, -1}} {
+		in := filledWith(f32(c.n), func(int64) float64 { return 5 })
+		out := m.serve(in)
+		if (out != nil) != c.served {
+			t.Fatalf("%d: size %d: served is %v", i, c.n, out != nil)
+		}
+		if out == nil {
+			out = m.run(in)
+		}
+		if got := numbersOf(out[0])[0]; got != 5*c.sign {
+			t.Errorf("size %d: %v", c.n, got)
+		}
+	}
+}
+
+// TestOps looks at what is left of a model when it runs.
+func TestOps(t *testing.T) {
+	scalar := func(t *Tracer, v float64) *Value { return t.Scalar(tensor.Float32, v) }
+	cases := []struct {
+		name  string
+		in    []tensor.Type
+		build func(t *Tracer, in []*Value) []*Value
+		want  []abi.Op
+	}{
+		{"dead code", []tensor.Type{f32(2, 3)}, func(t *Tracer, in []*Value) []*Value {
+			t.Permute(t.Map1(abi.FnExp, 0, in[0]), 1, 0)
+			return []*Value{t.Map1(abi.FnNeg, 0, in[0])}
+		}, []abi.Op{abi.OpMap}},
+		{"common subexpressions", []tensor.Type{f32(2, 3)}, func(t *Tracer, in []*Value) []*Value {
+			a := t.One(abi.OpBroadcast, &abi.Broadcast{Dims: abi.Consts(4, 2, 3)}, in[0])
+			b := t.One(abi.OpBroadcast, &abi.Broadcast{Dims: abi.Consts(4, 2, 3)}, in[0])
+			return []*Value{a, t.Map2(abi.FnAdd, a, b)}
+		}, []abi.Op{abi.OpBroadcast, abi.OpMap}},
+		{"permutes cancel around a map", []tensor.Type{f32(1, 2, 3, 4)}, func(t *Tracer, in []*Value) []*Value {
+			y := t.Permute(in[0], 0, 3, 1, 2)
+			y = t.Map2(abi.FnMul, y, scalar(t, 2))
+			return []*Value{t.Permute(y, 0, 2, 3, 1)}
+		}, []abi.Op{abi.OpMap}},
+		{"a permute moves through reduce", []tensor.Type{f32(1, 2, 3, 4)}, func(t *Tracer, in []*Value) []*Value {
+			y := t.Permute(in[0], 0, 3, 1, 2)
+			y = t.Slice(y, Consts(0, 1, 0, 0), Consts(1, 2, 2, 3), nil)
+			y = t.Concat(1, y, y)
+			return []*Value{t.Permute(y, 0, 2, 3, 1)}
+		}, []abi.Op{abi.OpSlice, abi.OpConcat}},
+		{"a permute that stays", []tensor.Type{f32(2, 3)}, func(t *Tracer, in []*Value) []*Value {
+			return []*Value{t.Permute(in[0], 1, 0)}
+		}, []abi.Op{abi.OpPermute}},
+		{"a transposed factor", []tensor.Type{f32(2, 3), f32(4, 3)}, func(t *Tracer, in []*Value) []*Value {
+			return []*Value{t.One(abi.OpMatMul, &abi.MatMul{}, in[0], t.Permute(in[1], 1, 0))}
+		}, []abi.Op{abi.OpMatMul}},
+		{"views of views", []tensor.Type{f32(2, 6)}, func(t *Tracer, in []*Value) []*Value {
+			y := t.Reshape(t.Reshape(in[0], Consts(3, 4)), Consts(12))
+			return []*Value{t.Reshape(y, Consts(4, -1))}
+		}, []abi.Op{abi.OpView}},
+		{"shape arithmetic", []tensor.Type{f32(2, 6)}, func(t *Tracer, in []*Value) []*Value {
+			shape := t.Vector(in[0].Dims()...)
+			n := t.Gather(shape, t.Known(tensor.Int64, nil, Consts(1)), 0)
+			n = t.Map2(abi.FnDiv, n, t.Known(tensor.Int64, nil, Consts(2)))
+			dims := t.Concat(0, t.Reshape(n, Consts(1)), t.Vector(Const(-1)))
+			return []*Value{t.Reshape(in[0], t.Ints(dims))}
+		}, []abi.Op{abi.OpView}},
+		{"counting", []tensor.Type{f32(1)}, func(t *Tracer, _ []*Value) []*Value {
+			var xs []Int
+			for i := range int64(20) {
+				xs = append(xs, Const(3+2*i))
+			}
+			return []*Value{t.Vector(xs...)}
+		}, []abi.Op{abi.OpIota}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var in []kernels.Tensor
+			for k, typ := range c.in {
+				in = append(in, random(typ, uint64(k)))
+			}
+			m := newTrial(t, c.in, nil, 2, func(t *Tracer, in, _ []*Value) []*Value { return c.build(t, in) })
+			m.run(in...)
+			if got := m.spy.ops(); !slices.Equal(got, c.want) {
+				t.Errorf("ops %v, want %v", got, c.want)
+			}
+			if m.spy.alive != 0 {
+				t.Errorf("%d programs are left", m.spy.alive)
+			}
+		})
+	}
+}
