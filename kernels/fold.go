@@ -26,33 +26,6 @@ const (
 	foldChunk = 1024
 )
 
-// axes are dims of an array, outermost first, and the distance in elements
-// between neighbours along each.
-type axes struct {
-	rank          int
-	dims, strides [tensor.MaxRank]int
-}
-
-// add appends a dim inside the others, as one with the last where it can.
-func (a *axes) add(n, stride int) {
-	if k := a.rank - 1; k >= 0 && a.strides[k] == n*stride {
-		a.dims[k], a.strides[k] = a.dims[k]*n, stride
-		return
-	}
-	a.dims[a.rank], a.strides[a.rank] = n, stride
-	a.rank++
-}
-
-// at is the offset of element i in row-major order.
-func (a *axes) at(i int) int {
-	at := 0
-	for k := a.rank - 1; k >= 0; k-- {
-		at += i % a.dims[k] * a.strides[k]
-		i /= a.dims[k]
-	}
-	return at
-}
-
 func newFold(x *tensor.Type, reduce [tensor.MaxRank]bool) fold {
 	f := fold{outer: 1, cols: 1, count: 1}
 	stride := strides(x)

@@ -99,7 +99,7 @@ func planReduce(in []tensor.Type, a ReduceAttrs) (Plan, error) {
 		return Plan{}, err
 	}
 	s := &reduceStep{fold: newFold(&x, reduce), fn: a.Fn, pre: pre, epilogue: e}
-	half := isFloat32(y.DType) && y.DType != tensor.Float32
+	half := isHalf(y.DType)
 	s.scratch = half || s.blocks > 1
 	p := Plan{
 		Out:   []tensor.Type{y},
@@ -228,7 +228,7 @@ func average[T tensor.Element](sum T, n int) T {
 // loading reads x as the elements that are folded: through Pre, and halves as
 // float32.
 func loading[T tensor.Element](s *reduceStep, x Tensor, to tensor.DType) loader[T] {
-	half := isFloat32(to) && to != tensor.Float32
+	half := isHalf(to)
 	if s.pre == nil && !half {
 		v := tensor.View[T](x.Data)
 		return func(at, n int) []T { return v[at : at+n] }
