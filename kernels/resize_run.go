@@ -9,11 +9,6 @@ import (
 // sample is the type of a sum of Resize.
 type sample interface{ float32 | float64 }
 
-// rounded is an element type that Resize rounds to.
-type rounded interface {
-	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
-}
-
 func runResize(c *Call) error {
 	s, d := c.Plan.step.(*resizeStep), c.Out[0].DType
 	switch {
@@ -55,7 +50,7 @@ func runResize(c *Call) error {
 // of the extrapolation.
 func same[F sample](dst, src []F) { copy(dst, src) }
 
-func widen[T rounded, F sample](dst []F, src []T) {
+func widen[T integer, F sample](dst []F, src []T) {
 	for i, v := range src[:len(dst)] {
 		dst[i] = F(v)
 	}
@@ -71,7 +66,7 @@ func each1[D, S tensor.Element](f func(S) D) func(dst []D, src []S) {
 
 // saturating rounds to nearest, ties to even, within T, whose DType is d. NaN
 // is 0.
-func saturating[T rounded, F sample](d tensor.DType) func(dst []T, src []F) {
+func saturating[T integer, F sample](d tensor.DType) func(dst []T, src []F) {
 	low, high := T(0), ^T(0)
 	if d.IsSigned() {
 		low = T(1) << (8*d.Size() - 1)
