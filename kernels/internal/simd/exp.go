@@ -51,7 +51,7 @@ func Exp32(x float32) float32 {
 // will do.
 func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
 
-// Sigmoid32 is 1/(1+e⁻ˣ), within 2 ulp.
+// Sigmoid32 is 1/(1+e⁻ˣ), within 3 ulp.
 func Sigmoid32(x float32) float32 {
 	// e^-|x| is at most 1, so nothing overflows and small results keep their bits.
 	e := Exp32(-abs(x))

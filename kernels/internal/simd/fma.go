@@ -9,7 +9,8 @@ import "math"
 // made a tie (the low 29 bits are exactly half of the last place) or where the
 // result is subnormal and its last place lies higher. There the 53-bit sum is
 // moved to its odd neighbour on the side of the exact one, which no longer
-// rounds like a tie.
+// rounds like a tie. Where Go fuses a step of this itself nothing changes,
+// since the product is exact.
 func FMA(a, b, c float32) float32 {
 	p, q := float64(a)*float64(b), float64(c)
 	s := p + q
