@@ -23,7 +23,7 @@ import (
 const conformance = "../../../../../shared/conformance/onnx/node"
 
 // wantPassed is how many of the published cases must give the right answer.
-const wantPassed = 650
+const wantPassed = 990
 
 // TestConformance runs the node cases that ONNX publishes on the real host, in
 // this process. What the vocabulary cannot say is refused; a wrong answer is
@@ -74,43 +74,58 @@ func serve(file, data string, near tolerance) (refused string, err error) {
 		}
 		parts = append(parts, host.Part{Name: filepath.Base(name), Data: bytes.NewReader(p), Size: int64(len(p))})
 	}
+	var in, out []abi.Port
+	got, refused, err := infer(parts, func(m *host.Model) (args []kernels.Tensor, err error) {
+		in, out = m.Ports()
+		return values(data, "input", in)
+	})
+	if err != nil || refused != "" {
+		return refused, err
+	}
+	want, err := values(data, "output", out)
+	if err != nil {
+		return "", err
+	}
+	for i := range got {
+		if err := same(got[i], want[i], near); err != nil {
+			return "", fmt.Errorf("output %s: %w", out[i].Name, err)
+		}
+	}
+	return "", nil
+}
+
+// infer loads and runs a model. It gives the reason of a refusal, or what
+// else went wrong.
+func infer(parts []host.Part, inputs func(*host.Model) ([]kernels.Tensor, error)) (out []kernels.Tensor, refused string, err error) {
 	limits := host.Limits{Memory: 1 << 30, Output: 1 << 28, File: 1 << 28, Work: 1 << 40}
 	m, err := host.NewModel(host.Config{Parts: parts, Limits: limits})
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	defer m.Close()
 	ctx := context.Background()
 	var model *Model
 	load := m.LoadBox(ctx, abi.TaskModel)
 	if f := scan.Catch(func() { model = Load(load) }); f != nil {
-		return refusal(f)
+		refused, err = refusal(f)
+		return nil, refused, err
 	}
 	m.Freeze(load)
-	in, out := m.Ports()
-	args, err := values(data, "input", in)
+	args, err := inputs(m)
 	if err != nil {
-		return "", err
-	}
-	want, err := values(data, "output", out)
-	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	run := m.RunBox(ctx, args, limits, false)
 	defer run.Close()
 	f := scan.Catch(func() { model.Run(run) })
 	if err := run.Stopped(); err != nil {
-		return "", fmt.Errorf("stopped: %w", err)
+		return nil, "", fmt.Errorf("stopped: %w", err)
 	}
 	if f != nil {
-		return refusal(f)
+		refused, err = refusal(f)
+		return nil, refused, err
 	}
-	for i, got := range run.Outputs() {
-		if err := same(got, want[i], near); err != nil {
-			return "", fmt.Errorf("output %s: %w", out[i].Name, err)
-		}
-	}
-	return "", nil
+	return run.Outputs(), "", nil
 }
 
 // refusal tells what is not supported from what is wrongly refused.

@@ -171,8 +171,9 @@ func tile(l *walker, n *node, in []*trace.Value) *trace.Value {
 		if in[2] == nil {
 			l.Fail(abi.FaultMalformed, "input 2 is missing")
 		}
+		number := func(v *trace.Value) int64 { return l.Pin(l.integer(l.Cast(v, tensor.Int64))) }
 		reps := repeat(1, x.Rank())
-		reps[l.axis(l.Pin(l.integer(in[2])), x.Rank())] = l.Pin(l.integer(in[1]))
+		reps[l.axis(number(in[2]), x.Rank())] = number(in[1])
 		return l.One(abi.OpTile, &abi.Tile{Reps: abi.Consts(reps...)}, x)
 	}
 	return l.One(abi.OpTile, &abi.Tile{Reps: l.Words(l.Ints(in[1]))}, x)
@@ -197,11 +198,10 @@ func dropout(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	if !n.wants(1) {
 		return []*trace.Value{x}
 	}
-	mask := tensor.Bool
-	if n.version < 10 {
-		mask = x.DType()
+	if n.version < 12 {
+		l.Fail(abi.FaultUnsupported, "the mask, which had no meaning in this version")
 	}
-	return []*trace.Value{x, l.Broadcast(l.Scalar(mask, 1), x.Dims())}
+	return []*trace.Value{x, l.Broadcast(l.Scalar(tensor.Bool, 1), x.Dims())}
 }
 
 func reverseSequence(l *walker, n *node, in []*trace.Value) *trace.Value {
