@@ -62,6 +62,9 @@ func (r *resolver) graph(g *graph, parent *scope, imports map[string]int64) {
 	s := &scope{parent: parent, graph: g, imports: imports, names: map[string]slot{}, at: -1}
 	for _, t := range g.initializers {
 		if t.slot = r.define(s, t.name, t.offset, nil); t.slot == 0 {
+			if t.refused {
+				continue
+			}
 			fail(t.offset, nil, "an initializer without a name")
 		}
 		r.values[t.slot].constant = true
@@ -108,6 +111,15 @@ func (r *resolver) graph(g *graph, parent *scope, imports map[string]int64) {
 }
 
 func (r *resolver) node(s *scope, n *node) {
+	r.refuse(func() { r.reads(s, n) })
+	n.out = make([]slot, len(n.outputs))
+	for i, name := range n.outputs {
+		n.out[i] = r.define(s, name, n.offset, n)
+	}
+}
+
+// reads resolves what a node takes, and the graphs among its attributes.
+func (r *resolver) reads(s *scope, n *node) {
 	n.version = s.imports[n.domain]
 	if n.version == 0 {
 		fail(n.offset, n, "operator set %q is used but not imported", n.domain)
@@ -125,10 +137,6 @@ func (r *resolver) node(s *scope, n *node) {
 		if g := n.attrs[i].g; g != nil {
 			r.graph(g, s, s.imports)
 		}
-	}
-	n.out = make([]slot, len(n.outputs))
-	for i, name := range n.outputs {
-		n.out[i] = r.define(s, name, n.offset, n)
 	}
 }
 

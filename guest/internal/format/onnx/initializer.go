@@ -77,8 +77,8 @@ type contents struct {
 
 // tensor reads a TensorProto. What it declares must be what it holds; the
 // elements themselves stay where they are.
-func (p *parser) tensor(c scan.Cursor) *initializer {
-	t := &initializer{offset: c.Offset(), blob: c.Blob().Handle(), message: c}
+func (p *parser) tensor(t *initializer, c scan.Cursor) {
+	t.offset, t.blob, t.message = c.Offset(), c.Blob().Handle(), c
 	var dims []int64
 	var data contents
 	var external []property
@@ -115,8 +115,8 @@ func (p *parser) tensor(c scan.Cursor) *initializer {
 		c.Fail("tensor %q has element type %d", t.name, t.elem)
 	}
 	if t.reason != "" {
-		p.tensors = append(p.tensors, t)
-		return t
+		p.known(t)
+		return
 	}
 	t.typ = tensor.Of(t.typ.DType, dims...)
 	if err := t.typ.Check(); err != nil {
@@ -130,8 +130,13 @@ func (p *parser) tensor(c scan.Cursor) *initializer {
 	default:
 		p.inside(t, &c, &data)
 	}
+	p.known(t)
+}
+
+// known notes a tensor that was read whole.
+func (p *parser) known(t *initializer) {
+	t.refused = false
 	p.tensors = append(p.tensors, t)
-	return t
 }
 
 // Tensor is a value of a file of its own, and where its bytes are.
@@ -146,7 +151,8 @@ type Tensor struct {
 func ReadTensor(box abi.Box, blob abi.Handle) Tensor {
 	p := &parser{box: box}
 	c := scan.Open(box, blob).All()
-	t := p.tensor(c)
+	t := &initializer{}
+	p.tensor(t, c)
 	if t.reason != "" {
 		unsupported(&c, "a tensor with %s", t.reason)
 	}
@@ -246,14 +252,14 @@ func (p *parser) external(t *initializer, c *scan.Cursor, entries []property) {
 }
 
 // sparse reads a SparseTensorProto as far as its name.
-func (p *parser) sparse(c scan.Cursor) *initializer {
-	t := &initializer{offset: c.Offset(), reason: "a sparse tensor"}
+func (p *parser) sparse(t *initializer, c scan.Cursor) {
+	var values initializer
 	for f := range sparseMessage.fields(c) {
 		if f.number == 1 {
-			t.name = p.tensor(f.message()).name
+			p.tensor(&values, f.message())
 		}
 	}
-	return t
+	*t = initializer{offset: c.Offset(), name: values.name, reason: "a sparse tensor"}
 }
 
 // rewrite writes the elements that protobuf packed as varints, or scattered,

@@ -108,6 +108,9 @@ type opCount struct {
 func (h *histogram) graph(g *graph) {
 	for i := range g.nodes {
 		n := &g.nodes[i]
+		if n.op == "" {
+			continue // it was refused before that was read
+		}
 		at, ok := h.index[n.kind()]
 		if !ok {
 			at = len(h.list)

@@ -59,6 +59,8 @@ func TestInspectGoesOn(t *testing.T) {
 		msg(1, nodeOf("Abs", []string{"nowhere"}, []string{"a"})).
 		msg(1, nodeOf("Frobnicate", []string{"x"}, []string{"b"})).
 		msg(1, pb{}.num(9, 1)).
+		msg(1, nodeOf("Add", []string{"short", "b"}, []string{"c"}, intAttr("q", 1), intAttr("q", 1))).
+		msg(1, nodeOf("Neg", []string{"c"}, []string{"d"})).
 		msg(5, rawOf("sound", []int64{1}, floats(1))))
 	box := boxtest.New(file)
 	if f := scan.Catch(func() { Inspect(box) }); f != nil {
@@ -72,6 +74,9 @@ func TestInspectGoesOn(t *testing.T) {
 		if !strings.Contains(report, want) {
 			t.Errorf("no %q in\n%s", want, report)
 		}
+	}
+	if n := strings.Count(report, "refused"); n != 5 {
+		t.Errorf("%d refusals in\n%s", n, report)
 	}
 	if len(box.Ports) != 2 {
 		t.Errorf("ports %+v", box.Ports)

@@ -153,6 +153,7 @@ type initializer struct {
 	elem    int64       // element type as the file numbers it
 	field   int         // the field of elements that must be rewritten, or 0
 	message scan.Cursor // its TensorProto, until then
+	refused bool        // of an inspection: it is in the file, but not as it should be
 	slot    slot
 	placed  *trace.Constant
 }

@@ -169,7 +169,7 @@ func (p *parser) function(m *model, c scan.Cursor) {
 				f.body.Fail("more than %d attributes", maxAttributes)
 			}
 		case 7:
-			p.attempt(func() { p.node(g, f.message()) })
+			p.node(g, f.message())
 		case 9:
 			p.opset(fn.imports, f.message())
 		case 10:
@@ -199,16 +199,18 @@ func (p *parser) graph(g *graph, c scan.Cursor) {
 	for f := range graphMessage.fields(c) {
 		switch f.number {
 		case 1:
-			p.attempt(func() { p.node(g, f.message()) })
+			p.node(g, f.message())
 		case 2:
 			g.name = f.text(maxName)
 		case 5, 15:
+			count(&f.body, &p.initializers, 1, maxInitializers, "initializers")
+			t := &initializer{refused: true}
+			g.initializers = append(g.initializers, t)
 			p.attempt(func() {
-				count(&f.body, &p.initializers, 1, maxInitializers, "initializers")
 				if f.number == 5 {
-					g.initializers = append(g.initializers, p.tensor(f.message()))
+					p.tensor(t, f.message())
 				} else {
-					g.initializers = append(g.initializers, p.sparse(f.message()))
+					p.sparse(t, f.message())
 				}
 			})
 		case 11:
@@ -222,9 +224,16 @@ func (p *parser) graph(g *graph, c scan.Cursor) {
 	p.depth--
 }
 
+// node reads a NodeProto. One that is refused in an inspection stays in the
+// graph, so that what it defines is not missed as well.
 func (p *parser) node(g *graph, c scan.Cursor) {
 	n := node{offset: c.Offset()}
 	count(&c, &p.nodes, 1, maxNodes, "nodes")
+	p.attempt(func() { p.nodeFields(&n, c) })
+	g.nodes = append(g.nodes, n)
+}
+
+func (p *parser) nodeFields(n *node, c scan.Cursor) {
 	for f := range nodeMessage.fields(c) {
 		switch f.number {
 		case 1, 2:
@@ -251,7 +260,6 @@ func (p *parser) node(g *graph, c scan.Cursor) {
 	if n.op == "" {
 		c.Fail("a node without an operator")
 	}
-	g.nodes = append(g.nodes, n)
 }
 
 // attrFields are the fields that hold the value of an attribute, by its kind.
@@ -275,7 +283,8 @@ func (p *parser) attribute(list *[]attribute, c scan.Cursor) {
 		case 4:
 			a.s = f.bytes(maxString)
 		case 5:
-			a.t = p.tensor(f.message())
+			a.t = &initializer{refused: true}
+			p.tensor(a.t, f.message())
 		case 6:
 			a.g = &graph{offset: f.body.Offset()}
 			p.graph(a.g, f.message())

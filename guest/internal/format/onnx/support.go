@@ -58,6 +58,9 @@ func (s *support) node(n *node) {
 			s.lack(a.t.offset, n, "attribute %q: %s", a.name, a.t.reason)
 		}
 	}
+	if n.op == "" {
+		return // it was refused before that was read
+	}
 	if fn := s.model.function(n); fn != nil {
 		if !s.seen[fn] {
 			s.seen[fn] = true
