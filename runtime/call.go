@@ -1,0 +1,153 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/host"
+	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
+)
+
+// call is one call of the user's: its limits, its deadline, and what its errors
+// are explained with.
+type call struct {
+	stage  Stage
+	limits Limits
+	outer  context.Context // the caller's
+	ctx    context.Context // with the deadline of limits.Time
+}
+
+// timed runs do under base, lowered by what the context says. A panic of ours
+// becomes ErrInternal.
+func timed(ctx context.Context, stage Stage, base Limits, do func(*call) error) (err error) {
+	limits, err := limitsOf(ctx, stage, base)
+	if err != nil {
+		return err
+	}
+	inner, cancel := context.WithTimeout(ctx, limits.Time)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			err = faultf(stage, ErrInternal, "%s", quote(fmt.Sprint(r)))
+		}
+	}()
+	return do(&call{stage: stage, limits: limits, outer: ctx, ctx: inner})
+}
+
+func (l Limits) host() host.Limits {
+	return host.Limits{Memory: l.Memory, Output: l.Output, File: l.File, Work: l.Work}
+}
+
+// reasons are the errors of the packages below and what they are here. No
+// text of an error from below is passed on.
+var reasons = [...]struct {
+	err  error
+	kind Kind
+	text string
+}{
+	{host.ErrMemory, ErrMemory, ""},
+	{host.ErrWork, ErrWork, ""},
+	{host.ErrOutput, ErrOutput, ""},
+	{host.ErrFile, ErrFile, "over the limit; raise Limits.File"},
+	{host.ErrRead, ErrFile, "it cannot be read"},
+	{host.ErrTime, ErrTime, ""},
+	{host.ErrCanceled, ErrCanceled, ""},
+	{host.ErrChanged, ErrChanged, ""},
+	{host.ErrValue, ErrInput, "a value is out of range, such as an index"},
+	{host.ErrGuest, ErrGuest, "it broke its contract"},
+	{host.ErrClosed, ErrClosed, ""},
+	{context.DeadlineExceeded, ErrTime, ""},
+	{context.Canceled, ErrCanceled, ""},
+	{engine.ErrMemory, ErrMemory, ""},
+	{engine.ErrClosed, ErrClosed, ""},
+	{engine.TrapUnreachable, ErrGuest, "it gave up"},
+	{engine.TrapBounds, ErrGuest, "memory access out of bounds"},
+	{engine.TrapCall, ErrGuest, "a bad indirect call"},
+	{engine.TrapArithmetic, ErrGuest, "an arithmetic fault"},
+	{engine.TrapDepth, ErrGuest, "calls nested too deeply"},
+	{engine.TrapExit, ErrGuest, "it exited"},
+}
+
+// fault explains an error of host or engine.
+func (c *call) fault(err error) *Fault {
+	f := &Fault{Kind: ErrInternal, Stage: c.stage, Offset: -1}
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			f.Kind = r.kind
+			if r.text != "" {
+				f.Err = errors.New(r.text)
+			}
+			break
+		}
+	}
+	switch f.Kind {
+	case ErrInternal:
+		f.Err = errors.New(quote(err.Error()))
+	case ErrTime, ErrCanceled:
+		if context.Cause(c.ctx) == ErrClosed {
+			f.Kind = ErrClosed
+		} else if f.Kind == ErrTime && c.outer.Err() == nil {
+			f.Err = fmt.Errorf("over %v", c.limits.Time)
+		}
+	case ErrMemory:
+		f.Err = errors.New("over " + sizeText(c.limits.Memory))
+	case ErrOutput:
+		f.Err = errors.New("over " + sizeText(c.limits.Output))
+	case ErrWork:
+		f.Err = fmt.Errorf("over %d", c.limits.Work)
+	}
+	return f
+}
+
+// guestFaults are the kinds that a guest may blame.
+var guestFaults = map[abi.FaultKind]Kind{
+	abi.FaultMalformed: ErrMalformed, abi.FaultUnsupported: ErrUnsupported, abi.FaultInput: ErrInput,
+}
+
+// guestText is what a guest says of a file: hostile, so printed quoted.
+type guestText string
+
+func (t guestText) Error() string { return quote(string(t)) }
+
+// ended explains how a visit to the guest ended; nil is well. What the host
+// ended the guest for comes before what the guest says.
+func (c *call) ended(m *host.Model, box *host.Box, ret uint32, err error) error {
+	said := box.Fault()
+	switch {
+	case box.Stopped() != nil:
+		return c.fault(box.Stopped())
+	case err != nil:
+		return c.fault(err)
+	case ret == 0:
+		return nil
+	case said == nil:
+		return faultf(c.stage, ErrGuest, "it failed without a reason")
+	}
+	f := &Fault{
+		Kind: guestFaults[said.Kind], Stage: c.stage, Part: m.PartName(said.Blob), Offset: said.Offset,
+		Node: said.Node, Op: said.Op,
+	}
+	if said.Text != "" {
+		f.Err = guestText(said.Text)
+	}
+	return f
+}
+
+// sizeText is a number of bytes in the largest unit that keeps it whole.
+func sizeText(n int64) string {
+	for _, u := range [...]struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size && n%u.size == 0 {
+			return fmt.Sprint(n/u.size, " ", u.name)
+		}
+	}
+	return fmt.Sprint(n, " bytes")
+}
+
+func overFile(size int64, l Limits) error {
+	return fmt.Errorf("%s are over the limit of %s; raise Limits.File", sizeText(size), sizeText(l.File))
+}

@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is a regular file opened to be a Part. It must stay open until the
+// Model made of it is closed.
+type File struct {
+	f    *os.File
+	size int64
+}
+
+// OpenFile opens a file for reading as LoadFile does: a symbolic link, a
+// device or a pipe is refused, so what is opened is what was named.
+func OpenFile(path string) (*File, error) {
+	fault := &Fault{Kind: ErrFile, Stage: StageLoad, Part: path, Offset: -1}
+	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		fault.Err = bare(err)
+		return nil, fault
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		fault.Err = bare(err)
+		return nil, fault
+	}
+	return &File{f, info.Size()}, nil
+}
+
+// bare is err without the path, which a Fault already names and quotes.
+func bare(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// Part is the file under its base name.
+func (f *File) Part() Part {
+	return Part{Name: filepath.Base(f.f.Name()), Data: f.f, Size: f.size}
+}
+
+// Close closes the file.
+func (f *File) Close() error { return f.f.Close() }
+
+// openFiles opens all or none.
+func openFiles(paths []string) (files []*File, parts []Part, err error) {
+	for _, path := range paths {
+		f, err := OpenFile(path)
+		if err != nil {
+			closeFiles(files)
+			return nil, nil, err
+		}
+		files, parts = append(files, f), append(parts, f.Part())
+	}
+	return files, parts, nil
+}
+
+func closeFiles(files []*File) {
+	for _, f := range files {
+		f.Close()
+	}
+}

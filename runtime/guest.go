@@ -1,0 +1,131 @@
+package runtime
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/image"
+	"github.com/glovebox-ml/glovebox/host"
+	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
+)
+
+// instance is what this package needs of an engine.Instance.
+type instance interface {
+	Call(ctx context.Context, box abi.Box, meter engine.Meter, export string, args ...uint64) (uint32, error)
+	Snapshot() (*engine.State, error)
+	Restore(*engine.State) error
+	MemorySize() int64
+	Close()
+}
+
+// guests make instances of one guest.
+type guests interface {
+	// ready waits until instances can be made.
+	ready() error
+	start(context.Context, engine.Options) (instance, error)
+	// close is the last call.
+	close()
+}
+
+// compiled is our own guest, compiled when it is first needed, once for all
+// models.
+type compiled struct {
+	cacheDir string
+	logger   *slog.Logger
+
+	once   sync.Once
+	engine *engine.Engine
+	code   *engine.Code
+	err    error
+}
+
+func (c *compiled) ready() error {
+	c.once.Do(func() {
+		ctx := context.Background()
+		if c.engine, c.err = engine.New(ctx, engine.Config{Cache: c.cache()}); c.err == nil {
+			c.code, c.err = c.engine.Compile(ctx, image.Wasm())
+		}
+	})
+	return c.err
+}
+
+// cache opens the directory of compiled code. One that is not safe costs time,
+// not the call.
+func (c *compiled) cache() *engine.Cache {
+	if c.cacheDir == "" {
+		return nil
+	}
+	cache, err := engine.OpenCache(c.cacheDir, image.Digest())
+	if err != nil {
+		if c.logger != nil {
+			c.logger.Warn("compiled code is not cached", "reason", quote(err.Error()))
+		}
+		return nil
+	}
+	return cache
+}
+
+func (c *compiled) start(ctx context.Context, o engine.Options) (instance, error) {
+	i, err := c.code.Instantiate(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+func (c *compiled) close() {
+	if c.code != nil {
+		c.code.Close()
+	}
+	if c.engine != nil {
+		c.engine.Close()
+	}
+}
+
+// guest is an instance with the box that answers it during a call.
+type guest struct {
+	instance
+	box *host.Box // nil between calls
+	log []byte    // what it wrote to its standard error
+}
+
+// newGuest makes an instance whose memory is charged to the box of each call.
+func newGuest(ctx context.Context, from guests, memory int64, seed uint64) (*guest, error) {
+	g := &guest{}
+	i, err := from.start(ctx, engine.Options{Memory: memory, OnGrow: g.grow, Seed: seed, Log: g.note})
+	if err != nil {
+		return nil, err
+	}
+	g.instance = i
+	return g, nil
+}
+
+func (g *guest) grow(delta int64) bool {
+	return g.box == nil || delta <= 0 || g.box.Grow(delta) == nil
+}
+
+// note keeps what the guest writes until its call is over: a logger is the
+// caller's code and is not run while the guest waits.
+func (g *guest) note(p []byte) {
+	g.log = append(g.log, p[:min(len(p), abi.MaxLog-len(g.log))]...)
+}
+
+// call enters the guest with its memory charged to box.
+func (g *guest) call(ctx context.Context, box *host.Box, logger *slog.Logger, export string, args ...uint64) (uint32, error) {
+	if err := box.Grow(g.MemorySize()); err != nil {
+		return 0, err
+	}
+	g.box = box
+	ret, err := g.Call(ctx, box, box, export, args...)
+	g.box = nil
+	if logger != nil {
+		for line := range strings.Lines(string(box.Log()) + string(g.log)) {
+			logger.DebugContext(ctx, "guest", "line", quote(strings.TrimRight(line, "\n")))
+		}
+	}
+	g.log = g.log[:0]
+	return ret, err
+}

@@ -1,0 +1,85 @@
+package runtime
+
+import (
+	"context"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+)
+
+// ImageSpec is how an image becomes a tensor. The zero spec keeps the image's
+// size and gives float32 [1, 3, height, width], red first, each value divided
+// by 255.
+type ImageSpec struct {
+	Width, Height int // 0: as the image; else it is resized, bilinear
+	Channels      int // 1 grey, 3 colour; 0: 3
+	BGR           bool
+	ChannelsLast  bool
+	DType         DType      // 0: Float32; Uint8 keeps 0…255
+	Mean, Scale   [3]float32 // (v - Mean)·Scale; Scale 0 is 1/255
+}
+
+func (s ImageSpec) record() []byte {
+	return abi.AppendImageSpec(nil, abi.ImageSpec{
+		Width: int64(s.Width), Height: int64(s.Height), Channels: int64(s.Channels),
+		BGR: s.BGR, ChannelsLast: s.ChannelsLast, DType: uint8(s.DType), Mean: s.Mean, Scale: s.Scale,
+	})
+}
+
+// Image is the spec of an image for p where the port leaves no doubt: three or
+// four dims, one of which is 1 or 3 and so the channels.
+func (p Port) Image() (ImageSpec, error) {
+	dims := p.Dims
+	if len(dims) == 4 && (dims[0].Size < 0 || dims[0].Size == 1) {
+		dims = dims[1:]
+	}
+	channels := func(d Dim) bool { return d.Size == 1 || d.Size == 3 }
+	if len(dims) != 3 || channels(dims[0]) == channels(dims[2]) || p.DType != Float32 && p.DType != Uint8 {
+		return ImageSpec{}, faultf(StageDecode, ErrInput,
+			"%s does not say how it takes an image; give an ImageSpec with width, height, channels and layout", p)
+	}
+	s := ImageSpec{Channels: dims[0].Size, Height: max(dims[1].Size, 0), Width: max(dims[2].Size, 0), DType: p.DType}
+	if channels(dims[2]) {
+		s = ImageSpec{Height: max(dims[0].Size, 0), Width: max(dims[1].Size, 0), Channels: dims[2].Size, DType: p.DType, ChannelsLast: true}
+	}
+	return s, nil
+}
+
+// Decode reads one value: an image (PNG, JPEG), an .npy file or an ONNX
+// TensorProto, told apart by their first bytes. It is read in a box of its own
+// that has never seen a model. spec is of images; other values take the zero
+// spec.
+func (r *Runtime) Decode(ctx context.Context, p Part, spec ImageSpec) (value Tensor, err error) {
+	err = r.within(ctx, StageDecode, func(c *call) error {
+		parts := []Part{p}
+		if spec != (ImageSpec{}) {
+			parts = append(parts, Bytes(p.Name+" spec", spec.record()))
+		}
+		v, err := r.visit(c, abi.TaskDecode, parts)
+		if err != nil {
+			return err
+		}
+		defer v.close()
+		if v.end != nil {
+			return v.end
+		}
+		value, err = r.decoded(c, v)
+		return err
+	})
+	return value, err
+}
+
+// decoded runs the guest of a visit that loaded a value.
+func (r *Runtime) decoded(c *call, v *visit) (Tensor, error) {
+	v.model.Freeze(v.box)
+	box := v.model.RunBox(c.ctx, nil, c.limits.host(), false)
+	defer box.Close()
+	ret, err := v.guest.call(c.ctx, box, r.config.Logger, abi.ExportRun)
+	if err := c.ended(v.model, box, ret, err); err != nil {
+		return Tensor{}, err
+	}
+	out := box.Outputs()
+	if len(out) != 1 || !out[0].DType.Valid() {
+		return Tensor{}, faultf(StageDecode, ErrGuest, "it gave no value")
+	}
+	return Tensor{out[0].Type, out[0].Data}, nil
+}

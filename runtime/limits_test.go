@@ -1,0 +1,36 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestLimitsOnlyGoDown(t *testing.T) {
+	base := Limits{Memory: 100, Output: 50, Time: time.Second}.or(defaults)
+	if base.Memory != 100 || base.File != defaults.File || base.Work != defaults.Work {
+		t.Fatalf("or: %+v", base)
+	}
+	ctx := WithLimits(t.Context(), Limits{Memory: 80, Output: 1000, Work: 7})
+	ctx = WithLimits(ctx, Limits{Memory: 90, Time: time.Millisecond})
+	got, err := limitsOf(ctx, StageRun, base)
+	want := Limits{Memory: 80, Output: 50, File: defaults.File, Time: time.Millisecond, Work: 7}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if got, _ := limitsOf(context.Background(), StageRun, base); got != base {
+		t.Errorf("without limits in the context: %+v", got)
+	}
+}
+
+func TestNegativeLimits(t *testing.T) {
+	for _, l := range []Limits{{Memory: -1}, {Output: -1}, {File: -1}, {Time: -1}} {
+		if _, err := limitsOf(WithLimits(t.Context(), l), StageRun, defaults); !errors.Is(err, ErrInput) {
+			t.Errorf("%+v: %v", l, err)
+		}
+		if _, err := New(t.Context(), Config{Limits: l}); !errors.Is(err, ErrInput) {
+			t.Errorf("New with %+v: %v", l, err)
+		}
+	}
+}

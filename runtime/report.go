@@ -1,0 +1,177 @@
+package runtime
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/host"
+)
+
+// Report is what an inspection found. Its texts are from the file and hostile.
+type Report struct {
+	Format   string         `json:"format"`
+	Version  string         `json:"version"`
+	Parts    []ReportPart   `json:"parts"`
+	Fields   []ReportField  `json:"fields"`
+	Inputs   []Port         `json:"inputs"`
+	Outputs  []Port         `json:"outputs"`
+	Ops      []ReportOp     `json:"ops"`
+	Tensors  []ReportTensor `json:"tensors"`
+	Refusals []Refusal      `json:"refusals"` // empty: Load accepts the file
+}
+
+// ReportPart is one file of the model.
+type ReportPart struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// ReportField is something that the file says of itself.
+type ReportField struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// ReportOp is a kind of operation that the model uses.
+type ReportOp struct {
+	Domain    string `json:"domain"`
+	Type      string `json:"type"`
+	Count     int64  `json:"count"`
+	Supported bool   `json:"supported"`
+}
+
+// ReportTensor is a tensor that the file holds.
+type ReportTensor struct {
+	Name   string  `json:"name"`
+	Part   string  `json:"part"`
+	DType  DType   `json:"dtype"`
+	Shape  []int64 `json:"shape"`
+	Bytes  int64   `json:"bytes"`
+	Offset int64   `json:"offset"` // in Part, or -1
+}
+
+// Refusal is something for which the file is not accepted.
+type Refusal struct {
+	Kind   Kind   `json:"kind"`
+	Reason string `json:"reason"`
+	Node   string `json:"node,omitempty"`
+	Op     string `json:"op,omitempty"`
+	Part   string `json:"part,omitempty"`
+	Offset int64  `json:"offset"` // in Part, or -1
+}
+
+// Inspect says what is in a file without running it. A file that Load refuses
+// has a report too, with what is wrong with it; the error is of a limit, or of
+// a file that cannot be read.
+func (r *Runtime) Inspect(ctx context.Context, parts ...Part) (report *Report, err error) {
+	err = r.within(ctx, StageInspect, func(c *call) error {
+		v, err := r.visit(c, abi.TaskInspect, parts)
+		if err != nil {
+			return err
+		}
+		defer v.close()
+		if !refused(v.end) {
+			return v.end
+		}
+		report, err = newReport(c, v, parts)
+		return err
+	})
+	return report, err
+}
+
+// refused reports whether an inspection that ended so has found something out
+// about the file: that it is refused, or that nothing is wrong.
+func refused(err error) bool {
+	return err == nil || errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsupported) || errors.Is(err, ErrInput) || errors.Is(err, ErrGuest)
+}
+
+func newReport(c *call, v *visit, parts []Part) (*Report, error) {
+	rep := &Report{
+		Fields: []ReportField{}, Ops: []ReportOp{}, Tensors: []ReportTensor{}, Refusals: []Refusal{},
+	}
+	sums, err := digests(c, v.model, len(parts))
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range parts {
+		rep.Parts = append(rep.Parts, ReportPart{p.Name, p.Size, hex.EncodeToString(sums[i])})
+	}
+	v.model.Freeze(v.box)
+	in, out := v.model.Ports()
+	rep.Inputs, rep.Outputs = portsOf(in), portsOf(out)
+	for _, it := range v.box.Items() {
+		if !rep.add(it, v.model.PartName) && v.end == nil {
+			v.end = faultf(StageInspect, ErrGuest, "it broke its contract")
+		}
+	}
+	var f *Fault
+	if errors.As(v.end, &f) {
+		rep.fault(f)
+	}
+	return rep, nil
+}
+
+// add takes one record of the guest's, and refuses one that is not what its
+// kind says.
+func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
+	counts := map[abi.ItemKind][2]int{
+		abi.ItemFormat: {2, 0}, abi.ItemField: {2, 0}, abi.ItemTensor: {2, 2}, abi.ItemOp: {2, 2}, abi.ItemRefused: {3, 1},
+	}
+	n, ok := counts[it.Kind]
+	if !ok || len(it.Strings) != n[0] || len(it.Ints) < n[1] {
+		return false
+	}
+	s, k := it.Strings, it.Ints
+	switch it.Kind {
+	case abi.ItemFormat:
+		r.Format, r.Version = s[0], s[1]
+	case abi.ItemField:
+		r.Fields = append(r.Fields, ReportField{s[0], s[1]})
+	case abi.ItemTensor:
+		where := part(it.Blob)
+		if where == "" {
+			where = s[1]
+		}
+		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset})
+	case abi.ItemOp:
+		r.Ops = append(r.Ops, ReportOp{s[0], s[1], k[0], k[1] == 1})
+	case abi.ItemRefused:
+		kind, ok := guestFaults[abi.FaultKind(k[0])]
+		if !ok {
+			return false
+		}
+		r.Refusals = append(r.Refusals, Refusal{kind, s[0], s[1], s[2], part(it.Blob), it.Offset})
+	}
+	return true
+}
+
+// fault lists why the inspection itself ended, unless that is listed already.
+func (r *Report) fault(f *Fault) {
+	if f.Kind != ErrGuest && len(r.Refusals) > 0 {
+		return
+	}
+	reason := f.Kind.Error()
+	var said guestText
+	if errors.As(f.Err, &said) {
+		reason = string(said)
+	} else if f.Err != nil {
+		reason = f.Err.Error()
+	}
+	r.Refusals = append(r.Refusals, Refusal{f.Kind, reason, f.Node, f.Op, f.Part, f.Offset})
+}
+
+// digests hashes the parts of a model.
+func digests(c *call, m *host.Model, parts int) ([][]byte, error) {
+	sums := make([][]byte, parts)
+	for i := range sums {
+		d, err := m.Digest(c.ctx, i)
+		if err != nil {
+			return nil, c.fault(err)
+		}
+		sums[i] = d[:]
+	}
+	return sums, nil
+}
