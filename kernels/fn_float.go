@@ -118,8 +118,8 @@ func float32Loops() *loops {
 
 func float64Loops() *loops {
 	l := floatLoops[float64]()
-	l[FnMod] = scalar2(mod64)
-	l[FnFmod] = scalar2(math.Mod)
+	l[FnMod] = scalar2(simd.Mod64)
+	l[FnFmod] = scalar2(simd.Fmod64)
 	l[FnPow] = scalar2(math.Pow)
 	l[FnAtan2] = scalar2(math.Atan2)
 	l[FnFma] = fmaLoop(math.FMA)
@@ -175,17 +175,6 @@ func float64Loops() *loops {
 		return x * (t / (t + 2))
 	})
 	return l
-}
-
-func mod64(x, y float64) float64 {
-	r := math.Mod(x, y)
-	switch {
-	case r == 0:
-		return math.Copysign(0, y)
-	case (r < 0) != (y < 0):
-		return r + y
-	}
-	return r
 }
 
 func sigmoid64(x float64) float64 {

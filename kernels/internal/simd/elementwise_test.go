@@ -314,6 +314,31 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+func TestFmod64(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	check := func(x, y float64) {
+		t.Helper()
+		got, want := Fmod64(x, y), math.Mod(x, y)
+		if math.Float64bits(got) != math.Float64bits(want) && (got == got || want == want) {
+			t.Fatalf("Fmod64(%g, %g) = %g, want %g", x, y, got, want)
+		}
+	}
+	for _, x := range specials {
+		for _, y := range specials {
+			check(float64(x), float64(y))
+			check(float64(x)*1e200, float64(y)*1e-200)
+		}
+	}
+	for range 5000 {
+		x, y := math.Float64frombits(r.Uint64()), math.Float64frombits(r.Uint64())
+		check(x, y)
+		check(x, math.Float64frombits(r.Uint64()>>uint(r.IntN(40))))
+		check(r.Float64()*1000, r.Float64())
+	}
+	check(math.MaxFloat64, 5e-324)
+	check(math.MaxFloat64, 3*5e-324)
+}
+
 func TestActivationsWithParameters(t *testing.T) {
 	elu := func(x, a float64) float64 {
 		if x > 0 {

@@ -34,48 +34,6 @@ func Pow(x, y float32) float32 {
 	return p
 }
 
-// Fmod is the exact remainder of x/y with the sign of x; NaN where y is zero.
-func Fmod(x, y float32) float32 {
-	a, b := abs(x), abs(y)
-	switch {
-	case x != x || y != y || b == 0 || a > math.MaxFloat32:
-		return float32(math.NaN())
-	case a < b:
-		return x
-	}
-	ma, ea := parts(a)
-	mb, eb := parts(b)
-	// ma·2^(ea-eb) mod mb, forty bits of the power at a time.
-	r := ma % mb
-	for d := ea - eb; d > 0 && r != 0; d -= 40 {
-		r = r << uint(min(d, 40)) % mb
-	}
-	return copysign(float32(math.Ldexp(float64(r), eb)), x)
-}
-
-// parts gives m and e with a = m·2ᵉ for a positive, finite a; m is below 2²⁴
-// and e as small as that of any smaller a.
-func parts(a float32) (m uint64, e int) {
-	b := math.Float32bits(a)
-	if b < 1<<23 {
-		return uint64(b), -149
-	}
-	return uint64(b&(1<<23-1) | 1<<23), int(b>>23) - 150
-}
-
-// Mod is the remainder of x/y with the sign of y, as in Python; NaN where y is
-// zero.
-func Mod(x, y float32) float32 {
-	r := Fmod(x, y)
-	switch {
-	case r == 0:
-		return copysign(0, y)
-	case (r < 0) != (y < 0):
-		return r + y
-	}
-	return r
-}
-
 // OddFloat32 is v rounded to float32 so that a second rounding, to a type with
 // at most 22 bits of precision, gives what one rounding of v would: v itself
 // where that is a float32, the neighbour whose last bit is 1 elsewhere.
