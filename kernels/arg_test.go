@@ -10,7 +10,7 @@ import (
 func TestArg(t *testing.T) {
 	r := newDice()
 	for range 300 {
-		rank := r.IntN(4) + 1
+		rank := r.rank(1)
 		x := r.tensor(r.dtype(), r.dims(rank, 6)...)
 		for i := range x.Data {
 			x.Data[i] &= 0x83 // many equals

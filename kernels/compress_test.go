@@ -11,7 +11,7 @@ import (
 func TestCompress(t *testing.T) {
 	r := newDice()
 	for range 200 {
-		rank := r.IntN(4) + 1
+		rank := r.rank(1)
 		x := r.tensor(r.dtype(), r.dims(rank, 6)...)
 		axis := r.IntN(rank)
 		cond := r.tensor(tensor.Bool, r.Int64N(x.Dims[axis]+1))

@@ -25,7 +25,7 @@ func (r dice) within(dims []int64, axis int) []int64 {
 func TestGatherElements(t *testing.T) {
 	r := newDice()
 	for range 300 {
-		rank := r.IntN(4) + 1
+		rank := r.rank(1)
 		axis := r.IntN(rank)
 		x := r.tensor(r.dtype(), r.dims(rank, 5)...)
 		n := x.Dims[axis]

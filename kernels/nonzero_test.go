@@ -10,7 +10,7 @@ import (
 func TestNonzero(t *testing.T) {
 	r := newDice()
 	for n := range 200 {
-		dims := r.dims(r.IntN(5), 6)
+		dims := r.dims(r.rank(0), 6)
 		if n == 0 {
 			dims = []int64{5, 3 * nonzeroChunk / 4, 2}
 		}

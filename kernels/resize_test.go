@@ -116,7 +116,7 @@ func closeTo(got, want []float32, bound float64) bool {
 func TestResizeDimByDim(t *testing.T) {
 	r := newDice()
 	for range 150 {
-		rank := r.IntN(4) + 1
+		rank := r.rank(1)
 		in, out := r.dims(rank, 6), r.dims(rank, 8)
 		if slices.Contains(in, 0) {
 			continue

@@ -13,7 +13,7 @@ import (
 func TestReverseSequence(t *testing.T) {
 	r := newDice()
 	for range 200 {
-		rank := r.IntN(4) + 2
+		rank := r.rank(2)
 		dims := r.dims(rank, 5)
 		axes := r.Perm(rank)
 		a := ReverseSequenceAttrs{int64(axes[0]), int64(axes[1])}

@@ -12,7 +12,7 @@ import (
 func TestScatterElements(t *testing.T) {
 	r := newDice()
 	for range 400 {
-		rank := r.IntN(4) + 1
+		rank := r.rank(1)
 		axis, d, reduce := r.IntN(rank), r.dtype(), []int64{0, ReduceSum, ReduceProd, ReduceMin, ReduceMax}[r.IntN(5)]
 		if d == tensor.Bool {
 			reduce = 0

@@ -13,7 +13,7 @@ import (
 func TestTopK(t *testing.T) {
 	r := newDice()
 	for range 300 {
-		rank := r.IntN(3) + 1
+		rank := r.rank(1)
 		x := r.tensor(r.dtype(), r.dims(rank, 12)...)
 		for i := range x.Data {
 			x.Data[i] &= 0x83 // many equals
