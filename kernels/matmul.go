@@ -39,25 +39,10 @@ type matmulStep struct {
 	ta, tb   bool
 	alpha    float32
 	batch    int
-	a, b     batches
-	aCount   int // matrices in a
+	a, b     axes // of the matrix that a matrix of the result needs
+	aCount   int  // matrices in a
 	bCount   int
 	epilogue *epilogue
-}
-
-// batches finds the matrix of one operand for a matrix of the result.
-type batches struct {
-	rank         int
-	dims, stride [tensor.MaxRank]int
-}
-
-func (b *batches) at(i int) int {
-	at := 0
-	for d := b.rank - 1; d >= 0; d-- {
-		at += i % b.dims[d] * b.stride[d]
-		i /= b.dims[d]
-	}
-	return at
 }
 
 func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
@@ -158,17 +143,14 @@ func broadcastBatches(a, b tensor.Type) (tensor.Type, error) {
 	return y, nil
 }
 
-func batchesOf(t, y *tensor.Type) batches {
-	b := batches{rank: int(y.Rank) - 2}
-	stride := 1
-	for d, i := b.rank-1, int(t.Rank)-3; d >= 0; d, i = d-1, i-1 {
-		b.dims[d] = int(y.Dims[d])
-		if i >= 0 && t.Dims[i] != 1 {
-			b.stride[d] = stride
-			stride *= int(t.Dims[i])
-		}
+func batchesOf(t, y *tensor.Type) axes {
+	var a axes
+	full := y.Dims[:y.Rank-2]
+	stride := broadcastStrides(t.Dims[:t.Rank-2], full)
+	for d, n := range full {
+		a.add(int(n), stride[d])
 	}
-	return b
+	return a
 }
 
 // bytesOf is what an op reads and writes that goes over its operands once.
@@ -258,7 +240,7 @@ func matmulFloat32(c *Call, s *matmulStep) error {
 }
 
 // transposeAll writes count matrices (cols, rows) of src as (rows, cols).
-func transposeAll(c *Call, dst, src []float32, count, rows, cols int) error {
+func transposeAll[T tensor.Element](c *Call, dst, src []T, count, rows, cols int) error {
 	const block = 64
 	down, across := (rows+block-1)/block, (cols+block-1)/block
 	return c.Tiles(count*down*across, func(i int) {

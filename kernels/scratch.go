@@ -3,9 +3,7 @@ package kernels
 import "github.com/glovebox-ml/glovebox/kernels/tensor"
 
 // isFloat32 reports whether arithmetic on d is done in float32.
-func isFloat32(d tensor.DType) bool {
-	return d == tensor.Float32 || d == tensor.Float16 || d == tensor.BFloat16
-}
+func isFloat32(d tensor.DType) bool { return d == tensor.Float32 || isHalf(d) }
 
 // workspace is scratch memory of which pieces are handed out.
 type workspace []float32
@@ -18,12 +16,23 @@ func (f *workspace) cut(n int64) []float32 {
 	return p
 }
 
-// float32Scratch is the scratch in bytes that holds float32 copies of those of
-// ts that are something else.
+// isHalf reports whether d is computed in float32 but not stored so.
+func isHalf(d tensor.DType) bool { return d == tensor.Float16 || d == tensor.BFloat16 }
+
+// realSize is the size of an element of d as it is computed.
+func realSize(d tensor.DType) int64 {
+	if d == tensor.Float64 {
+		return 8
+	}
+	return 4
+}
+
+// float32Scratch is the scratch in bytes that holds float32 copies of the
+// halves among ts.
 func float32Scratch(ts ...tensor.Type) int64 {
 	n := int64(0)
 	for i := range ts {
-		if ts[i].DType != tensor.Float32 {
+		if isHalf(ts[i].DType) {
 			n = tensor.AddSat(n, tensor.MulSat(4, ts[i].Elems()))
 		}
 	}
@@ -71,4 +80,46 @@ func writeFloat32(t Tensor, at int, src []float32) {
 	for i, v := range src {
 		dst[i] = h.narrow(v)
 	}
+}
+
+// real is a type that floats are computed in.
+type real interface{ float32 | float64 }
+
+// realsOf is the elements of t, which may be absent: halves are copied to
+// scratch.
+func realsOf[T real](c *Call, t Tensor, rest *workspace) ([]T, error) {
+	if t.Type == (tensor.Type{}) {
+		return nil, nil
+	}
+	if !isHalf(t.DType) {
+		return tensor.View[T](t.Data), nil
+	}
+	f, err := c.asFloat32(t, rest)
+	return any(f).([]T), err
+}
+
+// realResult is where the elements of y are computed: its own memory, or
+// scratch from which storeReals takes them.
+func realResult[T real](y Tensor, rest *workspace) []T {
+	if !isHalf(y.DType) {
+		return tensor.View[T](y.Data)
+	}
+	return any(rest.cut(y.Elems())).([]T)
+}
+
+// storeReals rounds the elements lo … hi of y, where that is still to do.
+func storeReals[T real](y Tensor, v []T, lo, hi int) {
+	if isHalf(y.DType) {
+		writeFloat32(y, lo, any(v[lo:hi]).([]float32))
+	}
+}
+
+// cutReals takes n elements of scratch. All that an op cuts has one type.
+func cutReals[T real](rest *workspace, n int) []T {
+	var v T
+	size := int64(8)
+	if _, ok := any(v).(float32); ok {
+		size = 4
+	}
+	return tensor.View[T](tensor.Bytes(rest.cut(int64(n) * size / 4)))
 }

@@ -76,10 +76,7 @@ func planSoftmax(in []tensor.Type, a SoftmaxAttrs) (Plan, error) {
 		return p, nil
 	}
 	s.rows = newRows(outer*inner, x.Dims[axis])
-	size := int64(4)
-	if x.DType == tensor.Float64 {
-		size = 8
-	}
+	size := realSize(x.DType)
 	p.Scratch = float32Scratch(in...) + float32Scratch(x) + 2*size*outer*inner*int64(s.blocks)
 	if inner > 1 {
 		p.Scratch += size * x.Elems()
