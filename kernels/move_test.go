@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -345,5 +346,82 @@ func TestMovesInBlocks(t *testing.T) {
 		movesAs(t, &Pad, p, []Tensor{long}, []int64{3, n + 70_003}, func(at []int64) int64 { return padSource(p, long.Shape(), at) })
 		p.Mode = PadConstant
 		movesAs(t, &Pad, p, []Tensor{long}, []int64{3, n + 70_003}, func(at []int64) int64 { return padSource(p, long.Shape(), at) })
+	}
+}
+
+// fading is a context that ends when it has been asked often enough.
+type fading struct {
+	context.Context
+	left *atomic.Int64
+}
+
+func (f fading) Err() error {
+	if f.left.Add(-1) < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// A run that meets its deadline says so: what it returns without an error is
+// whole.
+func TestDeadlines(t *testing.T) {
+	r := newDice()
+	x, line := r.tensor(tensor.Float32, 3, 70_000), r.tensor(tensor.Float32, 140_000)
+	at := r.index(140_000, 140_000)
+	for _, c := range []struct {
+		op    *Op
+		attrs any
+		in    []Tensor
+	}{
+		{&View, ViewAttrs{[]int64{210_000}}, []Tensor{x}},
+		{&Permute, PermuteAttrs{[]int64{1, 0}}, []Tensor{x}},
+		{&Concat, ConcatAttrs{1}, []Tensor{x, x}},
+		{&Pad, PadAttrs{[]int64{1, 1}, []int64{1, 1}, PadEdge}, []Tensor{x}},
+		{&Resize, ResizeAttrs{Dims: []int64{4, 80_000}, Mode: ResizeLinear, Coord: CoordHalfPixel}, []Tensor{x}},
+		{&Resize, ResizeAttrs{Dims: []int64{4, 80_000}, Mode: ResizeNearest, Coord: CoordHalfPixel, Round: RoundFloor}, []Tensor{x}},
+		{&Gather, GatherAttrs{}, []Tensor{line, at}},
+		{&GatherElements, GatherElementsAttrs{}, []Tensor{line, at}},
+		{&ScatterElements, ScatterElementsAttrs{0, ReduceSum}, []Tensor{line, at, line}},
+		{&ScatterND, ScatterNDAttrs{}, []Tensor{line, {tensor.Of(at.DType, 140_000, 1), at.Data}, line}},
+		{&TopK, TopKAttrs{Axis: 0, K: 100_000, Largest: true}, []Tensor{line}},
+		{&Arg, ArgAttrs{Axis: 1}, []Tensor{x}},
+		{&Nonzero, NonzeroAttrs{}, []Tensor{x}},
+		{&Compress, CompressAttrs{}, []Tensor{line, r.tensor(tensor.Bool, 140_000)}},
+	} {
+		whole, err := everywhere(t, c.op, c.attrs, c.in...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in []tensor.Type
+		for _, x := range c.in {
+			in = append(in, x.Type)
+		}
+		p, err := c.op.Plan(in, c.attrs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := false
+		for asked := int64(0); !ended && asked < 200; asked++ {
+			call := Call{Ctx: fading{t.Context(), new(atomic.Int64)}, Plan: &p, In: c.in, Scratch: tensor.Aligned(p.Scratch)}
+			call.Ctx.(fading).left.Store(asked)
+			for _, y := range p.Out {
+				call.Out = append(call.Out, Tensor{y, tensor.Aligned(y.Bytes())})
+			}
+			if err := c.op.Run(&call); err != nil {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("%s: %v", c.op.Name(), err)
+				}
+				continue
+			}
+			ended = true
+			for i, y := range whole {
+				if !bytes.Equal(y.Data, call.Out[i].Data) {
+					t.Errorf("%s: half a result after %d questions", c.op.Name(), asked)
+				}
+			}
+		}
+		if !ended {
+			t.Errorf("%s: no end", c.op.Name())
+		}
 	}
 }

@@ -175,7 +175,7 @@ func (a *ResizeAttrs) axis(k int, n, m int64) (resizeAxis, error) {
 		x.shrink = min(x.scale, 1)
 	}
 	first := math.Floor(-a.reach()/x.shrink) + 1
-	if first < -1<<30 {
+	if first < -1<<22 { // some 50 ms for one place of y
 		return x, fmt.Errorf("%w: scale %v of dim %d", ErrAttr, x.scale, k)
 	}
 	x.first = int64(first)
