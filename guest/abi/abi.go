@@ -105,10 +105,9 @@ const (
 // the guest without wasm in between. Slices are copied before a method
 // returns.
 type Box interface {
-	// BlobCount is the number of blobs the host opened; their handles are 1….
+	// The blobs that the host opened have the handles 1….
 	BlobSize(blob Handle) (size int64, e Errno)
 	BlobRead(blob Handle, off int64, p []byte) Errno
-	// BlobName writes nothing: names of parts are matched by the host.
 	// BlobPart finds the part that a model calls name, exactly.
 	BlobPart(name string) (Handle, Errno)
 	BlobNew(size int64) (Handle, Errno)
