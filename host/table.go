@@ -49,6 +49,8 @@ var rows = [...]row{
 	{abi.OpGather, &kernels.Gather, attrs(func(a abi.Gather) any { return kernels.GatherAttrs(a) }), false},
 	{abi.OpGatherElements, &kernels.GatherElements, attrs(func(a abi.GatherElements) any { return kernels.GatherElementsAttrs(a) }), false},
 	{abi.OpGatherND, &kernels.GatherND, attrs(func(a abi.GatherND) any { return kernels.GatherNDAttrs(a) }), false},
+	{abi.OpScatterElements, &kernels.ScatterElements, attrs(func(a abi.ScatterElements) any { return kernels.ScatterElementsAttrs(a) }), false},
+	{abi.OpScatterND, &kernels.ScatterND, attrs(func(a abi.ScatterND) any { return kernels.ScatterNDAttrs(a) }), false},
 	{abi.OpNonzero, &kernels.Nonzero, attrs(func(a abi.Nonzero) any { return kernels.NonzeroAttrs(a) }), false},
 	{abi.OpCompress, &kernels.Compress, attrs(func(a abi.Compress) any { return kernels.CompressAttrs(a) }), false},
 	{abi.OpTopK, &kernels.TopK, attrs(func(a abi.TopK) any {
@@ -58,6 +60,10 @@ var rows = [...]row{
 	{abi.OpMap, &kernels.Map, attrs(func(a abi.Map) any { return kernels.MapAttrs{Program: micro(a.Program)} }), false},
 	{abi.OpReduce, &kernels.Reduce, attrs(func(a abi.Reduce) any {
 		return kernels.ReduceAttrs{Axes: a.Axes, Fn: a.Fn, Keep: a.Keep, Pre: micro(a.Pre), Epilogue: micro(a.Epilogue)}
+	}), false},
+	{abi.OpSoftmax, &kernels.Softmax, attrs(func(a abi.Softmax) any { return kernels.SoftmaxAttrs(a) }), false},
+	{abi.OpLayerNorm, &kernels.LayerNorm, attrs(func(a abi.LayerNorm) any {
+		return kernels.LayerNormAttrs{Axis: a.Axis, Eps: a.Eps, RMS: a.RMS, Epilogue: micro(a.Epilogue)}
 	}), false},
 	{abi.OpMatMul, &kernels.MatMul, attrs(func(a abi.MatMul) any {
 		return kernels.MatMulAttrs{TA: a.TA, TB: a.TB, Alpha: a.Alpha, Epilogue: micro(a.Epilogue)}
