@@ -15,9 +15,9 @@ const (
 	FnSub   Fn = 11
 	FnMul   Fn = 12
 	FnDiv   Fn = 13 // integers: toward zero, x/0 is 0, MIN/-1 is MIN
-	FnMod   Fn = 14 // sign of the divisor, as Python; x mod 0 is 0
-	FnFmod  Fn = 15 // sign of the dividend, as C
-	FnPow   Fn = 16
+	FnMod   Fn = 14 // sign of the divisor, as Python; integers: x mod 0 is 0
+	FnFmod  Fn = 15 // sign of the dividend, as C; integers: x fmod 0 is 0
+	FnPow   Fn = 16 // integers: 1/A^-B toward zero where B is negative, 0 if A is
 	FnMin   Fn = 17 // NaN if either is
 	FnMax   Fn = 18
 	FnAtan2 Fn = 19
@@ -27,8 +27,8 @@ const (
 	FnOr  Fn = 31
 	FnXor Fn = 32
 	FnNot Fn = 33
-	FnShl Fn = 34 // 0 when the count is at least the width
-	FnShr Fn = 35
+	FnShl Fn = 34 // 0 when the count is negative or at least the width
+	FnShr Fn = 35 // likewise; copies the sign
 
 	FnEq     Fn = 40
 	FnNe     Fn = 41
@@ -42,7 +42,7 @@ const (
 
 	FnNeg   Fn = 60
 	FnAbs   Fn = 61
-	FnSign  Fn = 62
+	FnSign  Fn = 62 // -1, 0, 1 or NaN
 	FnFloor Fn = 63
 	FnCeil  Fn = 64
 	FnRint  Fn = 65 // ties to even

@@ -118,9 +118,6 @@ func numberLoops[T number]() *loops {
 // which are its little-endian bytes.
 func constant[T tensor.Element](dst, _, _, _ []byte, imm uint64) {
 	d := tensor.View[T](dst)
-	if len(d) == 0 {
-		return
-	}
 	one := tensor.Bytes(d[:1])
 	for i := range one {
 		one[i] = byte(imm >> (8 * i))

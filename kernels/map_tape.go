@@ -55,11 +55,12 @@ type result struct {
 	direct bool // the slot is the output's own memory
 }
 
-// Bounds of a tile, in elements.
+// Bounds of a tile.
 const (
-	minTile   = 64
+	minTile   = 64 // elements
 	maxTile   = 1024
 	frameSize = 32 << 10 // bytes, beyond which the tile becomes shorter
+	tileCost  = 64 << 10 // some 50 µs
 )
 
 // newTape checks p for those inputs, which broadcast to shape, and lays it out.
@@ -160,8 +161,7 @@ func (b *layout) add(d tensor.DType, outside bool) uint8 {
 	return uint8(len(b.tape.slots) - 1)
 }
 
-// outputs decides nothing yet but what each output is; instruction finds those
-// that can be computed in place.
+// outputs lists the outputs; place finds those that can be computed in place.
 func (b *layout) outputs() {
 	for _, r := range b.p.Out {
 		b.out = append(b.out, result{dtype: b.regs[r]})
@@ -247,10 +247,11 @@ func (b *layout) place(r int) uint8 {
 	return b.add(d, false)
 }
 
-// size chooses the length of a tile: what fits in a frame, and a whole number
-// of periods of an input that repeats often, so that it is laid out only once.
+// size chooses the length of a tile: what fits in a frame and takes no longer
+// than tileCost, and a whole number of periods of an input that repeats often,
+// so that it is laid out only once.
 func (t *tape) size() {
-	t.tile = min(max(frameSize/max(t.width, 1), minTile), maxTile)
+	t.tile = min(maxTile, max(minTile, min(frameSize/max(t.width, 1), tileCost/t.cost)))
 	for i := range t.in {
 		if p := t.in[i].period; p > 0 && p <= t.tile {
 			t.tile = t.tile / p * p
@@ -259,7 +260,7 @@ func (t *tape) size() {
 	}
 }
 
-// chunk is a number of elements that take some 50 µs.
+// chunk is the number of elements that a goroutine takes at once.
 func (t *tape) chunk() int64 {
-	return max(1, (1<<16)/(t.cost*t.tile)) * t.tile
+	return max(1, tileCost/(t.cost*t.tile)) * t.tile
 }

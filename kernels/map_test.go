@@ -363,8 +363,13 @@ func TestPre(t *testing.T) {
 	if _, err := planPre(Program{Out: []int64{0, 0}}, tensor.Int64); err == nil {
 		t.Error("two outputs are accepted")
 	}
-	if p, err := planPre(Program{}, tensor.Int64); p != nil || err != nil || p.flops() != 0 {
+	p, err := planPre(Program{}, tensor.Int64)
+	if p != nil || err != nil || p.flops() != 0 {
 		t.Error("an empty program is not nil")
+	}
+	y := make([]byte, 3)
+	if p.apply(y, []byte{1, 2, 3}); y[2] != 3 {
+		t.Error("an empty program does not copy")
 	}
 }
 
@@ -459,5 +464,14 @@ func BenchmarkEpilogue(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/elem")
 		})
+	}
+}
+
+func BenchmarkPlanMap(b *testing.B) {
+	x := tensor.Of(tensor.Float32, 1, 56, 56, 64)
+	for b.Loop() {
+		if _, err := Map.Plan(types(x, tensor.Of(tensor.Float32, 64)), MapAttrs{program2(FnAdd, tensor.Float32)}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
