@@ -261,6 +261,8 @@ func (x *resizeAxis) place(coord, j int64) (at float64, outside bool) {
 	case CoordHalfPixelSymmetric:
 		at = float64(n/2*(1-float64(x.m)/x.width)) + (y+0.5)/x.scale - 0.5
 	default:
+		// A single element lies at 0 for PyTorch, as the standard has it; its
+		// reference implementation says -1/2.
 		if coord == CoordHalfPixel || x.width > 1 {
 			at = (y+0.5)/x.scale - 0.5
 		}
