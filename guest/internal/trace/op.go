@@ -34,7 +34,7 @@ func (t *Tracer) node(op abi.Op, a abi.Attrs, in []*result) *node {
 	if len(t.rec) > abi.MaxRecord {
 		t.Fail(abi.FaultUnsupported, "op %d: attributes too long", op)
 	}
-	if n := t.nodes[string(t.rec)]; n != nil {
+	if n := t.nodes[string(t.rec)]; n != nil && !n.lost() {
 		return n
 	}
 	n := &node{op: op, attrs: a, in: in, refs: t.refs(t.rec)}
@@ -60,6 +60,16 @@ func (t *Tracer) node(op abi.Op, a abi.Attrs, in []*result) *node {
 		}
 	}
 	return n
+}
+
+// lost reports whether a result of n was freed.
+func (n *node) lost() bool {
+	for _, r := range n.out {
+		if r.freed {
+			return true
+		}
+	}
+	return false
 }
 
 // ask appends the op of rec to the draft and gives the host's answer. The

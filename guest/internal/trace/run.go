@@ -62,7 +62,7 @@ func (t *Tracer) cone(roots []*result) []*node {
 	for len(stack) > 0 {
 		r := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if r == nil || r.tensor != 0 || seen[r.node] {
+		if r == nil || r.tensor != 0 || r.node != nil && seen[r.node] {
 			continue
 		}
 		if r.freed {

@@ -132,7 +132,8 @@ type spy struct {
 	building map[abi.Handle][]abi.Call
 	ran      [][]abi.Call
 	seals    []abi.Seal
-	alive    int
+	alive    int // programs
+	tensors  int
 }
 
 func (s *spy) ProgramNew() (abi.Handle, abi.Errno) {
@@ -165,7 +166,14 @@ func (s *spy) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 
 func (s *spy) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 	s.ran = append(s.ran, s.building[h])
-	return s.Box.ProgramRun(h, in, out)
+	n, e := s.Box.ProgramRun(h, in, out)
+	s.tensors += n
+	return n, e
+}
+
+func (s *spy) TensorFree(h abi.Handle) abi.Errno {
+	s.tensors--
+	return s.Box.TensorFree(h)
 }
 
 // ops are the numbers of the ops that ran, in order.
