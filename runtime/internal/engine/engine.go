@@ -54,6 +54,9 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{wz: wazero.NewRuntimeWithConfig(ctx, rc), cache: c.Cache}
 	e.life.free = func() {
 		e.wz.Close(context.Background())
+		if e.cache != nil {
+			e.cache.wz.Close(context.Background())
+		}
 	}
 	if err := e.provide(ctx); err != nil {
 		e.life.close()
@@ -112,6 +115,9 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err erro
 		}
 	}()
 	cm, err := e.wz.CompileModule(ctx, wasm)
+	if err != nil && e.cache != nil && e.cache.forget() == nil {
+		cm, err = e.wz.CompileModule(ctx, wasm)
+	}
 	if err != nil {
 		return nil, ErrModule
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"runtime"
 
 	"github.com/tetratelabs/wazero/api"
 )
@@ -46,8 +47,12 @@ func (i *Instance) charge(price int64) bool {
 	return i.end == nil
 }
 
-// refill gives the guest its next slice.
-func (i *Instance) refill() { i.grant(slice) }
+// refill gives the guest its next slice, and other goroutines a turn: the
+// scheduler cannot take one from a guest.
+func (i *Instance) refill() {
+	runtime.Gosched()
+	i.grant(slice)
+}
 
 func (i *Instance) grant(n int64) {
 	i.granted = n

@@ -1,0 +1,125 @@
+//go:build linux || darwin
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+)
+
+func compileWith(t *testing.T, dir string) {
+	t.Helper()
+	cache, err := OpenCache(dir, [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	e, err := New(ctx, Config{Cache: cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	code, err := e.Compile(ctx, tinyGuest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer code.Close()
+	i, err := code.Instantiate(ctx, Options{Memory: memory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	if _, err := i.Call(ctx, &answers{}, &meter{}, abi.ExportLoad, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCache(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	compileWith(t, dir)
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the cache holds %v, %v", files, err)
+	}
+	good, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Unix(1000, 0)
+	if err := os.Chtimes(files[0], long, long); err != nil {
+		t.Fatal(err)
+	}
+	compileWith(t, dir)
+	if info, err := os.Stat(files[0]); err != nil || !info.ModTime().Equal(long) {
+		t.Errorf("it was not used but written again: %v", err)
+	}
+	for name, damaged := range map[string][]byte{"cut": good[:len(good)/2], "empty": nil, "another file": []byte("something else")} {
+		if err := os.WriteFile(files[0], damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		compileWith(t, dir)
+		if b, err := os.ReadFile(files[0]); err != nil || string(b) != string(good) {
+			t.Errorf("%s: it was not mended, %v", name, err)
+		}
+	}
+}
+
+func TestUnsafeCaches(t *testing.T) {
+	base := t.TempDir()
+	place := func(name string, mode os.FileMode) string {
+		dir := filepath.Join(base, name)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	file := filepath.Join(base, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(base, "link")
+	if err := os.Symlink(place("target", 0o700), link); err != nil {
+		t.Fatal(err)
+	}
+	inner := filepath.Join(place("inner", 0o700), cacheName([32]byte{1}))
+	if err := os.Symlink(place("target", 0o700), inner); err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{
+		"readable by others":        place("readable", 0o755),
+		"writable by others":        place("writable", 0o777),
+		"sticky":                    place("sticky", 0o700|os.ModeSticky),
+		"in one writable by others": filepath.Join(place("open", 0o777), "cache"),
+		"in one writable by group":  filepath.Join(place("group", 0o770), "cache"),
+		"a link":                    link,
+		"a link inside":             filepath.Dir(inner),
+		"a file":                    file,
+		"below a file":              filepath.Join(file, "cache"),
+	} {
+		if _, err := OpenCache(dir, [32]byte{1}); !errors.Is(err, ErrCache) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := OpenCache(filepath.Join(place("sticky parent", 0o777|os.ModeSticky), "cache"), [32]byte{1}); err != nil {
+		t.Errorf("in a sticky directory: %v", err)
+	}
+	if cacheName([32]byte{1}) == cacheName([32]byte{2}) {
+		t.Error("two guests share a cache")
+	}
+}
