@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -132,13 +133,31 @@ type spy struct {
 	building map[abi.Handle][]abi.Call
 	ran      [][]abi.Call
 	seals    []abi.Seal
-	alive    int // programs
+	varies   map[abi.Handle]map[abi.Value]bool
+	varying  []abi.Op // ops of the last program built that depend on its inputs
+	alive    int      // programs
 	tensors  int
 }
 
 func (s *spy) ProgramNew() (abi.Handle, abi.Errno) {
 	s.alive++
 	return s.Box.ProgramNew()
+}
+
+func (s *spy) ProgramInput(h abi.Handle, t abi.Type) (abi.Value, abi.Errno) {
+	v, e := s.Box.ProgramInput(h, t)
+	s.vary(h, v)
+	return v, e
+}
+
+func (s *spy) vary(h abi.Handle, v abi.Value) {
+	if s.varies == nil {
+		s.varies = map[abi.Handle]map[abi.Value]bool{}
+	}
+	if s.varies[h] == nil {
+		s.varies[h], s.varying = map[abi.Value]bool{}, nil
+	}
+	s.varies[h][v] = true
 }
 
 func (s *spy) ProgramFree(h abi.Handle) abi.Errno {
@@ -154,6 +173,12 @@ func (s *spy) ProgramOp(h abi.Handle, rec []byte, out []abi.Result) (int, abi.Er
 			s.building = map[abi.Handle][]abi.Call{}
 		}
 		s.building[h] = append(s.building[h], c)
+		if slices.ContainsFunc(c.In, func(v abi.Value) bool { return s.varies[h][v] }) {
+			s.varying = append(s.varying, c.Op)
+			for _, r := range out[:n] {
+				s.vary(h, r.Value)
+			}
+		}
 	}
 	return n, e
 }

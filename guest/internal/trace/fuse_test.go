@@ -1,0 +1,108 @@
+package trace
+
+import (
+	"math"
+	"testing"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// TestRows runs a model for each fusion with it and without any. Fused equals
+// unfused, bit for bit unless weights are folded.
+func TestRows(t *testing.T) {
+	relu := func(t *Tracer, x *Value) *Value { return t.Map1(abi.FnRelu, 0, x) }
+	type build = func(t *Tracer, in, w []*Value) []*Value
+	conv := &abi.Conv{Stride: []int64{1, 1}, Dilation: []int64{1, 1}, Before: []int64{1, 1}, After: []int64{1, 1}, Groups: 1}
+	up := &abi.ConvTranspose{Stride: []int64{2, 2}, Dilation: []int64{1, 1}, Before: []int64{0, 0}, After: []int64{0, 0}, OutPad: []int64{0, 0}, Groups: 1}
+	image, kernel, channel := f32(1, 5, 6, 3), f32(3, 3, 3, 8), f32(8)
+	norm := func(t *Tracer, x *Value, w []*Value) *Value {
+		y := t.Map2(abi.FnAdd, x, w[1])
+		return relu(t, t.Map2(abi.FnAdd, t.Map2(abi.FnMul, y, w[2]), w[3]))
+	}
+	tail := func(t *Tracer, x, w *Value) []*Value {
+		y := t.Map2(abi.FnAdd, x, w)
+		return []*Value{t.Map2(abi.FnMul, y, t.Map1(abi.FnSigmoid, 0, y))}
+	}
+	cases := []struct {
+		row   string
+		in, w []tensor.Type
+		build build
+		ops   int     // that run, besides those over constants
+		bound float64 // of the relative error; 0 is none
+	}{
+		{"map into map", []tensor.Type{f32(3, 4), f32(4)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			return tail(t, relu(t, in[0]), in[1])
+		}, 1, 0},
+		{"map into the epilogue of matmul", []tensor.Type{f32(2, 3, 4)}, []tensor.Type{f32(4, 8), channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return tail(t, t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[0]), w[1])
+		}, 1, 0},
+		{"map into the epilogue of conv", []tensor.Type{image}, []tensor.Type{kernel, channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return tail(t, t.One(abi.OpConv, conv, in[0], w[0]), w[1])
+		}, 1, 0},
+		{"map into the epilogue of conv_transpose", []tensor.Type{image}, []tensor.Type{kernel, channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return tail(t, t.One(abi.OpConvTranspose, up, in[0], w[0]), w[1])
+		}, 1, 0},
+		{"map into the epilogue of reduce", []tensor.Type{f32(4, 8), channel}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			return tail(t, t.One(abi.OpReduce, &abi.Reduce{Axes: []int64{0}, Fn: abi.ReduceMean}, in[0]), in[1])
+		}, 1, 0},
+		{"map into the epilogue of layer_norm", []tensor.Type{f32(4, 8)}, []tensor.Type{channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return tail(t, t.One(abi.OpLayerNorm, &abi.LayerNorm{Axis: 1, Eps: 1e-5}, in[0], nil, w[0]), w[0])
+		}, 1, 0},
+		{"map into the epilogue of group_norm", []tensor.Type{f32(2, 3, 8)}, []tensor.Type{channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return tail(t, t.One(abi.OpGroupNorm, &abi.GroupNorm{Groups: 2, Eps: 1e-5}, in[0], w[0], w[0]), w[0])
+		}, 1, 0},
+		{"map of one input into reduce", []tensor.Type{f32(4, 8)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			sq := t.Map2(abi.FnMul, in[0], in[0])
+			return []*Value{t.One(abi.OpReduce, &abi.Reduce{Axes: []int64{1}, Fn: abi.ReduceSum}, sq)}
+		}, 1, 0},
+		{"scale into the weights of matmul", []tensor.Type{f32(2, 4)}, []tensor.Type{f32(4, 8), channel, channel, channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return []*Value{norm(t, t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[0]), w)}
+		}, 1, 1e-5},
+		{"scale into the weights of conv", []tensor.Type{image}, []tensor.Type{kernel, f32(8, 1, 1), f32(1, 8, 1, 1), f32(8, 1, 1)}, func(t *Tracer, in, w []*Value) []*Value {
+			return []*Value{norm(t, t.Permute(t.One(abi.OpConv, conv, in[0], w[0]), 0, 3, 1, 2), w)}
+		}, 2, 1e-5},
+		{"scale into the weights of conv_transpose", []tensor.Type{image}, []tensor.Type{kernel, channel, channel, channel}, func(t *Tracer, in, w []*Value) []*Value {
+			return []*Value{norm(t, t.One(abi.OpConvTranspose, up, in[0], w[0]), w)}
+		}, 1, 1e-5},
+	}
+	covered := map[string]bool{}
+	for _, c := range cases {
+		covered[c.row] = true
+		t.Run(c.row, func(t *testing.T) {
+			var in, w []kernels.Tensor
+			for i, typ := range c.in {
+				in = append(in, random(typ, uint64(i)))
+			}
+			for i, typ := range c.w {
+				w = append(w, random(typ, uint64(10+i)))
+			}
+			m := newTrial(t, c.in, w, 1, c.build)
+			m.rows = nil
+			want, fault := m.enter(in...)
+			if fault != nil {
+				t.Skip(fault.Text)
+			}
+			m.rows = rows
+			got := m.run(in...)
+			if ops := m.spy.varying; len(ops) != c.ops {
+				t.Errorf("ops %v run, want %d", ops, c.ops)
+			}
+			if c.bound == 0 && !equal(got[0], want[0]) {
+				t.Errorf("fused %v, unfused %v", numbersOf(got[0]), numbersOf(want[0]))
+			}
+			a, b := numbersOf(got[0]), numbersOf(want[0])
+			for i := range a {
+				if math.Abs(a[i]-b[i]) > c.bound*max(1, math.Abs(b[i])) {
+					t.Errorf("element %d: fused %v, unfused %v", i, a[i], b[i])
+				}
+			}
+		})
+	}
+	for _, r := range rows {
+		if !covered[r.name] {
+			t.Errorf("no test of %q", r.name)
+		}
+	}
+}
