@@ -130,12 +130,8 @@ func runConv(c *Call) error {
 	if err != nil {
 		return err
 	}
-	yf := rest.result(y)
-	store := func(lo, hi int) {
-		if y.DType != tensor.Float32 {
-			writeFloat32(y, lo, yf[lo:hi])
-		}
-	}
+	yf := output[float32](y, &rest)
+	finish := func(lo, hi int) { store(y, yf, lo, hi) }
 	if s.depthwise {
 		w, err := c.asFloat32(c.In[1], &rest)
 		if err != nil {
@@ -143,7 +139,7 @@ func runConv(c *Call) error {
 		}
 		return s.gemm.run(c, 1, func(p patch) {
 			s.spread(p, yf, x, w)
-			s.finish(p, 0, store, y, s.epilogue, c.In[2:])
+			s.finish(p, 0, finish, y, s.epilogue, c.In[2:])
 		})
 	}
 	w := tensor.View[float32](c.Packed)
@@ -162,7 +158,7 @@ func runConv(c *Call) error {
 		} else {
 			s.gather(p, yf[base:], xg, wg)
 		}
-		s.finish(p, base, store, y, s.epilogue, c.In[2:])
+		s.finish(p, base, finish, y, s.epilogue, c.In[2:])
 	})
 }
 

@@ -122,16 +122,16 @@ func layerNorm[T real](c *Call) error {
 	var in [normExtra][]T
 	for i := range min(len(c.In), normExtra) {
 		var err error
-		if in[i], err = realsOf[T](c, c.In[i], &rest); err != nil {
+		if in[i], err = operand[T](c, c.In[i], &rest); err != nil {
 			return err
 		}
 	}
 	x, skip, gamma, beta := in[normX], in[normSkip], in[normGamma], in[normBeta]
-	out := realResult[T](y, &rest)
+	out := output[T](y, &rest)
 	v, sum := x, Tensor{}
 	if skip != nil {
 		sum = c.Out[1]
-		v = realResult[T](sum, &rest)
+		v = output[T](sum, &rest)
 	}
 	means := cutReals[T](&rest, s.count*s.blocks)
 	scales := cutReals[T](&rest, s.count*s.blocks)
@@ -146,7 +146,7 @@ func layerNorm[T real](c *Call) error {
 				for i := lo; i < hi; i++ {
 					v[i] = x[i] + skip[i]
 				}
-				storeReals(sum, v, lo, hi)
+				store(sum, v, lo, hi)
 			}
 			if s.rms {
 				scales[s.stat(row, b)] = simd.Deviation(v[lo:hi], 0)
@@ -175,7 +175,7 @@ func layerNorm[T real](c *Call) error {
 					d[i] += b
 				}
 			}
-			storeReals(y, out, at+lo, at+hi)
+			store(y, out, at+lo, at+hi)
 			s.epilogue.apply(y.Data, c.In[min(len(c.In), normExtra):], int64(at+lo), int64(at+hi))
 		},
 	}}

@@ -213,7 +213,7 @@ func matmulFloat32(c *Call, s *matmulStep) error {
 		}
 		av = t
 	}
-	yv := rest.result(y)
+	yv := output[float32](y, &rest)
 	packed := tensor.View[float32](c.Packed)
 	if c.Packed == nil {
 		packed = rest
@@ -222,20 +222,18 @@ func matmulFloat32(c *Call, s *matmulStep) error {
 		}
 	}
 	size := simd.PackedLen(s.k, s.n)
-	store := func(lo, hi int) {
+	finish := func(lo, hi int) {
 		if s.alpha != 0 && s.alpha != 1 {
 			for i := range yv[lo:hi] {
 				yv[lo+i] *= s.alpha
 			}
 		}
-		if y.DType != tensor.Float32 {
-			writeFloat32(y, lo, yv[lo:hi])
-		}
+		store(y, yv, lo, hi)
 	}
 	return s.run(c, s.batch, func(p patch) {
 		base := p.batch * s.m * s.n
 		s.float32s(p, yv[base:], av[s.a.at(p.batch)*s.m*s.k:], s.k, packed[s.b.at(p.batch)*size:])
-		s.finish(p, base, store, y, s.epilogue, c.In[2:])
+		s.finish(p, base, finish, y, s.epilogue, c.In[2:])
 	})
 }
 
@@ -264,7 +262,7 @@ func matmulAny[T uint32 | uint64 | float64](c *Call, s *matmulStep, alpha T) err
 	if s.tb {
 		bRow, bCol = 1, s.k
 	}
-	store := func(lo, hi int) {
+	finish := func(lo, hi int) {
 		if alpha != 0 && alpha != 1 {
 			for i := range y[lo:hi] {
 				y[lo+i] *= alpha
@@ -292,6 +290,6 @@ func matmulAny[T uint32 | uint64 | float64](c *Call, s *matmulStep, alpha T) err
 				}
 			}
 		}
-		s.finish(p, p.batch*s.m*s.n, store, c.Out[0], s.epilogue, c.In[2:])
+		s.finish(p, p.batch*s.m*s.n, finish, c.Out[0], s.epilogue, c.In[2:])
 	})
 }

@@ -95,80 +95,50 @@ func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	return p, nil
 }
 
+// poolings of integers take the largest; Plan allows nothing else.
+var poolings = perType{
+	tensor.Float32: poolFloat32, tensor.Float16: poolFloat32, tensor.BFloat16: poolFloat32, tensor.Float64: poolFloat64,
+	tensor.Int8: poolMax[int8], tensor.Int16: poolMax[int16], tensor.Int32: poolMax[int32], tensor.Int64: poolMax[int64],
+	tensor.Uint8: poolMax[uint8], tensor.Uint16: poolMax[uint16], tensor.Uint32: poolMax[uint32], tensor.Uint64: poolMax[uint64],
+}
+
 func runPool(c *Call) error {
-	x, y := c.In[0], c.Out[0]
-	if y.Elems() == 0 {
+	if c.Out[0].Elems() == 0 {
 		return nil
 	}
-	switch y.DType {
-	case tensor.Float64:
-		return poolFloat(c, tensor.View[float64](x.Data), tensor.View[float64](y.Data), math.Pow)
-	case tensor.Int8:
-		return poolMax[int8](c, math.MinInt8)
-	case tensor.Int16:
-		return poolMax[int16](c, math.MinInt16)
-	case tensor.Int32:
-		return poolMax[int32](c, math.MinInt32)
-	case tensor.Int64:
-		return poolMax[int64](c, math.MinInt64)
-	case tensor.Uint8:
-		return poolMax[uint8](c, 0)
-	case tensor.Uint16:
-		return poolMax[uint16](c, 0)
-	case tensor.Uint32:
-		return poolMax[uint32](c, 0)
-	case tensor.Uint64:
-		return poolMax[uint64](c, 0)
-	}
-	rest := scratchOf(c)
-	xf, err := c.asFloat32(x, &rest)
-	if err != nil {
-		return err
-	}
-	return poolFloat(c, xf, rest.result(y), simd.Pow)
+	return poolings[c.Out[0].DType](c)
 }
 
-func poolMax[T tensor.Element](c *Call, lowest T) error {
-	x, y := tensor.View[T](c.In[0].Data), tensor.View[T](c.Out[0].Data)
-	return pool(c, x, y, lowest, foldMax[T], func([]T, [3]int, int) {})
-}
+func poolFloat32(c *Call) error { return poolFloat(c, simd.Pow) }
 
-func foldMax[T tensor.Element](y, x []T) {
-	x = x[:len(y)]
-	for i, v := range y {
-		y[i] = max(v, x[i])
-	}
-}
+func poolFloat64(c *Call) error { return poolFloat(c, math.Pow) }
 
-func poolFloat[T float32 | float64](c *Call, x, y []T, pow func(x, y T) T) error {
-	s, out := c.Plan.step.(*poolStep), c.Out[0]
-	narrowed := func(row []T, at int) {
-		if f, ok := any(row).([]float32); ok && out.DType != tensor.Float32 {
-			writeFloat32(out, at, f)
-		}
-	}
-	switch {
-	case s.kind == PoolMax:
-		return pool(c, x, y, T(math.Inf(-1)), foldMax[T], func(row []T, _ [3]int, at int) { narrowed(row, at) })
-	case s.kind == PoolAvg:
-		add := func(y, x []T) {
-			x = x[:len(y)]
-			for i, v := range x {
-				y[i] += v
-			}
-		}
-		return pool(c, x, y, 0, add, func(row []T, corner [3]int, at int) {
+func poolFloat[T real](c *Call, pow func(x, y T) T) error {
+	switch s := c.Plan.step.(*poolStep); s.kind {
+	case PoolMax:
+		return poolMax[T](c)
+	case PoolAvg:
+		return pool(c, 0, joinSum[T], func(row []T, corner [3]int) {
 			if n := s.count(corner); n > 0 {
 				for i := range row {
 					row[i] /= T(n)
 				}
 			}
-			narrowed(row, at)
 		})
+	default:
+		return poolNorm(c, s.p, pow)
 	}
-	power := func(v T) T { return pow(v, T(s.p)) }
-	root := func(v T) T { return pow(v, 1/T(s.p)) }
-	switch s.p {
+}
+
+func poolMax[T tensor.Element](c *Call) error {
+	start, join := joining[T](ReduceMax)
+	return pool(c, start, join, func([]T, [3]int) {})
+}
+
+func poolNorm[T real](c *Call, p int64, pow func(x, y T) T) error {
+	power := func(v T) T { return pow(v, T(p)) }
+	root := func(v T) T { return pow(v, 1/T(p)) }
+	switch p {
 	case 1:
 		power = func(v T) T { return v }
 		root = power
@@ -176,24 +146,29 @@ func poolFloat[T float32 | float64](c *Call, x, y []T, pow func(x, y T) T) error
 		power = func(v T) T { return v * v }
 		root = func(v T) T { return T(math.Sqrt(float64(v))) }
 	}
-	add := func(y, x []T) {
-		x = x[:len(y)]
+	add := func(acc, x []T) {
+		x = x[:len(acc)]
 		for i, v := range x {
-			y[i] += T(power(max(v, -v)))
+			acc[i] += T(power(max(v, -v)))
 		}
 	}
-	return pool(c, x, y, 0, add, func(row []T, _ [3]int, at int) {
+	return pool(c, 0, add, func(row []T, _ [3]int) {
 		for i, v := range row {
 			row[i] = root(v)
 		}
-		narrowed(row, at)
 	})
 }
 
-// pool folds rows of channels from start on; finish gets each piece of a row
-// of y that is complete, its window's corner and where it lies.
-func pool[T tensor.Element](c *Call, x, y []T, start T, fold func(y, x []T), finish func(row []T, corner [3]int, at int)) error {
-	s := c.Plan.step.(*poolStep)
+// pool joins rows of channels from start on; finish gets each piece of a row
+// of y that is complete and its window's corner.
+func pool[T tensor.Element](c *Call, start T, join joiner[T], finish func(row []T, corner [3]int)) error {
+	s, out := c.Plan.step.(*poolStep), c.Out[0]
+	rest := scratchOf(c)
+	x, err := operand[T](c, c.In[0], &rest)
+	if err != nil {
+		return err
+	}
+	y := output[T](out, &rest)
 	return s.gemm.run(c, 1, func(p patch) {
 		for i := p.row0; i < p.row1; i++ {
 			at := i*s.n + p.col0
@@ -207,12 +182,13 @@ func pool[T tensor.Element](c *Call, x, y []T, start T, fold func(y, x []T), fin
 			tap := s.tap(p.k0)
 			for k := p.k0; k < p.k1; k++ {
 				if place, ok := s.place(corner, tap); ok {
-					fold(row, x[(image+place)*s.n+p.col0:])
+					join(row, x[(image+place)*s.n+p.col0:])
 				}
 				s.next(&tap)
 			}
 			if p.k1 == s.k {
-				finish(row, corner, at)
+				finish(row, corner)
+				store(out, y, at, at+len(row))
 			}
 		}
 	})

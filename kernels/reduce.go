@@ -117,40 +117,22 @@ func planReduce(in []tensor.Type, a ReduceAttrs) (Plan, error) {
 	return p, nil
 }
 
-func runReduce(c *Call) error {
-	switch c.Out[0].DType {
-	case tensor.Float64:
-		return reduce(c, math.Inf(-1), math.Inf(1))
-	case tensor.Int8:
-		return reduce[int8](c, math.MinInt8, math.MaxInt8)
-	case tensor.Int16:
-		return reduce[int16](c, math.MinInt16, math.MaxInt16)
-	case tensor.Int32:
-		return reduce[int32](c, math.MinInt32, math.MaxInt32)
-	case tensor.Int64:
-		return reduce[int64](c, math.MinInt64, math.MaxInt64)
-	case tensor.Uint8:
-		return reduce[uint8](c, 0, math.MaxUint8)
-	case tensor.Uint16:
-		return reduce[uint16](c, 0, math.MaxUint16)
-	case tensor.Uint32:
-		return reduce[uint32](c, 0, math.MaxUint32)
-	case tensor.Uint64:
-		return reduce[uint64](c, 0, math.MaxUint64)
-	case tensor.Bool:
-		return reduce[uint8](c, 0, 1)
-	default:
-		return reduce(c, float32(math.Inf(-1)), float32(math.Inf(1)))
-	}
+var reduces = perType{
+	tensor.Float32: reduce[float32], tensor.Float16: reduce[float32], tensor.BFloat16: reduce[float32], tensor.Float64: reduce[float64],
+	tensor.Int8: reduce[int8], tensor.Int16: reduce[int16], tensor.Int32: reduce[int32], tensor.Int64: reduce[int64],
+	tensor.Uint8: reduce[uint8], tensor.Uint16: reduce[uint16], tensor.Uint32: reduce[uint32], tensor.Uint64: reduce[uint64],
+	tensor.Bool: reduce[uint8],
 }
 
-func reduce[T tensor.Element](c *Call, lowest, highest T) error {
+func runReduce(c *Call) error { return reduces[c.Out[0].DType](c) }
+
+func reduce[T tensor.Element](c *Call) error {
 	s, y := c.Plan.step.(*reduceStep), c.Out[0]
 	sums := tensor.View[T](c.Scratch)
 	if !s.scratch {
 		sums = tensor.View[T](y.Data)
 	}
-	start, join := joining(s.fn, lowest, highest)
+	start, join := joining[T](s.fn)
 	if err := foldAll(c, &s.fold, sums, start, join, func() loader[T] { return loading[T](s, c.In[0], y.DType) }); err != nil {
 		return err
 	}
@@ -161,26 +143,51 @@ func reduce[T tensor.Element](c *Call, lowest, highest T) error {
 				row[i] = average(v, s.count)
 			}
 		}
-		if f, ok := any(row).([]float32); ok && s.scratch {
-			writeFloat32(y, int(lo), f)
-		} else if s.scratch {
+		if s.scratch && !isHalf(y.DType) {
 			copy(tensor.View[T](y.Data)[lo:hi], row)
 		}
+		store(y, sums, int(lo), int(hi))
 		s.epilogue.apply(y.Data, c.In[1:], lo, hi)
 	})
 }
 
 // joining is what a function folds with and what it starts from.
-func joining[T tensor.Element](fn int64, lowest, highest T) (start T, join joiner[T]) {
+func joining[T tensor.Element](fn int64) (start T, join joiner[T]) {
+	lowest, highest := limits[T]()
 	switch fn {
 	case ReduceProd:
 		return 1, joinProd[T]
-	case ReduceMin, ReduceAll:
+	case ReduceMin:
 		return highest, joinMin[T]
-	case ReduceMax, ReduceAny:
+	case ReduceMax:
 		return lowest, joinMax[T]
+	case ReduceAny:
+		return 0, joinMax[T]
+	case ReduceAll:
+		return 1, joinMin[T]
 	}
 	return 0, joinSum[T]
+}
+
+// isReal reports whether T is a floating-point type.
+func isReal[T tensor.Element]() bool {
+	one, two := T(1), T(2)
+	return one/two != 0
+}
+
+// limits are the lowest and the highest value of T.
+func limits[T tensor.Element]() (lowest, highest T) {
+	zero := T(0)
+	switch {
+	case isReal[T]():
+		inf := math.Inf(1)
+		return T(-inf), T(inf)
+	case zero-1 > 0: // unsigned
+		return 0, zero - 1
+	}
+	for highest = 1; highest*2+1 > highest; highest = highest*2 + 1 {
+	}
+	return -highest - 1, highest
 }
 
 func joinSum[T tensor.Element](acc, x []T) {
@@ -213,9 +220,8 @@ func joinMax[T tensor.Element](acc, x []T) {
 
 // average is sum/n; that of no integers is 0.
 func average[T tensor.Element](sum T, n int) T {
-	one, two := T(1), T(2)
 	switch {
-	case one/two != 0: // a float
+	case isReal[T]():
 		return sum / T(n)
 	case n == 0:
 		return 0

@@ -48,15 +48,6 @@ func (c *Call) asFloat32(t Tensor, rest *workspace) ([]float32, error) {
 	return f, c.split(int64(len(f)), 4, func(lo, hi int64) { readFloat32(f[lo:hi], t, int(lo)) })
 }
 
-// result is where the float32 elements of y are computed: its own memory, or
-// scratch from which writeFloat32 takes them.
-func (f *workspace) result(y Tensor) []float32 {
-	if y.DType == tensor.Float32 {
-		return tensor.View[float32](y.Data)
-	}
-	return f.cut(y.Elems())
-}
-
 // readFloat32 reads elements of t, a float16, bfloat16 or float32, from at on.
 func readFloat32(dst []float32, t Tensor, at int) {
 	if t.DType == tensor.Float32 {
@@ -82,12 +73,15 @@ func writeFloat32(t Tensor, at int, src []float32) {
 	}
 }
 
+// perType is the run of an op for each element type.
+type perType [tensor.Bool + 1]func(c *Call) error
+
 // real is a type that floats are computed in.
 type real interface{ float32 | float64 }
 
-// realsOf is the elements of t, which may be absent: halves are copied to
-// scratch.
-func realsOf[T real](c *Call, t Tensor, rest *workspace) ([]T, error) {
+// operand is the elements of t, which may be absent: halves are copied to
+// scratch, and T is float32.
+func operand[T tensor.Element](c *Call, t Tensor, rest *workspace) ([]T, error) {
 	if t.Type == (tensor.Type{}) {
 		return nil, nil
 	}
@@ -98,17 +92,17 @@ func realsOf[T real](c *Call, t Tensor, rest *workspace) ([]T, error) {
 	return any(f).([]T), err
 }
 
-// realResult is where the elements of y are computed: its own memory, or
-// scratch from which storeReals takes them.
-func realResult[T real](y Tensor, rest *workspace) []T {
+// output is where the elements of y are computed: its own memory, or scratch
+// from which store takes them.
+func output[T tensor.Element](y Tensor, rest *workspace) []T {
 	if !isHalf(y.DType) {
 		return tensor.View[T](y.Data)
 	}
 	return any(rest.cut(y.Elems())).([]T)
 }
 
-// storeReals rounds the elements lo … hi of y, where that is still to do.
-func storeReals[T real](y Tensor, v []T, lo, hi int) {
+// store rounds the elements lo … hi of y, where that is still to do.
+func store[T tensor.Element](y Tensor, v []T, lo, hi int) {
 	if isHalf(y.DType) {
 		writeFloat32(y, lo, any(v[lo:hi]).([]float32))
 	}

@@ -103,17 +103,17 @@ func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
 		return nil
 	}
 	rest := scratchOf(c)
-	x, err := realsOf[T](c, c.In[0], &rest)
+	x, err := operand[T](c, c.In[0], &rest)
 	if err != nil {
 		return err
 	}
 	var mask []T
 	if len(c.In) > 1 {
-		if mask, err = realsOf[T](c, c.In[1], &rest); err != nil {
+		if mask, err = operand[T](c, c.In[1], &rest); err != nil {
 			return err
 		}
 	}
-	out := realResult[T](y, &rest)
+	out := output[T](y, &rest)
 	peaks := cutReals[T](&rest, s.count*s.blocks)
 	sums := cutReals[T](&rest, s.count*s.blocks)
 	z := out
@@ -183,5 +183,5 @@ func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
 			return err
 		}
 	}
-	return c.split(int64(len(out)), 4, func(lo, hi int64) { storeReals(y, out, int(lo), int(hi)) })
+	return c.split(int64(len(out)), 4, func(lo, hi int64) { store(y, out, int(lo), int(hi)) })
 }
