@@ -15,13 +15,12 @@ type File struct {
 }
 
 // OpenFile opens a file for reading as LoadFile does: a symbolic link, a
-// device or a pipe is refused, so what is opened is what was named.
+// device or a pipe is refused, so what is opened is what was named. The error
+// is an ErrFile around a *fs.PathError.
 func OpenFile(path string) (*File, error) {
-	fault := &Fault{Kind: ErrFile, Stage: StageLoad, Part: path, Offset: -1}
 	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
-		fault.Err = bare(err)
-		return nil, fault
+		return nil, notOpened(path, err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -29,19 +28,18 @@ func OpenFile(path string) (*File, error) {
 	}
 	if err != nil {
 		f.Close()
-		fault.Err = bare(err)
-		return nil, fault
+		return nil, notOpened(path, err)
 	}
 	return &File{f, info.Size()}, nil
 }
 
-// bare is err without the path, which a Fault already names and quotes.
-func bare(err error) error {
+// notOpened says why a file could not be opened, with its path quoted.
+func notOpened(path string, err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		return p.Err
+		err = p.Err
 	}
-	return err
+	return &Fault{Kind: ErrFile, Stage: StageLoad, Offset: -1, Err: &fs.PathError{Op: "open", Path: quote(path), Err: err}}
 }
 
 // Part is the file under its base name.

@@ -29,8 +29,11 @@ type Model struct {
 	shut    sync.Once
 	broken  atomic.Bool // a fault of ours was seen
 
-	frozen *engine.State // of a guest that loaded the model
-	size   int64         // of its memory
+	// What load left: the model is charged for this state and for one idle
+	// guest of the same size.
+	frozen  *engine.State
+	size    int64
+	maxIdle int
 
 	mu    sync.Mutex
 	idle  []*guest
@@ -48,16 +51,24 @@ type Stats struct {
 	PeakBytes  int64         // most that the model and one run held together
 }
 
+// maxIdle bounds the memory of the guests that wait for a run, in bytes.
+const maxIdle = 64 << 20
+
 // newModel takes the guest and the model out of a visit that loaded one.
 func newModel(r *Runtime, c *call, v *visit) (*Model, error) {
-	v.model.Freeze(v.box)
+	size := v.guest.MemorySize()
+	if err := v.box.Grow(size); err != nil {
+		return nil, c.fault(err)
+	}
 	frozen, err := v.guest.Snapshot()
 	if err != nil {
 		return nil, c.fault(err)
 	}
+	v.model.Freeze(v.box)
 	m := &Model{
 		rt: r, limits: c.limits, host: v.model, parts: v.parts, read: v.read,
-		frozen: frozen, size: v.guest.MemorySize(), idle: []*guest{v.guest},
+		frozen: frozen, size: size, idle: []*guest{v.guest},
+		maxIdle: int(min(int64(r.config.Threads), max(1, maxIdle/max(1, size)))),
 	}
 	in, out := v.model.Ports()
 	m.inputs, m.outputs = portsOf(in), portsOf(out)
@@ -255,7 +266,7 @@ func (m *Model) pop() *guest {
 // would be one too many.
 func (m *Model) put(g *guest, err error) {
 	m.mu.Lock()
-	keep := err == nil && g.MemorySize() == m.size && len(m.idle) < m.rt.config.Threads
+	keep := err == nil && g.MemorySize() == m.size && len(m.idle) < m.maxIdle
 	if keep {
 		m.idle = append(m.idle, g)
 	}

@@ -215,10 +215,10 @@ func TestCloseAtRandomTimes(t *testing.T) {
 func TestGuestMemoryIsCharged(t *testing.T) {
 	f := doubling()
 	f.size.Store(1 << 20)
-	r := with(t, f, Config{Limits: Limits{Memory: 3 << 20}})
+	r := with(t, f, Config{Limits: Limits{Memory: 4 << 20}})
 	m := loaded(t, r)
 	res, err := m.Run(t.Context(), row(t, 1))
-	if err != nil || res.Cost.Memory < 2<<20 {
+	if err != nil || res.Cost.Memory < 3<<20 {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	f.size.Store(5 << 20)
