@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -145,6 +146,7 @@ var codes = map[glovebox.Kind]struct {
 	glovebox.ErrTime:        {exitLimit, "--timeout"},
 	glovebox.ErrWork:        {exitLimit, "--work"},
 	glovebox.ErrOutput:      {exitLimit, "--output-limit"},
+	glovebox.ErrFile:        {exitLimit, "--file-limit"},
 	glovebox.ErrGuest:       {exitGuest, ""},
 	glovebox.ErrBusy:        {exitLimit, ""},
 	glovebox.ErrChanged:     {exitRefused, ""},
@@ -165,7 +167,20 @@ func report(w io.Writer, err error) int {
 		return e.code
 	}
 	fmt.Fprintln(w, "glovebox:", err)
-	return codeOf(err)
+	code := codeOf(err)
+	if flag := flagOf(err); flag != "" && code == exitLimit {
+		fmt.Fprintf(w, "glovebox: the flag %s raises this limit\n", flag)
+	}
+	return code
+}
+
+// flagOf is the flag that raises the limit which err reports, or "".
+func flagOf(err error) string {
+	var f *glovebox.Fault
+	if !errors.As(err, &f) {
+		return ""
+	}
+	return codes[f.Kind].flag
 }
 
 // codeOf is the exit code of an error of package runtime.
@@ -174,11 +189,9 @@ func codeOf(err error) int {
 	if !errors.As(err, &f) {
 		return exitInternal
 	}
-	if f.Kind == glovebox.ErrFile {
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
-			return exitOpen
-		}
-		return exitLimit
+	var path *fs.PathError
+	if f.Kind == glovebox.ErrFile && errors.As(err, &path) {
+		return exitOpen
 	}
 	if c, ok := codes[f.Kind]; ok {
 		return c.code
