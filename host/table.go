@@ -61,6 +61,7 @@ var rows = [...]row{
 	{abi.OpReduce, &kernels.Reduce, attrs(func(a abi.Reduce) any {
 		return kernels.ReduceAttrs{Axes: a.Axes, Fn: a.Fn, Keep: a.Keep, Pre: micro(a.Pre), Epilogue: micro(a.Epilogue)}
 	}), false},
+	{abi.OpCumulate, &kernels.Cumulate, attrs(func(a abi.Cumulate) any { return kernels.CumulateAttrs(a) }), false},
 	{abi.OpSoftmax, &kernels.Softmax, attrs(func(a abi.Softmax) any { return kernels.SoftmaxAttrs(a) }), false},
 	{abi.OpLayerNorm, &kernels.LayerNorm, attrs(func(a abi.LayerNorm) any {
 		return kernels.LayerNormAttrs{Axis: a.Axis, Eps: a.Eps, RMS: a.RMS, Epilogue: micro(a.Epilogue)}
