@@ -75,14 +75,14 @@ func (n *node) lost() bool {
 // ask appends the op of rec to the draft and gives the host's answer. The
 // draft starts anew when it is full: values reach it when they are used.
 func (t *Tracer) ask(n *node, rec []byte) []abi.Result {
-	if t.draft != 0 && t.draftOps >= abi.MaxOps {
+	if t.draft != 0 && (t.draftOps >= abi.MaxOps || t.draftIn+len(n.in)+len(n.refs) > abi.MaxArity) {
 		t.must(t.box.ProgramFree(t.draft), "program")
 		t.draft = 0
 	}
 	if t.draft == 0 {
 		h, e := t.box.ProgramNew()
 		t.must(e, "program")
-		t.draft, t.draftOps = h, 0
+		t.draft, t.draftOps, t.draftIn = h, 0, 0
 	}
 	relabel(rec, t.inDraft, t.results)
 	k, e := t.box.ProgramOp(t.draft, rec, t.answers[:])
@@ -104,6 +104,7 @@ func (t *Tracer) inDraft(r *result) abi.Value {
 		r.draftID, e = t.box.ProgramConst(t.draft, r.tensor)
 	} else {
 		r.draftID, e = t.box.ProgramInput(t.draft, r.typ)
+		t.draftIn++
 	}
 	t.must(e, "program")
 	r.draft = t.draft

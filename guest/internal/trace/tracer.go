@@ -32,6 +32,7 @@ type Tracer struct {
 
 	draft    abi.Handle // types ops as they are appended; it never runs
 	draftOps int
+	draftIn  int
 	rec      []byte
 	answers  [abi.MaxOutputs]abi.Result
 
