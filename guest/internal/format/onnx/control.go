@@ -72,12 +72,15 @@ func (l *walker) loop(n *node, in []*trace.Value) []*trace.Value {
 	joins := make([]join, len(g.outputs)-1-len(carried))
 	held := l.hold(carried, joins)
 	yes := l.Known(tensor.Bool, nil, trace.Consts(1))
-	t := turner{l: l, trace: func(in []*trace.Value) []*trace.Value { return l.subgraph(g, in) }}
+	t := turner{l: l, counters: []*trace.Value{l.number(0)}, steps: []int64{1}}
+	t.trace = func(counters, in []*trace.Value) []*trace.Value {
+		return l.subgraph(g, append([]*trace.Value{counters[0], yes}, in...))
+	}
 	// A trip count of billions only says that the condition ends the loop.
 	t.seal = turns > maxUnrolled && turns < math.MaxInt32
 	for i := int64(0); i < turns && going; i++ {
 		t.seal = t.seal || i == maxUnrolled
-		out := t.run(append([]*trace.Value{l.number(i), yes}, carried...))
+		out := t.run(carried)
 		for j, v := range out {
 			if v == nil {
 				l.Fail(abi.FaultMalformed, "output %q of the body has no value", g.outputs[j].name)
@@ -106,22 +109,40 @@ func (l *walker) hold(carried []*trace.Value, joins []join) int {
 	return n
 }
 
-// turner runs the turns of a loop, traced each for itself or sealed.
+// turner runs the turns of a loop, traced each for itself or sealed. A sealed
+// one counts for itself, so that no turn needs a constant of its own.
 type turner struct {
-	l     *walker
-	trace func([]*trace.Value) []*trace.Value
-	seal  bool
-	body  *trace.Body
+	l        *walker
+	trace    func(counters, in []*trace.Value) []*trace.Value
+	counters []*trace.Value // of int64, without dims
+	steps    []int64        // what is added to each after a turn
+	seal     bool
+	body     *trace.Body
 }
 
+// run runs one turn.
 func (t *turner) run(in []*trace.Value) []*trace.Value {
-	if !t.seal {
-		return t.trace(in)
+	in = append(t.counters[:len(t.counters):len(t.counters)], in...)
+	var out []*trace.Value
+	if t.seal {
+		if t.body == nil {
+			t.body = t.l.NewBody(t.turn)
+		}
+		out = t.body.Run(in)
+	} else {
+		out = t.turn(in)
 	}
-	if t.body == nil {
-		t.body = t.l.NewBody(t.trace)
+	t.counters = out[:len(t.steps)]
+	return out[len(t.steps):]
+}
+
+func (t *turner) turn(in []*trace.Value) []*trace.Value {
+	k := len(t.steps)
+	next := make([]*trace.Value, k)
+	for i, step := range t.steps {
+		next[i] = t.l.Map2(abi.FnAdd, in[i], t.l.number(step))
 	}
-	return t.body.Run(in)
+	return append(next, t.trace(in[:k], in[k:])...)
 }
 
 func (t *turner) close() {

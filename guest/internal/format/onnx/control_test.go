@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
@@ -16,8 +18,18 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// serveBytes loads a model on the real host and runs it.
+// serveBytes loads a model on the real host and runs it to its end.
 func serveBytes(t *testing.T, file []byte, args ...kernels.Tensor) ([]kernels.Tensor, *abi.Fault) {
+	t.Helper()
+	out, f, err := serveUntil(t, context.Background(), file, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, f
+}
+
+// serveUntil also says why the host ended the run, if it did.
+func serveUntil(t *testing.T, ctx context.Context, file []byte, args ...kernels.Tensor) ([]kernels.Tensor, *abi.Fault, error) {
 	t.Helper()
 	limits := host.Limits{Memory: 1 << 28, Output: 1 << 24, File: 1 << 24, Work: 1 << 36}
 	m, err := host.NewModel(host.Config{Parts: []host.Part{{Name: "a", Data: bytes.NewReader(file), Size: int64(len(file))}}, Limits: limits})
@@ -28,18 +40,13 @@ func serveBytes(t *testing.T, file []byte, args ...kernels.Tensor) ([]kernels.Te
 	var model *Model
 	load := m.LoadBox(context.Background(), abi.TaskModel)
 	if f := scan.Catch(func() { model = Load(load) }); f != nil {
-		return nil, f
+		return nil, f, nil
 	}
 	m.Freeze(load)
-	run := m.RunBox(context.Background(), args, limits, false)
+	run := m.RunBox(ctx, args, limits, false)
 	defer run.Close()
-	if f := scan.Catch(func() { model.Run(run) }); f != nil {
-		return nil, f
-	}
-	if err := run.Stopped(); err != nil {
-		t.Fatal(err)
-	}
-	return run.Outputs(), nil
+	f := scan.Catch(func() { model.Run(run) })
+	return run.Outputs(), f, run.Stopped()
 }
 
 func vector(vs ...float32) kernels.Tensor {
@@ -199,6 +206,43 @@ func TestControl(t *testing.T) {
 			t.Error(got, show(out[1]))
 		}
 	})
+}
+
+// TestEndless: a loop that its model never ends runs until the host ends it.
+func TestEndless(t *testing.T) {
+	growing := nodeOf("Concat", names("c", "w"), names("d"), intAttr("axis", 0))
+	adding := nodeOf("Add", names("c", "w"), names("d"))
+	comparing := []pb{nodeOf("Squeeze", names("d"), names("sum")), nodeOf("Less", names("zero", "sum"), names("on"))}
+	for _, test := range []struct {
+		name string
+		body []pb
+		want error
+	}{
+		{"adding", []pb{adding, always}, host.ErrTime},
+		{"comparing", append([]pb{adding}, comparing...), host.ErrTime},
+		{"growing", []pb{growing, always}, host.ErrTime},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var body pb
+			for _, n := range test.body {
+				body = body.msg(1, n)
+			}
+			body = body.
+				msg(11, portOf("i", onnxInt64)).msg(11, portOf("going", onnxBool)).msg(11, portOf("c", onnxFloat, -1)).
+				msg(12, portOf("on", onnxBool)).msg(12, portOf("d", onnxFloat, -1))
+			file := modelOf(pb{}.
+				msg(1, nodeOf("Loop", names("", "", "x"), names("y"), graphAttr("body", body))).
+				msg(5, rawOf("w", []int64{1}, floats(1))).
+				msg(5, rawOf("zero", nil, floats(0))).
+				msg(11, portOf("x", onnxFloat, 1)).msg(12, portOf("y", onnxFloat, -1)))
+			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			defer cancel()
+			_, f, err := serveUntil(t, ctx, file, vector(1))
+			if !errors.Is(err, test.want) {
+				t.Errorf("%v, %+v, want %v", err, f, test.want)
+			}
+		})
+	}
 }
 
 func intsAttr(name string, vs ...int64) pb {

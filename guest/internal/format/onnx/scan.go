@@ -107,7 +107,7 @@ func (l *walker) pick(v *trace.Value, axis int, i *trace.Value) *trace.Value {
 }
 
 // slices runs a Scan of one sequence. The body is traced with the number of the
-// turn, counted from either end, so that a sealed one takes its own slices.
+// turn, counted from either end.
 func (l *walker) slices(s *scanning, in []*trace.Value) []*trace.Value {
 	carried := append([]*trace.Value(nil), in[:s.states]...)
 	seqs := in[s.states:]
@@ -121,10 +121,9 @@ func (l *walker) slices(s *scanning, in []*trace.Value) []*trace.Value {
 		}
 		turns = k
 	}
-	t := turner{l: l, seal: turns > maxUnrolled}
-	t.trace = func(in []*trace.Value) []*trace.Value {
-		at, states := in[:2], in[2:]
-		args := append([]*trace.Value(nil), states...)
+	t := turner{l: l, seal: turns > maxUnrolled, counters: []*trace.Value{l.number(0), l.number(turns - 1)}, steps: []int64{1, -1}}
+	t.trace = func(at, in []*trace.Value) []*trace.Value {
+		args := append([]*trace.Value(nil), in...)
 		for i, v := range seqs {
 			args = append(args, l.pick(v, axes[i], at[s.inBack[i]]))
 		}
@@ -132,8 +131,8 @@ func (l *walker) slices(s *scanning, in []*trace.Value) []*trace.Value {
 	}
 	joins := make([]join, len(s.g.outputs)-s.states)
 	held := l.hold(carried, joins)
-	for i := range turns {
-		out := t.run(append([]*trace.Value{l.number(i), l.number(turns - 1 - i)}, carried...))
+	for range turns {
+		out := t.run(carried)
 		for k, v := range out {
 			if v == nil {
 				l.Fail(abi.FaultMalformed, "output %q of the body has no value", s.g.outputs[k].name)
