@@ -171,6 +171,7 @@ var lowerings = map[string]lowering{
 	"Softmax":                   one(1, 1, softmax(false)),
 
 	"Attention":       many(3, 7, attention),
+	"LinearAttention": many(3, 6, linearAttention),
 	"RotaryEmbedding": one(3, 4, rotaryEmbedding),
 
 	"GRU":  many(3, 6, recurrent(abi.OpGRU)),
@@ -266,6 +267,13 @@ func (l *walker) demand(n *node, in []*trace.Value) {
 
 // wants reports whether the node has output i.
 func (n *node) wants(i int) bool { return i < len(n.outputs) && n.outputs[i] != "" }
+
+// ranked demands that v, unless it is absent, has this many dims.
+func (l *walker) ranked(v *trace.Value, rank int) {
+	if v != nil && v.Rank() != rank {
+		l.Fail(abi.FaultMalformed, "rank %d, not %d", v.Rank(), rank)
+	}
+}
 
 // axis resolves an axis that may count from the end.
 func (l *walker) axis(a int64, rank int) int {

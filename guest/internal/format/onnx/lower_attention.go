@@ -107,6 +107,10 @@ func (l *walker) attentionBias(n *node, q, k, mask, past, lengths *trace.Value) 
 	}
 	allow := func(ok *trace.Value) { include(l.choose(ok, zero, inf)) }
 
+	l.ranked(past, 4)
+	if mask != nil && mask.Rank() == 0 {
+		l.Fail(abi.FaultMalformed, "a mask without dims")
+	}
 	if mask != nil {
 		if short := l.Sub(keys, mask.Dim(mask.Rank()-1)); l.Less(trace.Const(0), short) {
 			none := trace.Consts(repeat(0, mask.Rank())...)
@@ -149,9 +153,6 @@ func (l *walker) attentionBias(n *node, q, k, mask, past, lengths *trace.Value) 
 	}
 	if bias == nil {
 		return nil, nil
-	}
-	if bias.Rank() == 0 {
-		l.Fail(abi.FaultMalformed, "a mask without dims")
 	}
 	top := l.reduce(abi.ReduceMax, 0, bias, []int{bias.Rank() - 1}, true)
 	return bias, l.Map2(abi.FnNe, top, inf)

@@ -66,9 +66,7 @@ func constantOfShape(l *walker, n *node, in []*trace.Value) *trace.Value {
 // eyeLike has ones on one diagonal of a matrix and zeros elsewhere.
 func eyeLike(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x := in[0]
-	if x.Rank() != 2 {
-		l.Fail(abi.FaultMalformed, "rank %d, not 2", x.Rank())
-	}
+	l.ranked(x, 2)
 	d := x.DType()
 	if n.has("dtype") {
 		d = l.dtype(n, "dtype", 0)

@@ -210,9 +210,7 @@ func (l *walker) outputShape(n *node, x *trace.Value, s *sliding, more, size []i
 func causalConv(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	x, w, bias, past := in[0], in[1], in[2], in[3]
 	k := l.kernelDims(x, w)
-	if x.Rank() != 3 {
-		l.Fail(abi.FaultMalformed, "x of rank %d", x.Rank())
-	}
+	l.ranked(x, 3)
 	held := trace.Const(k[2] - 1)
 	if past != nil {
 		x = l.Concat(2, past, x)

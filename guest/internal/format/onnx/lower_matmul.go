@@ -38,9 +38,8 @@ func (l *walker) matMul(a, b *trace.Value) *trace.Value {
 
 func gemm(l *walker, n *node, in []*trace.Value) *trace.Value {
 	a, b, c := in[0], in[1], in[2]
-	if a.Rank() != 2 || b.Rank() != 2 {
-		l.Fail(abi.FaultMalformed, "factors of rank %d and %d", a.Rank(), b.Rank())
-	}
+	l.ranked(a, 2)
+	l.ranked(b, 2)
 	alpha, beta := n.float("alpha", 1), n.float("beta", 1)
 	n.has("broadcast") // the third input broadcasts since version 7 anyway
 	m := &abi.MatMul{TA: n.int("transA", 0) != 0, TB: n.int("transB", 0) != 0, Alpha: alpha}

@@ -35,6 +35,7 @@ func batchNormalization(l *walker, n *node, in []*trace.Value) []*trace.Value {
 }
 
 func instanceNormalization(l *walker, n *node, in []*trace.Value) *trace.Value {
+	l.ranked(in[1], 1)
 	a := &abi.GroupNorm{Groups: l.Pin(in[1].Dim(0)), Eps: n.float("epsilon", 1e-5)}
 	return l.onChannelsLast(in[0], func(x *trace.Value) *trace.Value {
 		return l.One(abi.OpGroupNorm, a, x, in[1], in[2])

@@ -48,9 +48,10 @@ func recurrent(op abi.Op) lowering {
 			Coupled:      op == abi.OpLSTM && n.int("input_forget", 0) != 0,
 			LinearBefore: op == abi.OpGRU && n.int("linear_before_reset", 0) != 0,
 		}
+		l.ranked(r, 3)
 		n.has("output_sequence") // the first version asked before it gave Y
 		l.activations(n, a, usualGates[op])
-		if size := l.Pin(r.Dim(r.Rank() - 1)); n.int("hidden_size", size) != size {
+		if size := l.Pin(r.Dim(2)); n.int("hidden_size", size) != size {
 			l.Fail(abi.FaultMalformed, "hidden_size differs from the weights, which have %d", size)
 		}
 		batchFirst := n.int("layout", 0) != 0

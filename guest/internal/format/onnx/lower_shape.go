@@ -214,9 +214,7 @@ func reverseSequence(l *walker, n *node, in []*trace.Value) *trace.Value {
 
 // blocks splits the channels and the plane of x (n, c, h, w) into blocks.
 func (l *walker) blocks(n *node, x *trace.Value) (dims []trace.Int, block trace.Int) {
-	if x.Rank() != 4 {
-		l.Fail(abi.FaultMalformed, "rank %d, not 4", x.Rank())
-	}
+	l.ranked(x, 4)
 	b := n.int("blocksize", 0)
 	if b < 1 || b > 1<<20 {
 		l.Fail(abi.FaultMalformed, "block size %d", b)

@@ -151,9 +151,8 @@ func mirrored(n int64) []float32 {
 // stft transforms frames of x (batch, time, 1 or 2) that begin every step.
 func stft(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x, shape := in[0], in[2]
-	if x.Rank() != 3 {
-		l.Fail(abi.FaultMalformed, "a signal of rank %d", x.Rank())
-	}
+	l.ranked(x, 3)
+	l.ranked(shape, 1)
 	step := l.integer(in[1])
 	length := x.Dim(1)
 	switch {

@@ -91,7 +91,7 @@ func split(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	x := in[0]
 	axis := l.axis(n.int("axis", 0), x.Rank())
 	parts := int64(len(n.outputs))
-	if count := n.int("num_outputs", parts); count != parts {
+	if count := n.int("num_outputs", parts); count != parts || parts == 0 {
 		l.Fail(abi.FaultMalformed, "%d outputs, but num_outputs is %d", parts, count)
 	}
 	var sizes []trace.Int
