@@ -9,6 +9,9 @@ import (
 // to it at once, instead of waiting for the collector.
 const smallest = 64 << 10
 
+// Guarded reports whether memory stands between guard pages on this system.
+const Guarded = pages.Guarded
+
 // memory is bytes charged to a ledger until free.
 type memory struct {
 	ledger *ledger
