@@ -5,35 +5,14 @@ import (
 	"strings"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 )
 
-// thrown carries a fault up to Catch. Lowerings are long chains of calls that
-// may each be refused by the host; a panic of this one type keeps them
-// readable and cannot be mistaken for a bug.
-type thrown struct{ abi.Fault }
-
-// Catch calls f and gives the fault that ended it, if one did.
-func Catch(f func()) (fault abi.Fault, failed bool) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case thrown:
-			fault, failed = r.Fault, true
-		default:
-			panic(r)
-		}
-	}()
-	f()
-	return abi.Fault{}, false
-}
-
-// Throw ends the work up to the nearest Catch with a fault.
-func Throw(f abi.Fault) { panic(thrown{f}) }
-
 // Fail ends the trace with a fault that names no place; the graph walker adds
-// the node and the offset.
+// the node and the offset. Lowerings are long chains of calls that may each be
+// refused by the host: the panic that scan.Catch ends keeps them readable.
 func (t *Tracer) Fail(kind abi.FaultKind, format string, args ...any) {
-	Throw(abi.Fault{Kind: kind, Offset: -1, Text: fmt.Sprintf(format, args...)})
+	scan.Refuse(abi.Fault{Kind: kind, Offset: -1, Text: fmt.Sprintf(format, args...)})
 }
 
 // blame is the kind of fault that an errno of the host stands for, when it

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 	"github.com/glovebox-ml/glovebox/host"
 	"github.com/glovebox-ml/glovebox/kernels"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -80,7 +81,7 @@ func (m *trial) enter(in ...kernels.Tensor) ([]kernels.Tensor, *abi.Fault) {
 	box := m.model.RunBox(context.Background(), in, trialLimits, false)
 	defer box.Close()
 	m.spy = &spy{Box: box}
-	fault, failed := Catch(func() {
+	fault := scan.Catch(func() {
 		t := New(m.spy)
 		t.rows = m.rows
 		var xs, ws []*Value
@@ -98,8 +99,8 @@ func (m *trial) enter(in ...kernels.Tensor) ([]kernels.Tensor, *abi.Fault) {
 	if err := box.Stopped(); err != nil {
 		m.t.Fatal(err)
 	}
-	if failed {
-		return nil, &fault
+	if fault != nil {
+		return nil, fault
 	}
 	return box.Outputs(), nil
 }

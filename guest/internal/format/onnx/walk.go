@@ -69,8 +69,8 @@ func (l *walker) live(yield func(*trace.Value)) {
 
 // blame adds to a fault of f where in the file it happened.
 func (l *walker) blame(f func()) {
-	fault, failed := trace.Catch(f)
-	if !failed {
+	fault := scan.Catch(f)
+	if fault == nil {
 		return
 	}
 	if n := l.node; n != nil && fault.Node == "" && fault.Op == "" {
@@ -79,7 +79,7 @@ func (l *walker) blame(f func()) {
 			fault.Blob, fault.Offset = l.model.blob, n.offset
 		}
 	}
-	scan.Refuse(fault)
+	scan.Refuse(*fault)
 }
 
 // kind is the operator of n with its domain.
@@ -147,7 +147,7 @@ func (l *walker) value(at slot) *trace.Value {
 // constant is the value of a tensor of the file.
 func (l *walker) constant(t *initializer) *trace.Value {
 	if t.reason != "" {
-		trace.Throw(abi.Fault{
+		scan.Refuse(abi.Fault{
 			Kind: abi.FaultUnsupported, Blob: l.model.blob, Offset: t.offset, Text: fmt.Sprintf("tensor %q: %s is not supported", t.name, t.reason),
 		})
 	}
