@@ -97,7 +97,7 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 	}
 	s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))
 	s.ldc = int(m)
-	s.direct = win.taps() == 1 && win.in == win.out && win.stride == [3]int{1, 1, 1} && win.before == [3]int{}
+	s.direct = win.kernel == [3]int{1, 1, 1} && win.stride == win.kernel && win.in == win.out && win.before == [3]int{}
 	if !s.direct {
 		s.limitRows(patchFloats / max(1, min(s.k, simd.Block)))
 	}

@@ -79,9 +79,6 @@ func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	}
 	taps := tensor.MulSat(int64(w.kernel[0]), tensor.MulSat(int64(w.kernel[1]), int64(w.kernel[2])))
 	work := tensor.MulSat(y.Elems(), taps)
-	if work == math.MaxInt64 {
-		return Plan{}, fmt.Errorf("%w: %d taps", ErrSize, taps)
-	}
 	places := tensor.Product(y.Dims[:y.Rank-1])
 	s := &poolStep{gemm: newGemm(int(places), int(y.Dims[y.Rank-1]), int(taps)), window: w, kind: a.Kind, p: a.P, countPad: a.CountPad}
 	p := Plan{Out: []tensor.Type{y}, Flops: tensor.AddSat(work, 2*y.Elems()), Bytes: bytesOf(in, y), step: s}

@@ -86,11 +86,11 @@ func (w *window) taps() int { return w.kernel[0] * w.kernel[1] * w.kernel[2] }
 // corner is where the window of place i of the result begins in x, which may
 // be in the padding, and the first place in x of its image.
 func (w *window) corner(i int) (at [3]int, image int) {
-	for d := 2; d >= 0; d-- {
-		at[d] = i%w.out[d]*w.stride[d] - w.before[d]
-		i /= w.out[d]
+	at, image = w.split(i)
+	for d := range at {
+		at[d] = at[d]*w.stride[d] - w.before[d]
 	}
-	return at, i * w.in[0] * w.in[1] * w.in[2]
+	return at, image
 }
 
 // tap is the index in the window of its tap i.
@@ -133,4 +133,36 @@ func (w *window) slideUp() {
 			w.out[d]++
 		}
 	}
+}
+
+// split is place i of the result as an index of each dim, and the first place
+// in x of its image.
+func (w *window) split(i int) (at [3]int, image int) {
+	for d := 2; d >= 0; d-- {
+		at[d] = i % w.out[d]
+		i /= w.out[d]
+	}
+	return at, i * w.in[0] * w.in[1] * w.in[2]
+}
+
+// origin is the place in an image of x from which the transposed window adds
+// through a tap to place at of the result, if there is one.
+func (w *window) origin(at, tap [3]int) (place int, ok bool) {
+	for d := range at {
+		i := at[d] + w.before[d] - tap[d]*w.dilation[d]
+		if i < 0 || i%w.stride[d] != 0 || i/w.stride[d] >= w.in[d] {
+			return 0, false
+		}
+		place = place*w.in[d] + i/w.stride[d]
+	}
+	return place, true
+}
+
+// ceilDiv is a/b rounded up, for b > 0.
+func ceilDiv(a, b int) int {
+	q := a / b
+	if a > q*b {
+		q++
+	}
+	return q
 }
