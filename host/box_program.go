@@ -75,6 +75,10 @@ func (b *Box) ProgramOp(h abi.Handle, rec []byte, out []abi.Result) (int, abi.Er
 	}
 	n := len(p.values)
 	o, e := p.addOp(c, rec)
+	if e == abi.ErrSize {
+		// A tensor that no size can count is over every limit of memory.
+		return 0, b.end(ErrMemory)
+	}
 	if e != abi.OK {
 		return 0, e
 	}
@@ -254,7 +258,7 @@ func (b *Box) ProgramFree(h abi.Handle) abi.Errno {
 // every request of the same types in which the guest would have read the same
 // bytes. The host decides from its own record whether that can be known.
 func (b *Box) ProgramPublish() abi.Errno {
-	if !b.running() {
+	if !b.running() || b.stop != nil {
 		return abi.ErrState
 	}
 	if b.dry {
