@@ -119,6 +119,9 @@ func (s *scanner) scan(r *reader) {
 		}
 		part := r.sub(int(size))
 		if id == 0 {
+			part.name(s.caps.file)
+			part.at = part.end
+			r.close(part)
 			continue
 		}
 		section, known := sections[id]

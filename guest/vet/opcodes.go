@@ -6,7 +6,7 @@ import "strings"
 type immediate uint8
 
 const (
-	refused     immediate = iota // the zero: what is not listed is refused
+	unlisted    immediate = iota // the zero: what is not listed is refused
 	none                         // nothing
 	blockType                    // the type of a block
 	label                        // a branch
@@ -66,7 +66,7 @@ var operations = [256]operation{
 	0x20: {localIndex, 1}, 0x21: {localIndex, 1}, 0x22: {localIndex, 1}, 0x23: {globalIndex, 1}, 0x24: {globalIndex, 1},
 	0x3f: {zero, 1}, opMemoryGrow: {zero, 4},
 	0x41: {const32, 1}, 0x42: {const64, 1}, 0x43: {bytes4, 1}, 0x44: {bytes8, 1},
-	opPrefix: {prefixed, 1},
+	opPrefix: {prefixed, 4}, // a call, or a conversion of several steps
 }
 
 // operationOf looks an opcode up. Loads, stores and arithmetic are ranges.

@@ -48,7 +48,7 @@ func (w *walker) instruction(m *Module, c *caps, r *reader, locals int) {
 	in := instr{from: r.at}
 	in.op = r.byte()
 	switch operationOf(in.op).immediate {
-	case refused:
+	case unlisted:
 		r.fail(in.from, "instruction not allowed")
 	case blockType:
 		w.block(m, r)
@@ -62,7 +62,7 @@ func (w *walker) instruction(m *Module, c *caps, r *reader, locals int) {
 	case label:
 		in.label = uint32(r.index(len(w.labels), "no such label"))
 	case labels:
-		n := r.count(c.targets-w.targets, 1, "branch targets") + 1
+		n := r.count(c.targets-w.targets-1, 1, "branch targets") + 1
 		w.targets += n
 		for range n {
 			r.index(len(w.labels), "no such label")
