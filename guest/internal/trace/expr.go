@@ -35,6 +35,9 @@ type code struct {
 
 // add writes an instruction and gives the register that it writes.
 func (c *code) add(i abi.Instr) uint8 {
+	if i.Fn == abi.FnPow && c.isTwo(i.B) {
+		i = abi.Instr{Fn: abi.FnMul, DType: i.DType, A: i.A, B: i.A}
+	}
 	for k, have := range c.instrs {
 		if have == i {
 			return uint8(c.inputs + k)
@@ -42,6 +45,16 @@ func (c *code) add(i abi.Instr) uint8 {
 	}
 	c.instrs = append(c.instrs, i)
 	return uint8(c.inputs + len(c.instrs) - 1)
+}
+
+// isTwo reports whether a register holds the constant 2.
+func (c *code) isTwo(reg uint8) bool {
+	k := int(reg) - c.inputs
+	if k < 0 || c.instrs[k].Fn != abi.FnConst {
+		return false
+	}
+	n, ok := number(tensor.DType(c.instrs[k].DType), c.instrs[k].Imm)
+	return ok && n == 2
 }
 
 // splice writes p with its inputs in regs, and gives the registers of its
@@ -136,16 +149,37 @@ func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value {
 		}
 		return i
 	})
+	p = abi.Program{Code: c.instrs, Out: out}
+	if vs := t.underView(p, kept); vs != nil {
+		return vs
+	}
 	rs := make([]*result, len(kept))
 	for i, v := range kept {
 		rs[i] = t.place(t.joined(v, perm))
 	}
-	n := t.node(abi.OpMap, &abi.Map{Program: abi.Program{Code: c.instrs, Out: out}}, rs)
+	n := t.node(abi.OpMap, &abi.Map{Program: p}, rs)
 	vs := make([]*Value, len(n.out))
 	for i, r := range n.out {
 		vs[i] = placed(r)
 		if perm != nil {
 			vs[i] = t.reading(vs[i], perm)
+		}
+	}
+	return vs
+}
+
+// underView runs a program of one input on what that is a view of, where an
+// epilogue may take it in; nil, if it is none.
+func (t *Tracer) underView(p abi.Program, in []*Value) []*Value {
+	if len(in) != 1 || in[0].src == nil || in[0].src.node == nil || in[0].src.node.op != abi.OpView || in[0].src.tensor != 0 || usesIota(p) {
+		return nil
+	}
+	view := in[0].src.node
+	vs := t.Expr(p, placed(view.in[0]))
+	for i, v := range vs {
+		vs[i] = t.Reshape(v, t.ints(view.attrs.(*abi.View).Dims))
+		if in[0].perm != nil {
+			vs[i] = t.reading(vs[i], in[0].perm)
 		}
 	}
 	return vs

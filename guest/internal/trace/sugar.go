@@ -20,6 +20,11 @@ func (t *Tracer) Reshape(x *Value, dims []Int) *Value {
 	if sameDims(x.Dims(), dims) {
 		return x
 	}
+	if x.perm != nil {
+		if v := t.squeezed(x, dims); v != nil {
+			return v
+		}
+	}
 	r := t.place(x)
 	if r.node != nil && r.node.op == abi.OpView {
 		r = r.node.in[0]
