@@ -20,6 +20,12 @@ type held struct {
 	source source
 }
 
+// slot is a program behind a handle, and what holding it is charged at.
+type slot struct {
+	*program
+	weight int64
+}
+
 // Box answers the imports of one guest during one load or one run. It is
 // abi.Box: every argument is hostile. One goroutine at a time uses it.
 type Box struct {
@@ -34,8 +40,9 @@ type Box struct {
 	next     abi.Handle
 	tensors  map[abi.Handle]*held
 	views    map[abi.Handle]*memory // bytes of views that a program took as inputs
-	programs map[abi.Handle]*program
+	programs map[abi.Handle]*slot
 	built    int
+	weight   int64 // bytes charged for holding programs
 	readBack int64
 
 	in     []kernels.Tensor
@@ -71,7 +78,7 @@ var _ abi.Box = (*Box)(nil)
 func (m *Model) LoadBox(ctx context.Context, task abi.Task) *Box {
 	return &Box{
 		m: m, ctx: ctx, task: task, limits: m.limits, ledger: &m.ledger,
-		next: m.next, tensors: map[abi.Handle]*held{}, views: map[abi.Handle]*memory{}, programs: map[abi.Handle]*program{},
+		next: m.next, tensors: map[abi.Handle]*held{}, views: map[abi.Handle]*memory{}, programs: map[abi.Handle]*slot{},
 	}
 }
 
@@ -82,7 +89,7 @@ func (m *Model) RunBox(ctx context.Context, in []kernels.Tensor, limits Limits, 
 	b := &Box{
 		m: m, ctx: ctx, limits: limits, dry: dry,
 		own:  ledger{limit: limits.Memory, base: m.ledger.total()},
-		next: m.next, tensors: map[abi.Handle]*held{}, views: map[abi.Handle]*memory{}, programs: map[abi.Handle]*program{},
+		next: m.next, tensors: map[abi.Handle]*held{}, views: map[abi.Handle]*memory{}, programs: map[abi.Handle]*slot{},
 		in: in, inRefs: make([]abi.Handle, len(in)), out: make([]kernels.Tensor, len(m.outputs)),
 		outRef: make([]source, len(m.outputs)),
 	}
@@ -118,7 +125,8 @@ func (b *Box) Close() {
 	for _, m := range b.views {
 		m.free()
 	}
-	b.tensors, b.views, b.programs = nil, nil, nil
+	b.ledger.release(b.weight)
+	b.tensors, b.views, b.programs, b.weight = nil, nil, nil, 0
 }
 
 // Stopped is why the guest must end, or nil.

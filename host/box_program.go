@@ -17,12 +17,12 @@ func (b *Box) ProgramNew() (abi.Handle, abi.Errno) {
 		return 0, abi.ErrCount
 	}
 	h := b.handle()
-	b.programs[h] = newProgram()
+	b.programs[h] = &slot{program: newProgram()}
 	return h, abi.OK
 }
 
 // building finds a program that may still grow by one value.
-func (b *Box) building(h abi.Handle) (*program, abi.Errno) {
+func (b *Box) building(h abi.Handle) (*slot, abi.Errno) {
 	p := b.programs[h]
 	switch {
 	case p == nil:
@@ -32,8 +32,32 @@ func (b *Box) building(h abi.Handle) (*program, abi.Errno) {
 	case len(p.ops) >= abi.MaxOps || len(p.values) >= 2*abi.MaxOps || b.built >= abi.MaxBuilt:
 		return nil, abi.ErrCount
 	}
+	if err := b.weigh(p, opWeight); err != nil {
+		return nil, b.end(err)
+	}
 	b.built++
 	return p, abi.OK
+}
+
+// opWeight is the memory that a value of a program takes in the host, its plan
+// included.
+const opWeight = 512
+
+// weigh charges for holding more of a program.
+func (b *Box) weigh(p *slot, n int64) error {
+	if err := b.ledger.charge(n); err != nil {
+		return err
+	}
+	p.weight += n
+	b.weight += n
+	return nil
+}
+
+// unweigh ends the charge for a program that nothing holds any longer.
+func (b *Box) unweigh(p *slot) {
+	b.ledger.release(p.weight)
+	b.weight -= p.weight
+	p.weight = 0
 }
 
 // ProgramInput appends an input.
@@ -73,6 +97,9 @@ func (b *Box) ProgramOp(h abi.Handle, rec []byte, out []abi.Result) (int, abi.Er
 	if e != abi.OK {
 		return 0, e
 	}
+	if err := b.weigh(p, 16*int64(len(rec))); err != nil {
+		return 0, b.end(err)
+	}
 	n := len(p.values)
 	o, e := p.addOp(c, rec)
 	if e == abi.ErrSize {
@@ -110,11 +137,12 @@ func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 	if e := p.seal(s, rec); e != abi.OK {
 		return e
 	}
-	if err := b.affordable(p); err != nil {
+	if err := b.affordable(p.program); err != nil {
 		return b.end(err)
 	}
 	if same := b.m.plans.program(p.id); same != nil {
-		b.programs[h] = same
+		b.unweigh(p)
+		p.program = same
 	}
 	return abi.OK
 }
@@ -172,7 +200,7 @@ func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 		return 0, b.end(err)
 	}
 	results := make([]*held, 0, len(p.out))
-	step := b.rec.run(p, sources)
+	step := b.rec.run(p.program, sources)
 	give := func(i int, t tensor.Type) ([]byte, error) {
 		mem, err := b.take(t.Bytes())
 		if err != nil {
@@ -181,12 +209,12 @@ func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 		results = append(results, &held{typ: t, data: mem.data, mem: mem, used: true, source: source{step, int32(i)}})
 		return mem.data, nil
 	}
-	if err := b.compute(p, args, give); err != nil {
+	if err := b.compute(p.program, args, give); err != nil {
 		for _, r := range results {
 			r.mem.free()
 		}
 		if e := refusal(err); e == abi.ErrValue {
-			b.rec.open = false
+			b.rec.close()
 			return 0, e
 		}
 		return 0, b.end(err)
@@ -247,8 +275,12 @@ func (b *Box) bytes(h abi.Handle, t *held) ([]byte, error) {
 
 // ProgramFree gives up a program. Plans that use it keep it.
 func (b *Box) ProgramFree(h abi.Handle) abi.Errno {
-	if b.programs[h] == nil {
+	p := b.programs[h]
+	if p == nil {
 		return abi.ErrHandle
+	}
+	if !p.sealed || !b.rec.open {
+		b.unweigh(p)
 	}
 	delete(b.programs, h)
 	return abi.OK

@@ -16,11 +16,12 @@ import (
 // tree does not have yet.
 
 const (
-	maxNodes   = 64  // of a tree: branches on data beyond it enter the guest each time
-	maxTrees   = 64  // of a model; the least recently used goes first
-	maxRebind  = 8   // trees that a request of new sizes tries to bind
-	guardBytes = 256 // of one guard
-	stepCost   = 512 // bytes charged for a step or an op of a plan
+	maxNodes   = 64   // of a tree: branches on data beyond it enter the guest each time
+	maxSteps   = 4096 // of a path
+	maxTrees   = 64   // of a model; the least recently used goes first
+	maxRebind  = 8    // trees that a request of new sizes tries to bind
+	guardBytes = 256  // of one guard
+	stepCost   = 512  // bytes charged for a step or an op of a plan
 )
 
 // source says where the bytes of a tensor came from.
@@ -45,33 +46,51 @@ type step struct {
 	free bool
 }
 
-// record is what the host saw of one run.
+// record is what the host saw of one run. A run that does more than a plan may
+// hold is not recorded to its end.
 type record struct {
 	open  bool // false once something makes the run unfit to publish
 	steps []step
+	told  int // steps that are guards
+}
+
+func (r *record) close() { r.open, r.steps = false, nil }
+
+func (r *record) add(s step) int32 {
+	if r.open && len(r.steps) == maxSteps {
+		r.close()
+	}
+	if !r.open {
+		return noSource
+	}
+	r.steps = append(r.steps, s)
+	return int32(len(r.steps) - 1)
 }
 
 func (r *record) run(p *program, in []source) int32 {
 	for _, s := range in {
 		if s.step == noSource {
-			r.open = false
+			r.close()
 		}
 	}
-	r.steps = append(r.steps, step{prog: p, in: in})
-	return int32(len(r.steps) - 1)
+	return r.add(step{prog: p, in: in})
 }
 
 func (r *record) read(from source, off int64, p []byte) {
-	if from.step == noSource || len(p) > guardBytes {
-		r.open = false
+	if len(p) == 0 {
 		return
 	}
-	r.steps = append(r.steps, step{from: from, off: off, told: string(p)})
+	if r.told++; from.step == noSource || len(p) > guardBytes || r.told >= maxNodes {
+		r.close()
+	}
+	if r.open {
+		r.add(step{from: from, off: off, told: string(p)})
+	}
 }
 
 func (r *record) free(s source) {
 	if s.step >= 0 {
-		r.steps = append(r.steps, step{from: s, free: true})
+		r.add(step{from: s, free: true})
 	}
 }
 
