@@ -32,7 +32,13 @@ func serveBytes(t *testing.T, file []byte, args ...kernels.Tensor) ([]kernels.Te
 func serveUntil(t *testing.T, ctx context.Context, file []byte, args ...kernels.Tensor) ([]kernels.Tensor, *abi.Fault, error) {
 	t.Helper()
 	limits := host.Limits{Memory: 1 << 28, Output: 1 << 24, File: 1 << 24, Work: 1 << 36}
-	m, err := host.NewModel(host.Config{Parts: []host.Part{{Name: "a", Data: bytes.NewReader(file), Size: int64(len(file))}}, Limits: limits})
+	m, err := host.NewModel(host.Config{
+		Parts: []host.Part{
+			{Name: "a", Data: bytes.NewReader(file), Size: int64(len(file))},
+			{Name: "b", Data: bytes.NewReader(make([]byte, 8)), Size: 8},
+		},
+		Limits: limits,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,10 +49,40 @@ func serveUntil(t *testing.T, ctx context.Context, file []byte, args ...kernels.
 		return nil, f, nil
 	}
 	m.Freeze(load)
+	if args == nil {
+		in, _ := m.Ports()
+		args = zeros(in)
+	}
 	run := m.RunBox(ctx, args, limits, false)
 	defer run.Close()
 	f := scan.Catch(func() { model.Run(run) })
 	return run.Outputs(), f, run.Stopped()
+}
+
+// zeros are values for ports, with free dims of 1; large ones are left out.
+func zeros(ports []abi.Port) []kernels.Tensor {
+	args := make([]kernels.Tensor, len(ports))
+	for i, p := range ports {
+		typ := tensor.Of(tensor.DType(p.DType))
+		for k, d := range p.Dims {
+			typ.Dims[k], typ.Rank = max(d.Size, -d.Size), uint8(k+1)
+		}
+		if typ.Check() == nil && typ.Bytes() < 1<<16 {
+			args[i] = kernels.Tensor{Type: typ, Data: make([]byte, typ.Bytes())}
+		}
+	}
+	return args
+}
+
+// FuzzRun runs whatever loads.
+func FuzzRun(f *testing.F) {
+	f.Add([]byte(everything()))
+	f.Add([]byte(modelOf(append(loopGraph("m", "", always), constantInt("m", 70)...))))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		_, _, _ = serveUntil(t, ctx, file)
+	})
 }
 
 func vector(vs ...float32) kernels.Tensor {
