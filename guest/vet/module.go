@@ -82,6 +82,7 @@ type scanner struct {
 	defined  int // functions without imports
 	declared int // data segments announced, or -1
 	targets  int // of br_tables so far
+	work     int // of loops so far
 }
 
 // Scan reads a module and refuses what may not be run. It allocates a few
@@ -386,8 +387,12 @@ func (s *scanner) readCode(r *reader) {
 		if !r.ok() {
 			return
 		}
-		if s.targets += w.targets; s.targets > s.caps.allTarget {
+		if s.targets += w.targets; s.targets > s.caps.allTargets {
 			r.fail(at, "too many branch targets in all")
+			return
+		}
+		if s.work += w.work; s.work > s.caps.allWork {
+			r.fail(at, "too many loops and locals in all")
 			return
 		}
 		s.bodies = append(s.bodies, body)

@@ -35,7 +35,7 @@ func Rewrite(wasm []byte, p Policy) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &rewriter{Module: m, caps: p.caps()}
+	w := &rewriter{Module: m, caps: p.caps(), walker: walker{keep: true}, blocks: map[string]uint32{}}
 	if p.Own {
 		m.mergeData()
 	}
@@ -63,7 +63,6 @@ const (
 )
 
 func (w *rewriter) module() ([]byte, error) {
-	w.blocks = map[string]uint32{}
 	move := w.addType(signature{params: []byte{typeI32, typeI32, typeI32}})
 	grow := w.addType(signature{params: []byte{typeI32}, results: []byte{typeI32}})
 	// The code comes first: it finds out which types are needed.

@@ -218,12 +218,13 @@ func TestBombs(t *testing.T) {
 		"functions that are not there": lie(3),
 		"bodies that are not there":    lie(10),
 		"exports that are not there":   lie(7),
-		"a hundred million locals":     load(cat(), 0x20, 0).with(10, vec(cat(8, 1, uleb(nil, 100_000_000), typeI32, 0x20, 0, opEnd), fn(nil, 0x41, 0))).bytes(),
+		"a hundred million locals":     whole.with(10, vec(cat(8, 1, uleb(nil, 100_000_000), typeI32, 0x20, 0, opEnd), fn(nil, 0x41, 0))).bytes(),
 		"eight tables of a gigabyte":   whole.with(4, tables).bytes(),
 		"a table of a gigabyte":        whole.with(4, vec(cat(0x70, 0, uleb(nil, 1<<27)))).bytes(),
 		"table.grow":                   load(nil, 0xd0, 0x70, 0x20, 0, opPrefix, 15, 0).bytes(),
 		"a million nested blocks":      load(nil, repeat(100_000, opBlock, 0x40), repeat(100_000, opEnd), 0x20, 0).bytes(),
-		"loops around locals":          load(cat(uleb(nil, 999), typeI32)[:0], 0x20, 0).with(10, vec(wide(999, 300), fn(nil, 0x41, 0))).bytes(),
+		"loops around locals":          whole.with(10, vec(wide(999, 300), fn(nil, 0x41, 0))).bytes(),
+		"loops beside loops":           whole.with(10, vec(wide(1, 37000), fn(nil, 0x41, 0))).bytes(),
 		"a type of many values":        whole.with(1, vec(cat(0x60, uleb(nil, 100_000), bytes.Repeat([]byte{typeI32}, 100_000), 0))).bytes(),
 		"branch tables":                load(nil, repeat(70, opBlock, 0x40, 0x20, 0, opBrTable, uleb(nil, 4000), make([]byte, 4001), opEnd), 0x20, 0).bytes(),
 	} {
@@ -272,14 +273,18 @@ func TestCaps(t *testing.T) {
 		}},
 		{"bytes of a body", c.body - 4, func(n int) module { return body(bytes.Repeat([]byte{opNop}, n)) }},
 		{"locals", c.locals - 1, func(n int) module { return b.with(10, vec(wide(n, 0), fn(nil, 0x41, 0))) }},
-		{"loops", c.work / 1000, func(n int) module { return b.with(10, vec(wide(999, n), fn(nil, 0x41, 0))) }},
+		{"loops", 446, func(n int) module { return b.with(10, vec(wide(1, n), fn(nil, 0x41, 0))) }},
+		{"loops around locals", 170, func(n int) module { return b.with(10, vec(wide(999, n), fn(nil, 0x41, 0))) }},
+		{"loops in all", 392, func(n int) module {
+			return b.with(3, many(n, []byte{1})).with(10, many(n, wide(1, 100))).without(7).without(9)
+		}},
 		{"nesting", c.nesting - 1, func(n int) module {
 			return body(cat(repeat(n, opBlock, 0x40), repeat(n, opEnd)))
 		}},
 		{"branch targets", c.targets - 1, func(n int) module {
 			return body(cat(opBlock, 0x40, 0x20, 0, opBrTable, uleb(nil, n), make([]byte, n+1), opEnd))
 		}},
-		{"branch targets in all", c.allTarget / 1024, func(n int) module {
+		{"branch targets in all", c.allTargets / 1024, func(n int) module {
 			return b.with(3, many(n, []byte{1})).with(10, many(n, fn(nil, opBlock, 0x40, 0x20, 0, opBrTable, uleb(nil, 1023), make([]byte, 1024), opEnd, 0x20, 0))).without(7).without(9)
 		}},
 		{"values", c.values, func(n int) module {

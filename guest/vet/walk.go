@@ -11,11 +11,13 @@ type instr struct {
 
 // walker reads one body after another, keeping its buffers.
 type walker struct {
+	keep    bool // whether code is wanted
 	code    []instr
 	labels  []bool // open blocks: whether each is an if that may have an else
 	start   int    // where the first instruction lies
 	targets int    // of br_tables
 	loops   int
+	work    int  // as the caps count it
 	leaf    bool // no calls
 }
 
@@ -39,8 +41,8 @@ func (w *walker) walk(m *Module, c *caps, r *reader, typ uint32) {
 	for len(w.labels) > 0 && r.ok() {
 		w.instruction(m, c, r, locals)
 	}
-	if w.loops*locals > c.work {
-		r.fail(w.start, "too many loops for so many locals")
+	if w.work = w.loops * (w.loops + locals); w.work > c.work {
+		r.fail(w.start, "too many loops and locals")
 	}
 }
 
@@ -116,8 +118,9 @@ func (w *walker) instruction(m *Module, c *caps, r *reader, locals int) {
 	case opEnd:
 		w.labels = w.labels[:top]
 	}
-	in.to = r.at
-	w.code = append(w.code, in)
+	if in.to = r.at; w.keep {
+		w.code = append(w.code, in)
+	}
 }
 
 // block reads the type of a block: nothing, one value, or a function type.
