@@ -71,16 +71,20 @@ func (l *walker) loop(n *node, in []*trace.Value) []*trace.Value {
 	carried := append([]*trace.Value(nil), in[2:]...)
 	joins := make([]join, len(g.outputs)-1-len(carried))
 	held := l.hold(carried, joins)
+	// A turn that runs has a true condition. It is given the one before only so
+	// that what the loop holds of it ends with the turn.
 	yes := l.Known(tensor.Bool, nil, trace.Consts(1))
+	on := yes
 	t := turner{l: l, counters: []*trace.Value{l.number(0)}, steps: []int64{1}}
 	t.trace = func(counters, in []*trace.Value) []*trace.Value {
-		return l.subgraph(g, append([]*trace.Value{counters[0], yes}, in...))
+		return l.subgraph(g, append([]*trace.Value{counters[0], yes}, in[1:]...))
 	}
 	// A trip count of billions only says that the condition ends the loop.
 	t.seal = turns > maxUnrolled && turns < math.MaxInt32
 	for i := int64(0); i < turns && going; i++ {
 		t.seal = t.seal || i == maxUnrolled
-		out := t.run(carried)
+		out := t.run(append([]*trace.Value{on}, carried...))
+		on = out[0]
 		for j, v := range out {
 			if v == nil {
 				l.Fail(abi.FaultMalformed, "output %q of the body has no value", g.outputs[j].name)
@@ -90,8 +94,8 @@ func (l *walker) loop(n *node, in []*trace.Value) []*trace.Value {
 		for j := range joins {
 			joins[j].add(l, out[1+len(carried)+j], 0)
 		}
-		t.seal = t.seal || !out[0].IsKnown()
-		going = l.scalar(out[0], "the condition") != 0
+		t.seal = t.seal || !on.IsKnown()
+		going = l.scalar(on, "the condition") != 0
 	}
 	t.close()
 	for j := range joins {
