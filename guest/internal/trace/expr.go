@@ -150,9 +150,6 @@ func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value {
 		return i
 	})
 	p = abi.Program{Code: c.instrs, Out: out}
-	if vs := t.underView(p, kept); vs != nil {
-		return vs
-	}
 	rs := make([]*result, len(kept))
 	for i, v := range kept {
 		rs[i] = t.place(t.joined(v, perm))
@@ -163,23 +160,6 @@ func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value {
 		vs[i] = placed(r)
 		if perm != nil {
 			vs[i] = t.reading(vs[i], perm)
-		}
-	}
-	return vs
-}
-
-// underView runs a program of one input on what that is a view of, where an
-// epilogue may take it in; nil, if it is none.
-func (t *Tracer) underView(p abi.Program, in []*Value) []*Value {
-	if len(in) != 1 || in[0].src == nil || in[0].src.node == nil || in[0].src.node.op != abi.OpView || in[0].src.tensor != 0 || usesIota(p) {
-		return nil
-	}
-	view := in[0].src.node
-	vs := t.Expr(p, placed(view.in[0]))
-	for i, v := range vs {
-		vs[i] = t.Reshape(v, t.ints(view.attrs.(*abi.View).Dims))
-		if in[0].perm != nil {
-			vs[i] = t.reading(vs[i], in[0].perm)
 		}
 	}
 	return vs

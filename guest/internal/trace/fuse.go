@@ -6,7 +6,7 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 )
 
-// fusion is one way in which two ops of a program become one, or one becomes a
+// row is one way in which two ops of a program become one, or one becomes a
 // better one.
 type row struct {
 	name string
@@ -24,6 +24,8 @@ type row struct {
 // on each node after the nodes that it depends on.
 var rows = []row{
 	{"map into map", abi.OpMap, abi.OpMap, mergeMaps, 0},
+	{"map before view", abi.OpMap, abi.OpView, mapBeforeView, 1},
+	{"map as layer_norm", abi.OpMap, abi.OpReduce, asLayerNorm, 1},
 	{"map into the epilogue of matmul", abi.OpMap, abi.OpMatMul, mergeEpilogue, 2},
 	{"map into the epilogue of conv", abi.OpMap, abi.OpConv, mergeEpilogue, 2},
 	{"map into the epilogue of conv_transpose", abi.OpMap, abi.OpConvTranspose, mergeEpilogue, 2},
@@ -31,6 +33,7 @@ var rows = []row{
 	{"map into the epilogue of layer_norm", abi.OpMap, abi.OpLayerNorm, mergeEpilogue, 4},
 	{"map into the epilogue of group_norm", abi.OpMap, abi.OpGroupNorm, mergeEpilogue, 3},
 	{"map of one input into reduce", abi.OpReduce, abi.OpMap, mergePre, 1},
+	{"pad of zeros into conv", abi.OpConv, abi.OpPad, padIntoConv, 1},
 	{"scale into the weights of matmul", abi.OpMatMul, 0, foldScale, 2},
 	{"scale into the weights of conv", abi.OpConv, 0, foldScale, 2},
 	{"scale into the weights of conv_transpose", abi.OpConvTranspose, 0, foldScale, 2},
@@ -62,7 +65,9 @@ func fuse(t *Tracer, rows []row, nodes []*node, roots []*result) []*node {
 		}
 	}
 	for _, n := range nodes {
-		f.add(f.rewrite(n))
+		if f.maker[n.out[0]] == nil {
+			f.add(f.rewrite(n))
+		}
 	}
 	return f.needed(roots)
 }
@@ -259,6 +264,9 @@ func mergeEpilogue(f *fusion, r *row, p, m *node, at int) *node {
 	prog, ok := then(&j, first, a, second, b, at)
 	if !ok {
 		return nil
+	}
+	if len(prog.Code) == 0 && prog.Out[0] == 0 {
+		prog = abi.Program{}
 	}
 	out := append([]*result{m.out[0]}, p.out[1:]...)
 	return &node{op: p.op, attrs: with(prog), in: append(own, j.in[1:]...), refs: p.refs, out: out}

@@ -35,6 +35,23 @@ func TestRows(t *testing.T) {
 		{"map into map", []tensor.Type{f32(3, 4), f32(4)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
 			return tail(t, relu(t, in[0]), in[1])
 		}, 1, 0},
+		{"map before view", []tensor.Type{f32(2, 1, 3, 4)}, []tensor.Type{f32(4, 8), f32(1, 8)}, func(t *Tracer, in, w []*Value) []*Value {
+			y := t.Reshape(t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[0]), Consts(2, 3, 8))
+			return []*Value{relu(t, t.Map2(abi.FnAdd, y, w[1]))}
+		}, 2, 0},
+		{"map as layer_norm", []tensor.Type{f32(3, 8), channel}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			mean := func(x *Value) *Value {
+				return t.One(abi.OpReduce, &abi.Reduce{Axes: []int64{1}, Fn: abi.ReduceMean, Keep: true}, x)
+			}
+			d := t.Map2(abi.FnSub, in[0], mean(in[0]))
+			v := mean(t.Map2(abi.FnPow, d, t.Scalar(tensor.Float32, 2)))
+			root := t.Map1(abi.FnSqrt, 0, t.Map2(abi.FnAdd, v, t.Scalar(tensor.Float32, 1e-5)))
+			return []*Value{t.Map2(abi.FnMul, t.Map2(abi.FnDiv, d, root), in[1])}
+		}, 1, 1e-5},
+		{"pad of zeros into conv", []tensor.Type{image}, []tensor.Type{kernel}, func(t *Tracer, in, w []*Value) []*Value {
+			y := t.One(abi.OpPad, &abi.Pad{Before: abi.Consts(0, 1, 0, 0), After: abi.Consts(0, 0, 2, 0), Mode: abi.PadConstant}, in[0])
+			return []*Value{t.One(abi.OpConv, conv, y, w[0])}
+		}, 1, 0},
 		{"map into the epilogue of matmul", []tensor.Type{f32(2, 3, 4)}, []tensor.Type{f32(4, 8), channel}, func(t *Tracer, in, w []*Value) []*Value {
 			return tail(t, t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[0]), w[1])
 		}, 1, 0},
