@@ -96,6 +96,9 @@ func (t *Tracer) slice(x *Value, start, size []Int, step []int64) *Value {
 	if x.known == nil || x.dims != nil || len(start) != rank || len(size) != rank || len(step) != rank {
 		return nil
 	}
+	if x.con && keepSymbols(append(append([]Int(nil), start...), size...)) != nil {
+		return nil // a table of the model, cut to a size of the input
+	}
 	from, dims := t.Pins(start), t.Pins(size)
 	for i, n := range x.typ.Shape() {
 		if dims[i] < 0 || dims[i] > n || dims[i] > 0 && (outside(from[i], n) || outside(from[i]+(dims[i]-1)*step[i], n)) {
