@@ -158,7 +158,12 @@ func expand(l *walker, n *node, in []*trace.Value) *trace.Value {
 	}
 	lead := len(dims) - len(own)
 	for i, d := range own {
-		if !l.Equal(d, trace.Const(1)) && l.Equal(dims[lead+i], trace.Const(1)) {
+		// Only a target of 1 is not the size of the result; what the host
+		// would refuse anyway is not decided here.
+		switch to := dims[lead+i]; {
+		case d.IsConst() && d.N == 1:
+		case to.IsConst() && to.N != 1:
+		case to.IsConst(), !l.Equal(d, to) && l.Equal(to, trace.Const(1)):
 			dims[lead+i] = d
 		}
 	}
