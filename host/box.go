@@ -41,6 +41,7 @@ type Box struct {
 	tensors  map[abi.Handle]*held
 	views    map[abi.Handle]*memory // bytes of views that a program took as inputs
 	programs map[abi.Handle]*slot
+	retired  []*slot // freed, but part of the record
 	built    int
 	weight   int64 // bytes charged for holding programs
 	readBack int64
@@ -125,8 +126,13 @@ func (b *Box) Close() {
 	for _, m := range b.views {
 		m.free()
 	}
-	b.ledger.release(b.weight)
-	b.tensors, b.views, b.programs, b.weight = nil, nil, nil, 0
+	for _, p := range b.programs {
+		b.release(p)
+	}
+	b.rec.close()
+	b.retire()
+	b.tensors, b.views, b.programs = nil, nil, nil
+	b.m.sweep()
 }
 
 // Stopped is why the guest must end, or nil.

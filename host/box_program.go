@@ -143,6 +143,8 @@ func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 	if same := b.m.plans.program(p.id); same != nil {
 		b.unweigh(p)
 		p.program = same
+	} else {
+		p.hold()
 	}
 	return abi.OK
 }
@@ -273,16 +275,39 @@ func (b *Box) bytes(h abi.Handle, t *held) ([]byte, error) {
 	return m.data, nil
 }
 
+// retire lets go of the freed programs that a plan could still have used, once
+// there will be none.
+func (b *Box) retire() {
+	if b.rec.open {
+		return
+	}
+	for _, p := range b.retired {
+		b.release(p)
+	}
+	b.retired = nil
+}
+
+// release ends the box's hold of a program.
+func (b *Box) release(p *slot) {
+	b.unweigh(p)
+	if p.sealed {
+		b.m.drop(p.program)
+	}
+}
+
 // ProgramFree gives up a program. Plans that use it keep it.
 func (b *Box) ProgramFree(h abi.Handle) abi.Errno {
 	p := b.programs[h]
 	if p == nil {
 		return abi.ErrHandle
 	}
-	if !p.sealed || !b.rec.open {
-		b.unweigh(p)
-	}
 	delete(b.programs, h)
+	if p.sealed && b.rec.open {
+		b.retired = append(b.retired, p)
+		return abi.OK
+	}
+	b.release(p)
+	b.retire()
 	return abi.OK
 }
 

@@ -18,6 +18,12 @@ type memory struct {
 	n      int64
 	data   []byte
 	region *pages.Region
+
+	// A constant that is kept with a model: the programs that use it, its turn
+	// among those that none uses, and the slab it lies in, if any.
+	uses int
+	turn uint64
+	slab *memory
 }
 
 // allocate charges n bytes and then takes them, zeroed: from the heap when
@@ -51,6 +57,13 @@ func (m *memory) seal() {
 
 // free gives the memory back. The bytes must not be used again.
 func (m *memory) free() {
+	if m != nil && m.slab != nil {
+		if m.slab.uses--; m.slab.uses == 0 {
+			m.slab.free()
+		}
+		m.slab, m.data = nil, nil
+		return
+	}
 	if m == nil || m.ledger == nil {
 		return
 	}

@@ -39,8 +39,10 @@ type Model struct {
 	preparing chan struct{} // held while constants are made
 	kept      map[key]*memory
 	packed    map[key]*memory
-	slabs     []*memory
+	turn      uint64 // of the constant made last
 	prework   atomic.Uint64
+	deadMu    sync.Mutex
+	dead      []*program
 
 	plans    plans
 	poisoned atomic.Bool
@@ -126,9 +128,6 @@ func (m *Model) Close() {
 			for _, c := range held {
 				c.free()
 			}
-		}
-		for _, s := range m.slabs {
-			s.free()
 		}
 		for _, b := range m.written {
 			b.mem.free()

@@ -115,6 +115,8 @@ type tree struct {
 	nodes  int
 	used   uint64
 	cost   int64
+	users  int  // requests on their way through it
+	gone   bool // no longer found; its programs go with its last user
 }
 
 type plans struct {
@@ -124,11 +126,16 @@ type plans struct {
 	byID  map[key]*program
 }
 
-// program is the sealed program with this content, if a plan holds it.
+// program is the sealed program with this content, if a plan holds it, held
+// once more for the caller.
 func (s *plans) program(id key) *program {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byID[id]
+	p := s.byID[id]
+	if p != nil {
+		p.hold()
+	}
+	return p
 }
 
 func typesKey(in []kernels.Tensor) string {
@@ -163,6 +170,9 @@ func (m *Model) publish(b *Box) {
 	if t == nil {
 		t = &tree{key: k, inputs: typesOf(b.in)}
 	}
+	if t.nodes+t.lacks(b.rec.steps) > maxNodes {
+		return
+	}
 	before := t.cost
 	root, ok := t.add(t.root, b, b.rec.steps, 0)
 	if !ok || t.cost == before {
@@ -196,9 +206,29 @@ func (s *plans) put(m *Model, t *tree) {
 }
 
 func (s *plans) drop(m *Model, t *tree) {
-	m.ledger.release(t.cost)
-	delete(s.trees, t.key)
-	t.each(func(p *program) { delete(s.byID, p.id) })
+	if s.trees[t.key] == t {
+		m.ledger.release(t.cost)
+		delete(s.trees, t.key)
+		t.each(func(p *program) { delete(s.byID, p.id) })
+	}
+	t.gone = true
+	s.leave(m, t)
+}
+
+// left ends a request's way through t.
+func (m *Model) left(t *tree) {
+	m.plans.mu.Lock()
+	defer m.plans.mu.Unlock()
+	t.users--
+	m.plans.leave(m, t)
+}
+
+// leave lets go of a tree that is not found any longer and that none uses.
+func (s *plans) leave(m *Model, t *tree) {
+	if t.gone && t.users == 0 {
+		t.each(m.drop)
+		t.root = nil
+	}
 }
 
 // each calls f with every program of the tree.
@@ -220,8 +250,28 @@ func (t *tree) each(f func(*program)) {
 	walk(t.root)
 }
 
+// lacks is how many nodes a path would add.
+func (t *tree) lacks(steps []step) int {
+	n, missing := t.root, 0
+	if n == nil {
+		missing = 1
+	}
+	for i := range steps {
+		if steps[i].told == "" {
+			continue
+		}
+		if n != nil {
+			n = n.next[steps[i].told]
+		}
+		if n == nil {
+			missing++
+		}
+	}
+	return missing
+}
+
 // add extends the node n, at which steps begin, with the rest of b's path. It
-// refuses a path that does not agree with what is there, or one node too many.
+// refuses a path that does not agree with what is there.
 func (t *tree) add(n *node, b *Box, steps []step, first int32) (*node, bool) {
 	k := 0
 	for k < len(steps) && steps[k].told == "" {
@@ -229,9 +279,6 @@ func (t *tree) add(n *node, b *Box, steps []step, first int32) (*node, bool) {
 	}
 	leaf := k == len(steps)
 	if n == nil {
-		if t.nodes == maxNodes {
-			return nil, false
-		}
 		n = &node{first: first, steps: steps[:k:k]}
 		if leaf {
 			n.out, n.types = b.outRef, typesOf(b.out)
@@ -262,6 +309,7 @@ func (t *tree) count(n *node) {
 	for i := range n.steps {
 		t.cost += stepCost
 		if p := n.steps[i].prog; p != nil {
+			p.hold()
 			t.cost += stepCost * int64(len(p.ops)+len(p.values))
 		}
 	}
@@ -277,6 +325,7 @@ func (m *Model) lookup(in []kernels.Tensor) *tree {
 	s.clock++
 	if t := s.trees[k]; t != nil {
 		t.used = s.clock
+		t.users++
 		return t
 	}
 	for _, t := range s.near(in) {
@@ -284,8 +333,11 @@ func (m *Model) lookup(in []kernels.Tensor) *tree {
 		if u == nil {
 			continue
 		}
+		u.users++
 		if m.ledger.charge(u.cost) == nil {
 			s.put(m, u)
+		} else {
+			u.gone = true
 		}
 		return u
 	}

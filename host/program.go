@@ -57,6 +57,7 @@ type program struct {
 	id     key       // its content, once sealed
 	layout layout
 	ready  readiness
+	life   life
 }
 
 func newProgram() *program { return &program{sum: sha256.New()} }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/kernels"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -35,8 +34,9 @@ func (c *constant) read(ctx context.Context, dst []byte) error {
 // readiness is what the prologue leaves for the runs of a program.
 type readiness struct {
 	done   atomic.Bool
-	data   [][]byte // of each constant value that a step reads
-	packed [][]byte // of each op that runs on a packed form
+	data   [][]byte  // of each constant value that a step reads
+	packed [][]byte  // of each op that runs on a packed form
+	uses   []*memory // what must stay for them
 }
 
 // prepare makes the constants of p, once: views are read, the ops of the
@@ -57,7 +57,8 @@ func (m *Model) prepare(ctx context.Context, p *program) error {
 	if p.ready.done.Load() {
 		return nil
 	}
-	w := prologue{m: m, p: p, ctx: ctx, want: make([]bool, len(p.values)), temp: map[key]*memory{}}
+	m.turn++
+	w := prologue{start: m.turn, m: m, p: p, ctx: ctx, want: make([]bool, len(p.values)), temp: map[key]*memory{}}
 	defer w.drop()
 	if err := w.work(); err != nil {
 		return err
@@ -66,14 +67,20 @@ func (m *Model) prepare(ctx context.Context, p *program) error {
 	return nil
 }
 
+// own is the size from which a constant that stays has pages and guards of its
+// own: a map holds some 65,000 mappings, and a model tens of thousands of
+// constants.
+const own = 1 << 20
+
 type prologue struct {
-	m    *Model
-	p    *program
-	ctx  context.Context
-	want []bool // constant values whose bytes are needed
-	temp map[key]*memory
-	slab *memory // the small constants that stay
-	used int64
+	start uint64 // constants of an earlier turn may be freed for new ones
+	m     *Model
+	p     *program
+	ctx   context.Context
+	want  []bool // constant values whose bytes are needed
+	temp  map[key]*memory
+	slab  *memory // the small constants that stay
+	used  int64
 }
 
 func (w *prologue) work() error {
@@ -82,7 +89,7 @@ func (w *prologue) work() error {
 	var packs []int32
 	var small int64
 	hold := func(k key, n int64, held map[key]*memory) {
-		if held[k] == nil && n < smallest {
+		if held[k] == nil && n < own {
 			small = tensor.AddSat(small, roundUp(n))
 		}
 	}
@@ -102,7 +109,9 @@ func (w *prologue) work() error {
 			packs = append(packs, s)
 			k := p.packKey(o)
 			hold(k, o.plan.Packed, w.m.packed)
-			if w.m.packed[k] == nil {
+			if c := w.m.packed[k]; c != nil {
+				c.turn = w.start
+			} else {
 				w.want[o.in[1]-1] = true
 			}
 		}
@@ -115,23 +124,31 @@ func (w *prologue) work() error {
 	for i := range keep {
 		if keep[i] {
 			w.want[i] = true
+			w.has(p.values[i].key)
 			hold(p.values[i].key, p.values[i].typ.Bytes(), w.m.kept)
 		}
 	}
 	if small > 0 {
 		var err error
-		if w.slab, err = allocate(&w.m.ledger, max(small, smallest)); err != nil {
+		if w.slab, err = w.m.squeeze(w.start, small); err != nil {
 			return err
 		}
-		w.m.slabs = append(w.m.slabs, w.slab)
+		w.slab.uses = 1
+		defer func() {
+			w.slab.seal()
+			if w.slab.uses--; w.slab.uses == 0 {
+				w.slab.free()
+			}
+		}()
 	}
 	if err := w.compute(keep); err != nil {
 		return err
 	}
+	p.ready.uses = nil
 	p.ready.data = make([][]byte, len(p.values))
 	for i := range keep {
 		if keep[i] {
-			p.ready.data[i] = w.m.kept[p.values[i].key].data
+			p.ready.data[i] = w.use(w.m.kept[p.values[i].key]).data
 		}
 	}
 	p.ready.packed = make([][]byte, len(p.ops))
@@ -140,10 +157,16 @@ func (w *prologue) work() error {
 			return err
 		}
 	}
-	if w.slab != nil {
-		w.slab.seal()
+	for _, c := range p.ready.uses {
+		c.uses++
 	}
 	return nil
+}
+
+// use notes that the program needs a kept constant.
+func (w *prologue) use(c *memory) *memory {
+	w.p.ready.uses = append(w.p.ready.uses, c)
+	return c
 }
 
 // compute makes the wanted constants in order. A constant op is skipped when
@@ -188,7 +211,15 @@ func (w *prologue) bytes(k key) []byte {
 	return nil
 }
 
-func (w *prologue) has(k key) bool { return w.m.kept[k] != nil || w.temp[k] != nil }
+// has reports whether a constant is there, and keeps it there until the
+// prologue is over.
+func (w *prologue) has(k key) bool {
+	if c := w.m.kept[k]; c != nil {
+		c.turn = w.m.turn
+		return true
+	}
+	return w.temp[k] != nil
+}
 
 func (w *prologue) missing(o *op) bool {
 	for j := range o.plan.Out {
@@ -204,20 +235,23 @@ func (w *prologue) missing(o *op) bool {
 // stays, else until the prologue is over.
 func (w *prologue) room(k key, n int64, keep bool, held map[key]*memory) (*memory, error) {
 	if !keep {
-		c, err := allocate(&w.m.ledger, n)
+		c, err := w.m.squeeze(w.start, n)
 		if err == nil {
 			w.temp[k] = c
 		}
 		return c, err
 	}
-	if n < smallest && w.slab != nil && w.used+roundUp(n) <= w.slab.n {
-		c := &memory{data: w.slab.data[w.used : w.used+n : w.used+n]}
+	w.m.turn++
+	if n < own && w.slab != nil && w.used+roundUp(n) <= w.slab.n {
+		c := &memory{n: n, data: w.slab.data[w.used : w.used+n : w.used+n], slab: w.slab, turn: w.m.turn}
+		w.slab.uses++
 		w.used += roundUp(n)
 		held[k] = c
 		return c, nil
 	}
-	c, err := allocate(&w.m.ledger, n)
+	c, err := w.m.squeeze(w.start, n)
 	if err == nil {
+		c.turn = w.m.turn
 		held[k] = c
 	}
 	return c, err
@@ -261,7 +295,7 @@ func (w *prologue) run(o *op, keep []bool) error {
 			c.In[j] = kernels.Tensor{Type: p.values[v-1].typ, Data: w.bytes(p.values[v-1].key)}
 		}
 	}
-	scratch, err := allocate(&m.ledger, o.plan.Scratch)
+	scratch, err := m.squeeze(w.start, o.plan.Scratch)
 	if err != nil {
 		return err
 	}
@@ -300,7 +334,7 @@ func (w *prologue) pack(s int32) error {
 	o := &p.ops[s]
 	k := p.packKey(o)
 	if c := m.packed[k]; c != nil {
-		p.ready.packed[s] = c.data
+		p.ready.packed[s] = w.use(c).data
 		return nil
 	}
 	if err := m.chargeWork(uint64(o.plan.Packed/8) + minWork); err != nil {
@@ -320,7 +354,7 @@ func (w *prologue) pack(s int32) error {
 		return err
 	}
 	mem.seal()
-	p.ready.packed[s] = mem.data
+	p.ready.packed[s] = w.use(mem).data
 	return nil
 }
 
@@ -330,6 +364,3 @@ func (w *prologue) drop() {
 		c.free()
 	}
 }
-
-// viewKey names the bytes at off of blob number b, read as type t.
-func viewKey(b abi.Handle, off int64, t tensor.Type) key { return hashKey('v', int64(b), off, t) }

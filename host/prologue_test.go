@@ -148,3 +148,46 @@ func TestWeightsAreReadOnly(t *testing.T) {
 		t.Errorf("the write did not fault: %v\n%s", err, out)
 	}
 }
+
+// A run whose every turn makes a constant and a program of its own leaves the
+// model as small as it was.
+func TestConstantsOfDeadProgramsGo(t *testing.T) {
+	m := weights(t, 1<<10, small)
+	for _, told := range []bool{false, true} {
+		b := runBox(m, vector(1, 2))
+		x, _ := b.RunInput(0)
+		if told {
+			for range maxNodes { // more than a plan holds
+				ok(t, b.TensorRead(x.Tensor, 0, make([]byte, 4)))
+			}
+		}
+		for i := range 2000 {
+			p, e := b.ProgramNew()
+			ok(t, e)
+			fill := opOn(t, b, p, abi.OpFill, &abi.Fill{Dims: abi.Consts(4096), Value: abi.Const(int64(i)), DType: int64(tensor.Float32)})
+			ok(t, b.ProgramSeal(p, abi.AppendSeal(nil, abi.Seal{Out: []abi.Value{fill.Value}})))
+			var out [1]abi.Handle
+			_, e = b.ProgramRun(p, nil, out[:])
+			ok(t, e)
+			ok(t, b.TensorFree(out[0]))
+			ok(t, b.ProgramFree(p))
+			if i == 500 && !told {
+				break // while it may be published the box holds what it ran
+			}
+		}
+		b.Close()
+		if b.own.used.Load() < 0 {
+			t.Errorf("the run's ledger ends at %d", b.own.used.Load())
+		}
+		if n := m.ledger.used.Load(); n > small.Memory/spareShare+1<<20 {
+			t.Errorf("the model still holds %d bytes", n)
+		}
+	}
+	m.preparing <- struct{}{}
+	m.bury()
+	m.evict(m.turn+1, 0)
+	<-m.preparing
+	if n := m.ledger.used.Load(); n != 0 || len(m.kept) != 0 {
+		t.Errorf("%d bytes are charged for %d constants after all are gone", n, len(m.kept))
+	}
+}

@@ -15,6 +15,7 @@ func (m *Model) Serve(ctx context.Context, in []kernels.Tensor, limits Limits) (
 	if t == nil {
 		return nil, Cost{}, false, nil
 	}
+	defer m.left(t)
 	w := walk{m: m, ctx: ctx, limits: limits, in: in, own: ledger{limit: limits.Memory, base: m.ledger.total()}}
 	defer w.close()
 	out, ok, err = w.from(t.root)

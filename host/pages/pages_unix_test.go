@@ -20,7 +20,9 @@ func faults(f func()) (bad bool) {
 }
 
 // touch reads byte i of a mapping, which may be a guard's.
-func touch(all []byte, i int64) func() { return func() { runtime.KeepAlive(bytes.Clone(all[i : i+1])) } }
+func touch(all []byte, i int64) func() {
+	return func() { runtime.KeepAlive(bytes.Clone(all[i : i+1])) }
+}
 
 func TestGuards(t *testing.T) {
 	r, err := AllocFlush(100)
