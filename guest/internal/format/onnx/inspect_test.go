@@ -33,7 +33,7 @@ func TestInspect(t *testing.T) {
 		"field producer|test []",
 		"field author|nobody []",
 		"tensor w| [1 12 3]",
-		"tensor | [13 1]",
+		"tensor c| [13 1]",
 		"tensor shape| [8 16 2]",
 		"tensor half| [3 4 2]",
 		"tensor e|b [1 8 2]",

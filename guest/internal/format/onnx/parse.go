@@ -260,6 +260,11 @@ func (p *parser) nodeFields(n *node, c scan.Cursor) {
 	if n.op == "" {
 		c.Fail("a node without an operator")
 	}
+	for i := range n.attrs {
+		if t := n.attrs[i].t; t != nil && t.name == "" && len(n.outputs) > 0 {
+			t.name = n.outputs[0] // a Constant, whose tensor has no name of its own
+		}
+	}
 }
 
 // attrFields are the fields that hold the value of an attribute, by its kind.
