@@ -16,6 +16,7 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/vet"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 // features are those of the core specification that Go and LLVM emit. Vectors,
@@ -32,13 +33,16 @@ const pageSize = 64 << 10
 type Config struct {
 	// Cache keeps compiled code on disk; nil compiles anew each time.
 	Cache *Cache
+	// Workers compile at the same time. A panic of the compiler can only be
+	// caught where there is one, so more are for a guest of our own.
+	Workers int
 }
 
 // Engine compiles guests. It is safe for concurrent use.
 type Engine struct {
-	wz    wazero.Runtime
-	cache *Cache
-	life  life
+	wz     wazero.Runtime
+	config Config
+	life   life
 }
 
 // New makes an engine.
@@ -51,11 +55,11 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	if c.Cache != nil {
 		rc = rc.WithCompilationCache(c.Cache.wz)
 	}
-	e := &Engine{wz: wazero.NewRuntimeWithConfig(ctx, rc), cache: c.Cache}
+	e := &Engine{wz: wazero.NewRuntimeWithConfig(ctx, rc), config: c}
 	e.life.free = func() {
 		e.wz.Close(context.Background())
-		if e.cache != nil {
-			e.cache.wz.Close(context.Background())
+		if e.config.Cache != nil {
+			e.config.Cache.wz.Close(context.Background())
 		}
 	}
 	if err := e.provide(ctx); err != nil {
@@ -114,8 +118,9 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err erro
 			e.life.drop()
 		}
 	}()
+	ctx = experimental.WithCompilationWorkers(ctx, e.config.Workers)
 	cm, err := e.wz.CompileModule(ctx, wasm)
-	if err != nil && e.cache != nil && e.cache.forget() == nil {
+	if err != nil && e.config.Cache != nil && e.config.Cache.forget() == nil {
 		cm, err = e.wz.CompileModule(ctx, wasm)
 	}
 	if err != nil {
