@@ -54,10 +54,7 @@ func readFloat32(dst []float32, t Tensor, at int) {
 		copy(dst, tensor.View[float32](t.Data)[at:])
 		return
 	}
-	h := halfOf(t.DType)
-	for i, v := range tensor.View[uint16](t.Data)[at:][:len(dst)] {
-		dst[i] = h.widen(v)
-	}
+	halfOf(t.DType).load(dst, tensor.View[uint16](t.Data)[at:][:len(dst)])
 }
 
 // writeFloat32 rounds src into the elements of t from at on.
@@ -66,11 +63,7 @@ func writeFloat32(t Tensor, at int, src []float32) {
 		copy(tensor.View[float32](t.Data)[at:], src)
 		return
 	}
-	h := halfOf(t.DType)
-	dst := tensor.View[uint16](t.Data)[at:][:len(src)]
-	for i, v := range src {
-		dst[i] = h.narrow(v)
-	}
+	halfOf(t.DType).store(tensor.View[uint16](t.Data)[at:][:len(src)], src)
 }
 
 // perType is the run of an op for each element type.
