@@ -72,7 +72,7 @@ func (g *gemm) float32s(p patch, y, a []float32, lda int, b []float32) {
 // block adds the terms from k on, at most a block of them, to the patch of y.
 // a begins at the first of them in the first row of the patch.
 func (g *gemm) block(p patch, y, a []float32, lda int, b []float32, k, terms int) {
-	simd.Gemm(y[p.row0*g.ldc+p.col0:], g.ldc, a, lda, b[p.col0*g.k+k*simd.Panel:], g.k*simd.Panel,
+	simd.Gemm(y[p.row0*g.ldc+p.col0:], g.ldc, a, lda, b[p.col0/simd.Panel*simd.PanelLen(g.k)+k*simd.Panel:], simd.PanelLen(g.k),
 		p.row1-p.row0, p.col1-p.col0, terms, k > 0)
 }
 
@@ -96,8 +96,11 @@ func (g *gemm) finish(p patch, base int, store func(lo, hi int), y Tensor, e *ep
 
 // packedBytes is the size of count packed matrices (k, n).
 func packedBytes(count, k, n int64) int64 {
-	columns := tensor.MulSat((n+simd.Panel-1)/simd.Panel, simd.Panel*4)
-	return tensor.MulSat(count, tensor.MulSat(k, columns))
+	if k > tensor.MaxBytes {
+		return k
+	}
+	panels := tensor.MulSat(count, (n+simd.Panel-1)/simd.Panel)
+	return tensor.MulSat(panels, 4*int64(simd.PanelLen(int(k))))
 }
 
 // packPanels packs count matrices (k, n) of src, with the given strides of a
@@ -113,10 +116,10 @@ func packPanels(c *Call, dst []float32, src Tensor, count, k, n int, matrix, row
 	}
 	g := newGemm(1, n, k)
 	return g.run(c, count, func(p patch) {
-		d := dst[p.batch*simd.PackedLen(k, n)+p.col0*k:]
+		d := dst[p.batch*simd.PackedLen(k, n)+p.col0/simd.Panel*simd.PanelLen(k):]
 		for j := p.col0; j < p.col1; j += simd.Panel {
 			pack(d[p.k0*simd.Panel:], p.batch*matrix+p.k0*row+j*col, p.k1-p.k0, min(simd.Panel, n-j))
-			d = d[k*simd.Panel:]
+			d = d[min(simd.PanelLen(k), len(d)):]
 		}
 	})
 }

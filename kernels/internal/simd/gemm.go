@@ -1,6 +1,9 @@
 package simd
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // A packed matrix is what Gemm takes as its right operand: the columns are
 // cut into panels of Panel, and a panel holds its rows one after another, so
@@ -13,22 +16,27 @@ import "math"
 // the processor.
 const Panel = 16
 
+// PanelLen is how many elements panels of k rows are apart: an odd number of
+// rows, so that panels which are read at once do not compete for the same sets
+// of a cache.
+func PanelLen(k int) int { return (k | 1) * Panel }
+
 // Block is how many terms of a dot product are summed before the sum is added
 // to the result. It is part of what a product means: another number gives
 // other bits.
 const Block = 1024
 
 // PackedLen is the number of elements of the packed form of b (k, n).
-func PackedLen(k, n int) int { return (n + Panel - 1) / Panel * Panel * k }
+func PackedLen(k, n int) int { return (n + Panel - 1) / Panel * PanelLen(k) }
 
 // Pack writes b (k, n), whose element (i, j) is b[i·row+j·col], in its packed
 // form.
 func Pack(dst, b []float32, k, n, row, col int) {
 	for j := 0; j < n; j += Panel {
 		width := min(Panel, n-j)
+		panel := dst[j/Panel*PanelLen(k):]
 		for i := range k {
-			d := dst[:Panel]
-			dst = dst[Panel:]
+			d := panel[i*Panel:][:Panel]
 			if col == 1 {
 				clear(d[copy(d, b[i*row+j:i*row+j+width]):])
 				continue
@@ -41,33 +49,109 @@ func Pack(dst, b []float32, k, n, row, col int) {
 	}
 }
 
+// Rows is the left operand (m, k) of a product, which may lie in pieces: row i
+// is its runs one after another, and run r is the Lens[r] elements of X from
+// At[r·m+i] on, or as many zeros where that is negative.
+type Rows struct {
+	X    []float32
+	At   []int // (runs, m)
+	Lens []int // (runs)
+}
+
 // Gemm multiplies a (m, k), with rows lda apart, by the packed b (k, n), with
 // panels ldb apart, and stores the product in c (m, n), with rows ldc apart,
 // or adds it to what is there. Each element is summed in one accumulator:
 //
 //	s = 0; s = fma(a[i,0], b[0,j], s); s = fma(a[i,1], b[1,j], s); …
 //
-// A caller splits k at the multiples of Block.
+// A caller splits k at the multiples of Block; k is at most Block.
 func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int, add bool) {
-	for j := 0; j < n; j += half {
-		panel := b[:0]
-		if k > 0 {
-			panel = b[j/Panel*ldb+j%Panel:]
+	w := rowsOf.Get().(*strided)
+	defer rowsOf.Put(w)
+	w.lens[0] = k
+	for i := 0; i < m; i += len(w.at) {
+		rows := min(len(w.at), m-i)
+		for r := range rows {
+			w.at[r] = (i + r) * lda
 		}
-		width := min(half, n-j)
-		for i := range m {
-			sums := dots(a[i*lda:i*lda+k], panel)
-			row := c[i*ldc+j : i*ldc+j+width]
-			for x, s := range sums[:width] {
+		GemmRows(c[i*ldc:], ldc, &Rows{a, w.at[:rows], w.lens[:]}, b, ldb, rows, n, add)
+	}
+}
+
+// strided are rows at equal distances.
+type strided struct {
+	at   [48]int
+	lens [1]int
+}
+
+var rowsOf = sync.Pool{New: func() any { return new(strided) }}
+
+// GemmRows is Gemm for a left operand in pieces.
+func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+	if m <= 0 || n <= 0 {
+		return
+	}
+	k := a.check(m)
+	if ldc < 0 || ldb < 0 {
+		panic("simd: a negative stride")
+	}
+	_ = c[(m-1)*ldc+n-1]
+	if k > 0 {
+		_ = b[(n-1)/Panel*ldb+k*Panel-1]
+	}
+	gemm(c, ldc, a, b, ldb, m, n, add)
+}
+
+// check panics unless the runs of m rows lie within X, as an index out of
+// range does, and returns the length of a row.
+func (a *Rows) check(m int) (k int) {
+	for r, n := range a.Lens {
+		if n < 0 || n > Block-k {
+			panic("simd: a row is longer than a block")
+		}
+		k += n
+		last := len(a.X) - n
+		for _, at := range a.At[r*m:][:m:m] {
+			if at > last {
+				panic("simd: a run beyond its memory")
+			}
+		}
+	}
+	return k
+}
+
+// gemmPortable is GemmRows.
+func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+	var memory [Block]float32
+	for i := range m {
+		row := memory[:0]
+		for r, n := range a.Lens {
+			if at := a.At[r*m+i]; at < 0 {
+				row = append(row, zeros[:n]...)
+			} else {
+				row = append(row, a.X[at:at+n]...)
+			}
+		}
+		for j := 0; j < n; j += half {
+			panel := b[:0]
+			if len(row) > 0 {
+				panel = b[j/Panel*ldb+j%Panel:]
+			}
+			sums := dots(row, panel)
+			out := c[i*ldc+j:][:min(half, n-j)]
+			for x, s := range sums[:len(out)] {
 				if add {
-					row[x] += s
+					out[x] += s
 				} else {
-					row[x] = s
+					out[x] = s
 				}
 			}
 		}
 	}
 }
+
+// zeros is a run of Rows that is not in memory.
+var zeros [Block]float32
 
 // half is as many columns as have their accumulators in registers.
 const half = Panel / 2

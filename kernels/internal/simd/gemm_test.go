@@ -30,39 +30,131 @@ func awkward(r *rand.Rand, n int) []float32 {
 }
 
 func TestGemm(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	for range 300 {
-		m, n, k := r.IntN(4), r.IntN(40), r.IntN(30)
-		a, b := awkward(r, m*k), awkward(r, k*n)
-		row, col := n, 1
-		if r.IntN(2) == 0 {
-			row, col = 1, k
-		}
-		packed := make([]float32, PackedLen(k, n))
-		for i := range packed {
-			packed[i] = 7
-		}
-		Pack(packed, b, k, n, row, col)
-		ldc := n + r.IntN(3)
-		c := awkward(r, m*ldc)
-		was := append([]float32{}, c...)
-		add := r.IntN(2) == 0
-		Gemm(c, ldc, a, k, packed, k*Panel, m, n, k, add)
-		for i := range c {
-			want := was[i]
-			if j := i % ldc; j < n {
-				var s float32
-				for x := range k {
-					s = FMA(a[i/ldc*k+x], b[x*row+j*col], s)
-				}
-				if want = s; add {
-					want += was[i]
+	memory := [4]fence{newFence(t, 1<<15), newFence(t, 1<<15), newFence(t, 1<<15), newFence(t, 1<<15)}
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for n := range 3 * 64 {
+			for m := range 12 {
+				if r.IntN(3) == 0 || n%16 < 2 {
+					testGemm(t, r, memory, m, n, r.IntN(30))
 				}
 			}
-			if math.Float32bits(c[i]) != math.Float32bits(want) {
-				t.Fatalf("(%d, %d, %d): element %d is %v, want %v", m, n, k, i, c[i], want)
+		}
+		testGemm(t, r, memory, 100, 5, 70)
+		testGemm(t, r, memory, 9, 16, Block)
+	})
+}
+
+func testGemm(t *testing.T, r *rand.Rand, memory [4]fence, m, n, k int) {
+	t.Helper()
+	lda, ldc := k+r.IntN(3), n+r.IntN(3)
+	if m > 1 && r.IntN(4) == 0 {
+		lda = r.IntN(k + 1) // rows may overlap
+	}
+	a := memory[0].take(r, max(0, (m-1)*lda+k))
+	c := memory[1].take(r, max(0, (m-1)*ldc+n))
+	b := memory[2].take(r, k*n)
+	packed := memory[3].take(r, PackedLen(k, n))
+	values(r, a)
+	values(r, b)
+	values(r, c)
+	row, col := n, 1
+	if r.IntN(2) == 0 {
+		row, col = 1, k
+	}
+	Pack(packed, b, k, n, row, col)
+	was := append([]float32{}, c...)
+	add := r.IntN(2) == 0
+	Gemm(c, ldc, a, lda, packed, PanelLen(k), m, n, k, add)
+	for i := range c {
+		want := was[i]
+		if j := i % ldc; j < n {
+			var s float32
+			for x := range k {
+				s = FMA(a[i/ldc*lda+x], b[x*row+j*col], s)
+			}
+			if want = s; add {
+				want += was[i]
 			}
 		}
+		if !sameBits(c[i], want) {
+			t.Fatalf("(%d, %d, %d): element %d is %v, want %v", m, n, k, i, c[i], want)
+		}
+	}
+}
+
+func TestGemmRows(t *testing.T) {
+	memory := newFence(t, 1<<15)
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for range 300 {
+			m, n, k := r.IntN(20), r.IntN(80), 0
+			x := memory.take(r, 1+r.IntN(60))
+			values(r, x)
+			a := Rows{X: x}
+			for range r.IntN(5) {
+				length := r.IntN(min(len(x), 20) + 1)
+				a.Lens = append(a.Lens, length)
+				for range m {
+					at := -1
+					if r.IntN(3) > 0 {
+						at = r.IntN(len(x) - length + 1)
+					}
+					a.At = append(a.At, at)
+				}
+				k += length
+			}
+			packed, plain := make([]float32, PackedLen(k, n)), make([]float32, m*k)
+			values(r, packed)
+			for i := range m {
+				row := plain[i*k:][:0]
+				for j, length := range a.Lens {
+					if at := a.At[j*m+i]; at >= 0 {
+						row = append(row, x[at:at+length]...)
+					} else {
+						row = append(row, make([]float32, length)...)
+					}
+				}
+			}
+			got, want := make([]float32, m*n), make([]float32, m*n)
+			GemmRows(got, n, &a, packed, PanelLen(k), m, n, false)
+			Gemm(want, n, plain, k, packed, PanelLen(k), m, n, k, false)
+			for i := range got {
+				if !sameBits(got[i], want[i]) {
+					t.Fatalf("(%d, %d, %d): element %d is %v, want %v", m, n, k, i, got[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+func TestGemmRefuses(t *testing.T) {
+	b, c := make([]float32, 1<<15), make([]float32, 64)
+	for name, a := range map[string]*Rows{
+		"a run behind its memory": {make([]float32, 10), []int{0, 6}, []int{5}},
+		"a run too long":          {make([]float32, 10), []int{0, -1}, []int{11}},
+		"zeros too long":          {nil, []int{-1, -1}, []int{Block + 1}},
+		"runs too long":           {nil, []int{-1, -1, -1, -1}, []int{Block, 1}},
+		"a negative length":       {make([]float32, 10), []int{0, 0}, []int{-1}},
+		"a row missing":           {make([]float32, 10), []int{0}, []int{1}},
+		"b too short":             {make([]float32, 10), []int{0, 0}, []int{10}},
+		"c too short":             {make([]float32, 10), []int{0, 0}, []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("accepted")
+				}
+			}()
+			b, c := b, c
+			switch name {
+			case "b too short":
+				b = b[:10*Panel-1]
+			case "c too short":
+				c = c[:39]
+			}
+			GemmRows(c, 20, a, b, PanelLen(10), 2, 20, false)
+		})
 	}
 }
 

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// A tile is one function. It adds up a[i, k]·b[k, j] for its rows i and
+// columns j, k ascending, each sum in one accumulator from zero, and stores
+// the sums in c or adds them to it.
+//
+// Row i of a is given in runs: run r has lens[r] elements that begin at
+// x[at[r·stride+i]], or at zeros where that is negative. The columns come as
+// panels of 16 that are ldb elements apart. Bit j of columns says whether
+// column j is stored.
+type tile struct {
+	form
+	rows, cols int // cols are vectors
+
+	acc  [][]reg.VecVirtual // by row and column
+	row  []reg.GPVirtual    // where each row's run begins
+	b    reg.GPVirtual
+	ldb  reg.GPVirtual // in bytes
+	b3   reg.GPVirtual // 3·ldb behind b, for tiles of 4 panels
+	k, n reg.GPVirtual // the term of the run, and how many are left
+}
+
+const signature = "func(c *float32, ldc int, columns uint64, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)"
+
+func (t tile) write() {
+	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
+	Pragma("noescape")
+	t.allocate()
+	at := Load(Param("at"), GP64()).(reg.GPVirtual)
+	runs := memory("runs")
+
+	Comment("Each run:")
+	CMPQ(runs, Imm(0))
+	JLE(LabelRef("store"))
+	Label("run")
+	t.point(at)
+	t.sum()
+	DECQ(runs)
+	JNZ(LabelRef("run"))
+
+	Label("store")
+	t.store()
+	VZEROUPPER()
+	RET()
+}
+
+func memory(param string) Mem {
+	b, err := Param(param).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+func (t *tile) allocate() {
+	t.b = Load(Param("b"), GP64()).(reg.GPVirtual)
+	t.ldb = Load(Param("ldb"), GP64()).(reg.GPVirtual)
+	SHLQ(Imm(2), t.ldb)
+	if t.cols*t.bytes > 3*64 {
+		t.b3 = GP64()
+		LEAQ(Mem{Base: t.b, Index: t.ldb, Scale: 2}, t.b3)
+		ADDQ(t.ldb, t.b3)
+	}
+	t.k, t.n = GP64(), GP64()
+	for range t.rows {
+		t.row = append(t.row, GP64())
+		var acc []reg.VecVirtual
+		for range t.cols {
+			v := t.vector()
+			t.zero(v)
+			acc = append(acc, v)
+		}
+		t.acc = append(t.acc, acc)
+	}
+}
+
+// point sets the rows to where the next run begins, and n to its length.
+func (t *tile) point(at reg.GPVirtual) {
+	MOVQ(memory("x"), t.k)
+	MOVQ(memory("zeros"), t.n)
+	for i, p := range t.row {
+		MOVQ(Mem{Base: at, Disp: 8 * i}, p)
+		TESTQ(p, p)
+		LEAQ(Mem{Base: t.k, Index: p, Scale: 4}, p)
+		CMOVQLT(t.n, p)
+	}
+	MOVQ(memory("stride"), t.k)
+	LEAQ(Mem{Base: at, Index: t.k, Scale: 8}, at)
+	MOVQ(memory("lens"), t.n)
+	ADDQ(Imm(8), memory("lens"))
+	MOVQ(Mem{Base: t.n}, t.n)
+	XORQ(t.k, t.k)
+}
+
+// sum adds the terms of a run, some at a time and then one by one.
+func (t *tile) sum() {
+	SUBQ(Imm(unroll), t.n)
+	JLT(LabelRef("rest"))
+	Label("terms")
+	for u := range unroll {
+		t.term(u)
+	}
+	t.advance(unroll)
+	SUBQ(Imm(unroll), t.n)
+	JGE(LabelRef("terms"))
+	Label("rest")
+	ADDQ(Imm(unroll), t.n)
+	JZ(LabelRef("ran"))
+	Label("term")
+	t.term(0)
+	t.advance(1)
+	DECQ(t.n)
+	JNZ(LabelRef("term"))
+	Label("ran")
+}
+
+func (t *tile) term(u int) {
+	var b []reg.VecVirtual
+	for v := range t.cols {
+		b = append(b, t.vector())
+		VMOVUPS(t.panel(v, u), b[v])
+	}
+	for i, p := range t.row {
+		a := t.vector()
+		VBROADCASTSS(Mem{Base: p, Index: t.k, Scale: 4, Disp: 4 * u}, a)
+		for v := range t.cols {
+			VFMADD231PS(a, b[v], t.acc[i][v])
+		}
+	}
+}
+
+// panel is where the columns of vector v begin in the row of term u.
+func (t *tile) panel(v, u int) Mem {
+	at := v * t.bytes
+	m := Mem{Base: t.b, Disp: 64*u + at%64}
+	switch at / 64 {
+	case 1, 2:
+		m.Index, m.Scale = t.ldb, uint8(at/64)
+	case 3:
+		m.Base = t.b3
+	}
+	return m
+}
+
+func (t *tile) advance(terms int) {
+	ADDQ(Imm(uint64(terms)), t.k)
+	ADDQ(I32(64*terms), t.b)
+	if t.b3 != nil {
+		ADDQ(I32(64*terms), t.b3)
+	}
+}
+
+func (t *tile) store() {
+	c := Load(Param("c"), GP64()).(reg.GPVirtual)
+	ldc := Load(Param("ldc"), GP64()).(reg.GPVirtual)
+	SHLQ(Imm(2), ldc)
+	masks := t.masks(t)
+	MOVBQZX(memory("add"), t.n)
+	TESTQ(t.n, t.n)
+	JZ(LabelRef("set"))
+	MOVQ(c, t.k)
+	for i := range t.acc {
+		for v, s := range t.acc[i] {
+			old := t.vector()
+			t.loadMasked(Mem{Base: t.k, Disp: v * t.bytes}, masks[v], old)
+			VADDPS(s, old, s)
+		}
+		ADDQ(ldc, t.k)
+	}
+	Label("set")
+	for i := range t.acc {
+		for v, s := range t.acc[i] {
+			t.storeMasked(s, masks[v], Mem{Base: c, Disp: v * t.bytes})
+		}
+		ADDQ(ldc, c)
+	}
+}

@@ -1,0 +1,67 @@
+//go:build !purego
+
+package simd
+
+// A tile multiplies a few rows by a few panels of columns, as its generator
+// says in _asm/gemm.
+type tile func(c *float32, ldc int, columns uint64, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+
+// tiles512[p] are the tiles of p panels by their number of rows, less one.
+var (
+	tiles512 = [5][]tile{
+		1: {gemm512_1x16, gemm512_2x16, gemm512_3x16, gemm512_4x16, gemm512_5x16, gemm512_6x16, gemm512_7x16, gemm512_8x16},
+		2: {gemm512_1x32, gemm512_2x32, gemm512_3x32, gemm512_4x32, gemm512_5x32, gemm512_6x32, gemm512_7x32, gemm512_8x32},
+		3: {gemm512_1x48, gemm512_2x48, gemm512_3x48, gemm512_4x48, gemm512_5x48, gemm512_6x48, gemm512_7x48, gemm512_8x48},
+		4: {gemm512_1x64, gemm512_2x64, gemm512_3x64, gemm512_4x64, gemm512_5x64, gemm512_6x64},
+	}
+	tiles256 = []tile{gemm256_1x16, gemm256_2x16, gemm256_3x16, gemm256_4x16, gemm256_5x16, gemm256_6x16}
+)
+
+// across512 is how many panels the next tile takes of so many that are left, or
+// more: the widest that leave no narrow one behind.
+var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
+
+func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+	if active == portable {
+		gemmPortable(c, ldc, a, b, ldb, m, n, add)
+		return
+	}
+	runs := len(a.Lens)
+	x, lens := first(a.X), first(a.Lens)
+	for wide := 0; n > 0; n -= wide * Panel {
+		family := tiles256
+		if wide = 1; active == avx512 {
+			wide = across512[min((n+Panel-1)/Panel, len(across512)-1)]
+			family = tiles512[wide]
+		}
+		columns := uint64(1)<<min(n, wide*Panel) - 1
+		panels := first(b)
+		for i := 0; i < m; i += len(family) {
+			rows := min(len(family), m-i)
+			family[rows-1](&c[i*ldc], ldc, columns, add, x, &zeros[0], first(a.At[min(i, len(a.At)):]), m, lens, runs, panels, ldb)
+		}
+		c, b = c[min(wide*Panel, len(c)):], b[min(wide*ldb, len(b)):]
+	}
+}
+
+// first is where x begins, nil if it is empty.
+func first[T any](x []T) *T {
+	if len(x) == 0 {
+		return nil
+	}
+	return &x[0]
+}
+
+// peak runs at the level in use and returns the FLOPs of a round.
+func peak(rounds int) (flops int) {
+	const chains = 12
+	switch active {
+	case avx512:
+		peak512(rounds)
+		return 2 * chains * 16
+	case avx2:
+		peak256(rounds)
+		return 2 * chains * 8
+	}
+	return peakPortable(rounds)
+}

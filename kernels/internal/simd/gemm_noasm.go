@@ -1,0 +1,9 @@
+//go:build !amd64 || purego
+
+package simd
+
+func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+	gemmPortable(c, ldc, a, b, ldb, m, n, add)
+}
+
+func peak(rounds int) (flops int) { return peakPortable(rounds) }

@@ -1,0 +1,16 @@
+package simd
+
+//go:generate go -C _asm run ./gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg simd
+
+// A level is a set of instructions that primitives are written in. Each level
+// gives the bits of the portable one.
+type level uint8
+
+const (
+	portable level = iota
+	avx2           // with FMA and F16C
+	avx512         // F, BW, DQ and VL
+)
+
+// levelNames are what GLOVEBOX_SIMD may say. It lowers the level, for tests.
+var levelNames = map[string]level{"purego": portable, "avx2": avx2, "avx512": avx512}

@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package simd
+
+const best = portable
+
+var active = portable

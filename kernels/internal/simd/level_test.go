@@ -1,0 +1,76 @@
+package simd
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/glovebox-ml/glovebox/host/pages"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// eachLevel runs a test at every level that this machine has.
+func eachLevel(t *testing.T, test func(t *testing.T)) {
+	defer func(l level) { active = l }(active)
+	for name, l := range levelNames {
+		if l > best {
+			t.Logf("no %s here", name)
+			continue
+		}
+		active = l
+		t.Run(name, test)
+	}
+}
+
+// special are the values that instructions and Go may treat differently.
+var special = []uint32{
+	0, 1 << 31, 1, 1<<31 | 1, 0x007fffff, 0x00800000, 0x807fffff, 0x80800000, // zeros, subnormals
+	0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, // largest, infinite
+	0x7fc00000, 0xffc00001, 0x7f800001, 0xffbfffff, // quiet and signalling NaNs
+	0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff, 0x3f000000, 0x40200000, 0xc0200000, 0x4b000000, 0x4b000001,
+}
+
+// values fills x with ordinary numbers, awkward ones and special ones.
+func values(r *rand.Rand, x []float32) {
+	copy(x, awkward(r, len(x)))
+	for i := range x {
+		if r.IntN(8) == 0 {
+			x[i] = math.Float32frombits(special[r.IntN(len(special))])
+		}
+	}
+}
+
+// A fence hands out memory that touches an unmapped page in front or behind.
+type fence struct{ front, back *pages.Region }
+
+func newFence(t *testing.T, floats int) fence {
+	t.Helper()
+	var f fence
+	for _, m := range []struct {
+		to    **pages.Region
+		alloc func(int64) (*pages.Region, error)
+	}{{&f.front, pages.Alloc}, {&f.back, pages.AllocFlush}} {
+		r, err := m.alloc(int64(4 * floats))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Free() })
+		*m.to = r
+	}
+	return f
+}
+
+// take is n floats at one of the two guards, with the values of x as far as
+// they go.
+func (f fence) take(r *rand.Rand, n int) []float32 {
+	if r.IntN(2) == 0 {
+		return tensor.View[float32](f.front.Bytes())[:n:n]
+	}
+	v := tensor.View[float32](f.back.Bytes())
+	return v[len(v)-n:]
+}
+
+// sameBits reports whether a and b have the same bits or are both NaN.
+func sameBits(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
