@@ -88,6 +88,58 @@ func TestCollectorDoesNotWaitForAGuest(t *testing.T) {
 	<-done
 }
 
+// TestBombs has guests that do as much as they can between two charges.
+func TestBombs(t *testing.T) {
+	ctx := context.Background()
+	e, err := New(ctx, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for name, code := range map[string]string{
+		"fills all memory":   "\x03\x40\x41\x00\x41\x01\x41\x80\x80\x80\x20\xfc\x0b\x00\x0c\x00\x0b\x41\x00",
+		"copies all memory":  "\x03\x40\x41\x01\x41\x00\x41\xff\xff\xff\x1f\xfc\x0a\x00\x00\x0c\x00\x0b\x41\x00",
+		"grows by nothing":   "\x03\x40\x41\x00\x40\x00\x1a\x0c\x00\x0b\x41\x00",
+		"grows until it may": "\x03\x40\x41\x01\x40\x00\x1a\x0c\x00\x0b\x41\x00",
+		"touches each page":  "\x03\x40\x20\x00\x41\x80\x20\x6a\x41\xff\xff\xff\x1f\x71\x22\x00\x41\x01\x3a\x00\x00\x0c\x00\x0b\x41\x00",
+		"yields":             "\x03\x40\x10\x00\x1a\x0c\x00\x0b\x41\x00",
+		"asks in vain":       "\x03\x40\x41\x00\x10\x01\x1a\x0c\x00\x0b\x41\x00",
+		"calls itself twice": "\x20\x00\x41\x14\x46\x04\x40\x20\x00\x0f\x0b\x03\x40\x20\x00\x41\x01\x6a\x10\x02\x1a\x0c\x00\x0b\x41\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, err := e.Compile(ctx, handMade(t, code))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer code.Close()
+			i, err := code.Instantiate(ctx, Options{Memory: 2 * memory})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer i.Close()
+			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			done := make(chan error)
+			go func() {
+				_, err := i.Call(ctx, &answers{}, &meter{}, abi.ExportLoad, 0)
+				done <- err
+			}()
+			collected := time.Now()
+			runtime.GC()
+			if d := time.Since(collected); d > slack*50*time.Millisecond {
+				t.Errorf("a collection took %v", d)
+			}
+			if err := <-done; !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrMemory) {
+				t.Errorf("it ended with %v", err)
+			}
+			if d := time.Since(start); d > slack*200*time.Millisecond {
+				t.Errorf("it ended after %v", d)
+			}
+		})
+	}
+}
+
 func TestExports(t *testing.T) {
 	for _, c := range []struct {
 		export string

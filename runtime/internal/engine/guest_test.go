@@ -33,21 +33,25 @@ var buildGuest = sync.OnceValues(func() ([]byte, error) {
 	return vet.Rewrite(wasm, vet.Policy{Own: true})
 })
 
-// tinyGuest is a module by hand. Its load frees the tensor whose handle is the
-// lower half of the number in memory, and leaves the upper half in the slot.
-func tinyGuest(t testing.TB) []byte {
+// handMade is a module with a load of the given instructions, of one i32 to
+// another, and 64 MiB of memory. Function 0 is yield, 1 tensor_free.
+func handMade(t testing.TB, code string) []byte {
 	t.Helper()
 	wasm := []byte("\x00asm\x01\x00\x00\x00")
-	for _, section := range []string{
-		"\x01\x0a\x02\x60\x00\x01\x7f\x60\x01\x7f\x01\x7f", // () i32, (i32) i32
-		"\x02\x2f\x02\x0bglovebox_v1\x05yield\x00\x00\x0bglovebox_v1\x0btensor_free\x00\x01",
-		"\x03\x03\x02\x01\x00", // load and run
-		"\x05\x03\x01\x00\x01", // a page of memory
-		"\x07\x17\x03\x06memory\x02\x00\x04load\x00\x02\x03run\x00\x03",
-		"\x0a\x11\x02\x0a\x00\x41\x00\x29\x03\x00\xa7\x10\x01\x0b\x04\x00\x41\x00\x0b",
-		"\x0b\x0e\x01\x00\x41\x00\x0b\x08\x07\x00\x00\x00\xef\xbe\xad\xde",
+	body := "\x00" + code + "\x0b"
+	for _, s := range []struct {
+		id   byte
+		body string
+	}{
+		{1, "\x02\x60\x00\x01\x7f\x60\x01\x7f\x01\x7f"}, // () i32, (i32) i32
+		{2, "\x02\x0bglovebox_v1\x05yield\x00\x00\x0bglovebox_v1\x0btensor_free\x00\x01"},
+		{3, "\x02\x01\x00"}, // load and run
+		{5, "\x01\x00\x80\x08"},
+		{7, "\x03\x06memory\x02\x00\x04load\x00\x02\x03run\x00\x03"},
+		{10, "\x02" + string(rune(len(body))) + body + "\x04\x00\x41\x00\x0b"},
+		{11, "\x01\x00\x41\x00\x0b\x08\x07\x00\x00\x00\xef\xbe\xad\xde"},
 	} {
-		wasm = append(wasm, section...)
+		wasm = append(append(wasm, s.id, byte(len(s.body))), s.body...)
 	}
 	wasm, err := vet.Rewrite(wasm, vet.Policy{})
 	if err != nil {
@@ -55,6 +59,10 @@ func tinyGuest(t testing.TB) []byte {
 	}
 	return wasm
 }
+
+// tinyGuest frees the tensor whose handle is the lower half of the number in
+// memory, and leaves the upper half in the slot.
+func tinyGuest(t testing.TB) []byte { return handMade(t, "\x41\x00\x29\x03\x00\xa7\x10\x01") }
 
 // The tasks of testdata/guest.
 const (
