@@ -66,6 +66,10 @@ var rows = [...]row{
 	{abi.OpLayerNorm, &kernels.LayerNorm, attrs(func(a abi.LayerNorm) any {
 		return kernels.LayerNormAttrs{Axis: a.Axis, Eps: a.Eps, RMS: a.RMS, Epilogue: micro(a.Epilogue)}
 	}), false},
+	{abi.OpGroupNorm, &kernels.GroupNorm, attrs(func(a abi.GroupNorm) any {
+		return kernels.GroupNormAttrs{Groups: a.Groups, Eps: a.Eps, Epilogue: micro(a.Epilogue)}
+	}), false},
+	{abi.OpLRN, &kernels.LRN, attrs(func(a abi.LRN) any { return kernels.LRNAttrs(a) }), false},
 	{abi.OpMatMul, &kernels.MatMul, attrs(func(a abi.MatMul) any {
 		return kernels.MatMulAttrs{TA: a.TA, TB: a.TB, Alpha: a.Alpha, Epilogue: micro(a.Epilogue)}
 	}), false},
@@ -74,7 +78,15 @@ var rows = [...]row{
 			Stride: a.Stride, Dilation: a.Dilation, Before: a.Before, After: a.After, Groups: a.Groups, Epilogue: micro(a.Epilogue),
 		}
 	}), false},
+	{abi.OpConvTranspose, &kernels.ConvTranspose, attrs(func(a abi.ConvTranspose) any {
+		return kernels.ConvTransposeAttrs{
+			Stride: a.Stride, Dilation: a.Dilation, Before: a.Before, After: a.After, OutPad: a.OutPad, Groups: a.Groups, Epilogue: micro(a.Epilogue),
+		}
+	}), false},
 	{abi.OpPool, &kernels.PoolWindow, attrs(func(a abi.Pool) any { return kernels.PoolAttrs(a) }), false},
+	{abi.OpLSTM, &kernels.LSTM, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), false},
+	{abi.OpGRU, &kernels.GRU, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), false},
+	{abi.OpRNN, &kernels.RNN, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), false},
 }
 
 // table finds the row of an op, or nil.
