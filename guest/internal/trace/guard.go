@@ -1,6 +1,9 @@
 package trace
 
-import "github.com/glovebox-ml/glovebox/guest/abi"
+import (
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
 
 // guard is a decision that the trace took: it must be the same for every other
 // input that a program serves.
@@ -41,4 +44,37 @@ func (t *Tracer) due() []guard {
 	}
 	t.guards = later
 	return now
+}
+
+// unify lets a dim of an input be the dim of an earlier one with the same
+// name. dims are those of the input, d is among them.
+func (t *Tracer) unify(name string, d Int, dims []Int) {
+	first, ok := t.named[name]
+	switch {
+	case !ok:
+		if t.named == nil {
+			t.named = map[string]Int{}
+		}
+		t.named[name] = d
+	case first.N == d.N && len(t.equal) < abi.MaxGuards:
+		t.equal = append(t.equal, [2]Int{first, d})
+		dims[d.sym.dim] = first
+	}
+}
+
+// proofs are results that a program can only have where dims that were taken
+// for equal are: a guard compares a dim with a number alone, but a join does
+// not fit unless the other dims do. What is joined has no elements.
+func (t *Tracer) proofs() []*result {
+	var rs []*result
+	for _, pair := range t.equal {
+		var sides []*result
+		for _, d := range pair {
+			a := &abi.Fill{Dims: []abi.Word{t.Word(d), abi.Const(0)}, DType: int64(tensor.Bool)}
+			sides = append(sides, t.node(abi.OpFill, a, nil).out[0])
+		}
+		rs = append(rs, t.node(abi.OpConcat, &abi.Concat{Axis: 1}, sides).out[0])
+	}
+	t.equal = nil
+	return rs
 }

@@ -287,7 +287,10 @@ func (t *Tracer) Min(a, b Int) Int {
 // Less decides a < b; where that depends on a symbol, the decision becomes a
 // guard of the program.
 func (t *Tracer) Less(a, b Int) bool {
-	if a.sym == nil && b.sym != nil && a.N < math.MaxInt64 {
+	switch {
+	case a.sym == nil && b.sym == nil:
+		return a.N < b.N
+	case a.sym == nil && a.N < math.MaxInt64:
 		return !t.Less(b, Const(a.N+1))
 	}
 	d, ok := t.difference(a, b)
@@ -295,11 +298,9 @@ func (t *Tracer) Less(a, b Int) bool {
 		return t.Pin(a) < t.Pin(b)
 	}
 	less := d.N < 0
-	switch {
-	case d.sym == nil:
-	case less:
+	if d.sym != nil && less {
 		t.guard(abi.CmpLt, d, 0)
-	default:
+	} else {
 		t.nonNegative(d)
 	}
 	return less
@@ -307,7 +308,10 @@ func (t *Tracer) Less(a, b Int) bool {
 
 // Equal decides a == b, with a guard as Less.
 func (t *Tracer) Equal(a, b Int) bool {
-	if a.sym == nil {
+	switch {
+	case a.sym == nil && b.sym == nil:
+		return a.N == b.N
+	case a.sym == nil:
 		a, b = b, a
 	}
 	d, ok := t.difference(a, b)

@@ -18,7 +18,10 @@ func (t *Tracer) Permute(x *Value, perm ...int64) *Value {
 		}
 		seen[p] = true
 	}
-	return t.reading(t.laid(x), compose(perm, x.perm))
+	if v := t.beforeView(t.laid(x), perm); v != nil {
+		return v
+	}
+	return t.reading(x, compose(perm, x.perm))
 }
 
 // laid is x with src filled in.

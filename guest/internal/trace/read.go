@@ -75,6 +75,7 @@ func (t *Tracer) Finish() {
 	for i, o := range t.outputs {
 		rs[i] = t.place(o.v)
 	}
+	t.Live = nil // nothing comes after this
 	t.run(rs)
 	for i, o := range t.outputs {
 		t.must(t.box.RunOutput(o.port, rs[i].tensor), "output")

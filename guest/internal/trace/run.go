@@ -128,7 +128,7 @@ func free(op abi.Op) bool {
 // build makes and seals the program that computes roots from params and what
 // has tensors already.
 func (t *Tracer) build(params, roots []*result, guards []guard) *program {
-	need := append([]*result(nil), roots...)
+	need := append(t.proofs(), roots...)
 	for _, g := range guards {
 		if !g.sym.of.freed {
 			need = append(need, g.sym.of)

@@ -1,5 +1,7 @@
 package trace
 
+import "github.com/glovebox-ml/glovebox/guest/abi"
+
 // squeezed gives a permuted reading of x dims that differ from its own in dims
 // of 1 only, without moving anything: what is under it gets the same change.
 // It answers nil where there is more to it.
@@ -97,4 +99,51 @@ func matchDims(from, dims []Int) (to []int, ok bool) {
 		to[i], big = big[0], big[1:]
 	}
 	return to, len(big) == 0
+}
+
+// beforeView permutes what x is a view of, where that has been permuted
+// itself, so that the two can cancel: the view must leave the dims alone that
+// perm moves, which are its last. It answers nil otherwise.
+func (t *Tracer) beforeView(x *Value, perm []int64) *Value {
+	n := x.src.node
+	if x.perm != nil || n == nil || n.op != abi.OpView || x.src.tensor != 0 {
+		return nil
+	}
+	in := n.in[0]
+	if in.node == nil || in.node.op != abi.OpPermute || in.tensor != 0 {
+		return nil
+	}
+	// The first lead dims stay; behind them x and its source must be alike.
+	lead, shift := 0, int(in.typ.Rank)-len(perm)
+	for lead < len(perm) && perm[lead] == int64(lead) {
+		lead++
+	}
+	if lead == len(perm) || lead+shift < 0 {
+		return nil
+	}
+	for i := lead; i < len(perm); i++ {
+		if !identical(x.Dim(i), in.dim(i+shift)) {
+			return nil
+		}
+	}
+	inner := make([]int64, in.typ.Rank)
+	for i := range inner {
+		inner[i] = int64(i)
+		if i >= lead+shift {
+			inner[i] = perm[i-shift] + int64(shift)
+		}
+	}
+	dims := x.Dims()
+	for i, p := range perm {
+		dims[i] = x.Dim(int(p))
+	}
+	return t.Reshape(t.Permute(t.unread(in), inner...), dims)
+}
+
+// unread gives a permute that was carried out as the reading that it was.
+func (t *Tracer) unread(r *result) *Value {
+	if r.node == nil || r.node.op != abi.OpPermute || r.tensor != 0 {
+		return placed(r)
+	}
+	return t.reading(placed(r.node.in[0]), r.node.attrs.(*abi.Permute).Perm)
 }

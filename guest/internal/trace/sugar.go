@@ -29,7 +29,7 @@ func (t *Tracer) Reshape(x *Value, dims []Int) *Value {
 	if r.node != nil && r.node.op == abi.OpView {
 		r = r.node.in[0]
 		if sameDims(r.allDims(), dims) {
-			return placed(r)
+			return t.unread(r)
 		}
 	}
 	return placed(t.node(abi.OpView, &abi.View{Dims: t.Words(dims)}, []*result{r}).out[0])

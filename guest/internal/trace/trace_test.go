@@ -71,6 +71,34 @@ func TestServesOtherSizes(t *testing.T) {
 	}
 }
 
+// TestNamedDims gives two inputs dims of one name. They are one symbol, and a
+// request in which they differ is not served by what was traced when they did
+// not.
+func TestNamedDims(t *testing.T) {
+	m := newTrial(t, []tensor.Type{f32(-1), f32(-1)}, nil, 1, func(t *Tracer, in, _ []*Value) []*Value {
+		if !identical(in[0].Dim(0), in[1].Dim(0)) {
+			return []*Value{in[0]}
+		}
+		return []*Value{t.Vector(in[1].Dim(0))}
+	})
+	for i := range m.ins {
+		m.ins[i].Dims[0].Name = "n"
+	}
+	five, six := random(f32(5), 1), random(f32(6), 1)
+	if got := numbersOf(m.run(five, five)[0]); got[0] != 5 {
+		t.Errorf("size %v, want 5", got)
+	}
+	if got := m.serve(six, six); got == nil || numbersOf(got[0])[0] != 6 {
+		t.Errorf("served %v, want 6", got)
+	}
+	if m.serve(six, five) != nil || m.serve(five, six) != nil {
+		t.Error("served where the dims differ")
+	}
+	if got := m.run(six, five); !equal(got[0], six) {
+		t.Errorf("%v, want the first input", got[0].Type)
+	}
+}
+
 // TestGuards takes branches on sizes. A request on the same side is served;
 // one on the other enters the guest and gets its own answer.
 func TestGuards(t *testing.T) {

@@ -25,10 +25,12 @@ type Tracer struct {
 	nodes   map[string]*node
 	guards  []guard // not yet part of a program
 	guarded map[guard]bool
-	dynamic bool // an input has free dims
-	mixed   bool // the run cannot be served again from its programs
-	depth   int  // of the loop body being traced
-	runs    int  // programs run and contents read so far
+	named   map[string]Int
+	equal   [][2]Int // dims that the next program has to prove equal
+	dynamic bool     // an input has free dims
+	mixed   bool     // the run cannot be served again from its programs
+	depth   int      // of the loop body being traced
+	runs    int      // programs run and contents read so far
 
 	draft    abi.Handle // types ops as they are appended; it never runs
 	draftOps int
@@ -51,7 +53,8 @@ func New(box abi.Box) *Tracer {
 }
 
 // Input is the value of an input port; nil, if it is optional and absent. Dims
-// that the port leaves free (a negative size) are symbols.
+// that the port leaves free (a negative size) are symbols; those of one name
+// are one symbol as long as they are equal.
 func (t *Tracer) Input(port uint32, dims []abi.PortDim) *Value {
 	in, e := t.box.RunInput(port)
 	t.must(e, "input")
@@ -65,7 +68,13 @@ func (t *Tracer) Input(port uint32, dims []abi.PortDim) *Value {
 	for i := range free {
 		free[i] = i >= len(dims) || dims[i].Size < 0
 	}
-	return t.leaf(in.Type, in.Tensor, free)
+	v := t.leaf(in.Type, in.Tensor, free)
+	for i := range min(len(free), len(dims)) {
+		if d := v.Dim(i); free[i] && dims[i].Name != "" {
+			t.unify(dims[i].Name, d, v.src.dims)
+		}
+	}
+	return v
 }
 
 // leaf is a tensor that exists already.

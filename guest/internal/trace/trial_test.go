@@ -244,8 +244,12 @@ func counting(typ tensor.Type) kernels.Tensor {
 	return filledWith(typ, func(k int64) float64 { return float64(k) })
 }
 
-func listOf(ns ...int64) kernels.Tensor {
-	return filledWith(i64(int64(len(ns))), func(k int64) float64 { return float64(ns[k]) })
+func listOfInts(ns []int64) kernels.Tensor {
+	t := kernels.Tensor{Type: i64(int64(len(ns)))}
+	for _, n := range ns {
+		t.Data = binary.LittleEndian.AppendUint64(t.Data, uint64(n))
+	}
+	return t
 }
 
 // numbersOf are the elements of t.
