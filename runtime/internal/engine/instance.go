@@ -136,33 +136,28 @@ func (i *Instance) run(export string, args []uint64) (ret uint32, err error) {
 		if d := start.Definition(); len(d.ParamTypes()) != 0 || len(d.ResultTypes()) != 0 {
 			return 0, ErrExport
 		}
-		if err := i.invoke(start, nil); err != nil {
+		if _, err := i.invoke(start, nil); err != nil {
 			return 0, err
 		}
 	}
 	i.started = true
-	stack := make([]uint64, max(1, len(args)))
-	copy(stack, args)
-	if err := i.invoke(f, stack); err != nil {
-		return 0, err
-	}
-	return uint32(stack[0]), nil
+	return i.invoke(f, args)
 }
 
-func (i *Instance) invoke(f api.Function, stack []uint64) error {
-	err := f.CallWithStack(i.base, stack)
+func (i *Instance) invoke(f api.Function, args []uint64) (uint32, error) {
+	ret, err := answer(i.base, f, args)
 	i.charge(0)
 	switch {
 	case i.end != nil:
-		return i.end
+		return 0, i.end
 	case err == nil:
-		return nil
+		return ret, nil
 	}
 	trap := trapOf(err)
 	if trap == TrapUnreachable && i.depth.Get() > vet.MaxDepth {
-		return TrapDepth
+		return 0, TrapDepth
 	}
-	return trap
+	return 0, trap
 }
 
 // MemorySize is the size of the guest's memory in bytes.

@@ -123,6 +123,14 @@ func (f *function) host(results int) api.GoModuleFunc {
 	}
 }
 
+// answer calls a function of the guest. Its result is an i32, or nothing.
+func answer(ctx context.Context, f api.Function, args []uint64) (uint32, error) {
+	raw := make([]uint64, max(1, len(args)))
+	copy(raw, args)
+	err := f.CallWithStack(ctx, raw)
+	return uint32(raw[0]), err
+}
+
 func (f *function) enter(fr frame) (e abi.Errno) {
 	defer func() {
 		if r := recover(); r != nil {

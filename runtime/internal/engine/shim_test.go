@@ -4,6 +4,9 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -118,6 +121,28 @@ func TestTablesAndPolicyAgree(t *testing.T) {
 			}
 			if f.length.max > 0 && imp.Params[f.length.arg] != 'i' {
 				t.Errorf("%s: argument %d is no length", f.name, f.length.arg)
+			}
+		}
+	}
+}
+
+// TestOnlyTheShimSeesTheStack looks for the raw stack in the other files.
+func TestOnlyTheShimSeesTheStack(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "shim.go" || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		for _, word := range []string{".raw", "CallWithStack", ".Call(i.", "GoModuleFunc("} {
+			if strings.Contains(string(text), word) {
+				t.Errorf("%s has %s", name, word)
 			}
 		}
 	}
