@@ -131,6 +131,7 @@ var lowerings = map[string]lowering{
 	"ScatterND":       one(3, 3, scatterND),
 	"TensorScatter":   one(2, 3, tensorScatter),
 	"TopK":            many(1, 2, topK),
+	"Unique":          many(1, 1, unique),
 
 	"CumProd":         one(2, 2, cumulate(abi.ReduceProd)),
 	"CumSum":          one(2, 2, cumulate(abi.ReduceSum)),
@@ -193,6 +194,7 @@ var lowerings = map[string]lowering{
 	"Col2Im":          one(3, 3, col2Im),
 	"DFT":             one(1, 3, dft),
 	"GridSample":      one(2, 2, gridSample),
+	"RoiAlign":        one(3, 3, roiAlign),
 	"MaxUnpool":       one(2, 3, maxUnpool),
 	"MelWeightMatrix": one(5, 5, melWeightMatrix),
 	"STFT":            one(2, 4, stft),
@@ -214,6 +216,8 @@ var lowerings = map[string]lowering{
 	"ai.onnx.ml.OneHotEncoder":          one(1, 1, oneHotEncoder),
 	"ai.onnx.ml.Scaler":                 one(1, 1, scaler),
 	"ai.onnx.ml.LabelEncoder":           one(1, 1, labelEncoder),
+	"ai.onnx.ml.SVMClassifier":          many(1, 1, svmClassifier),
+	"ai.onnx.ml.SVMRegressor":           one(1, 1, svmRegressor),
 	"ai.onnx.ml.TreeEnsembleClassifier": many(1, 1, treeEnsembleClassifier),
 	"ai.onnx.ml.TreeEnsembleRegressor":  one(1, 1, treeEnsembleRegressor),
 }

@@ -169,3 +169,37 @@ func oneHot(l *walker, n *node, in []*trace.Value) *trace.Value {
 	on := l.along(values, 0, trace.Const(1), trace.Const(1))
 	return l.choose(hit, on, off)
 }
+
+// unique sorts, and takes the first element of each run of equals.
+func unique(l *walker, n *node, in []*trace.Value) []*trace.Value {
+	if n.has("axis") {
+		l.Fail(abi.FaultUnsupported, "slices that differ along an axis")
+	}
+	x := l.Reshape(in[0], trace.Consts(-1))
+	size := x.Dim(0)
+	order := l.Op(abi.OpTopK, &abi.TopK{K: l.Word(size), Sorted: true}, x)
+	sorted, from := order[0], order[1]
+	at := l.iota(size)
+	before := l.Map2(abi.FnMax, l.sub(at, l.like(at, 1)), l.like(at, 0))
+	differs := l.Map2(abi.FnNe, sorted, l.Gather(sorted, before, 0))
+	begins := l.Map2(abi.FnOr, differs, l.Map2(abi.FnEq, at, l.like(at, 0)))
+	first := l.counted(0, l.Op(abi.OpCompress, &abi.Compress{}, at, begins))
+	count := first.Dim(0)
+
+	run := l.One(abi.OpCumulate, &abi.Cumulate{Fn: abi.ReduceSum}, l.Cast(begins, tensor.Int64))
+	run = l.sub(run, l.like(run, 1))
+	none := l.Broadcast(l.like(at, 0), []trace.Int{size})
+	inverse := l.One(abi.OpScatterElements, &abi.ScatterElements{}, none, from, run)
+	one := l.Broadcast(l.like(at, 1), []trace.Int{size})
+	counts := l.One(abi.OpScatterElements, &abi.ScatterElements{Reduce: abi.ReduceSum},
+		l.Broadcast(l.like(at, 0), []trace.Int{count}), run, one)
+	values, places := l.Gather(sorted, first, 0), l.Gather(from, first, 0)
+	if n.int("sorted", 1) == 0 {
+		order := l.Op(abi.OpTopK, &abi.TopK{K: l.Word(count), Sorted: true}, places)
+		values, counts = l.Gather(values, order[1], 0), l.Gather(counts, order[1], 0)
+		rank := l.One(abi.OpScatterElements, &abi.ScatterElements{},
+			l.Broadcast(l.like(at, 0), []trace.Int{count}), order[1], l.iota(count))
+		places, inverse = order[0], l.Gather(rank, inverse, 0)
+	}
+	return []*trace.Value{values, places, inverse, counts}
+}

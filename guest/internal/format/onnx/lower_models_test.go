@@ -1,9 +1,19 @@
 package onnx
 
 import (
+	"bytes"
+	"context"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+	"github.com/glovebox-ml/glovebox/host"
+	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
 const models = "../../../../../shared/models"
@@ -36,6 +46,7 @@ func TestModels(t *testing.T) {
 		{"sk-gaussian-process/model.onnx", "test_data_set_0", nearly},
 		{"sk-mlp/model.onnx", "test_data_set_0", nearly},
 		{"sk-pca-logreg/model.onnx", "test_data_set_0", nearly},
+		{"sk-svc-rbf/model.onnx", "test_data_set_0", nearly},
 		{"super-resolution/model.onnx", "test_data_set_0", nearly},
 		{"tract-lgbm-classifier-tensor/model.onnx", "test_data_set_0", nearly},
 		{"tract-qlstm/model.onnx", "test_data_set_0", nearly},
@@ -61,4 +72,91 @@ func TestModels(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOtherSizes has plans of one size serve others: lowerings leave dims as
+// symbols wherever the file leaves them free, so the second size is not traced
+// again, and what it gives is what a trace of its own would give.
+func TestOtherSizes(t *testing.T) {
+	for _, test := range []struct {
+		model string
+		sizes []int64 // of each free dim
+	}{
+		{"lightgbm-nan/model.onnx", []int64{3, 7, 1}},
+		{"minilm-l6-w8/model.onnx", []int64{3, 5, 1}},
+		{"sk-gaussian-process/model.onnx", []int64{3, 7, 1}},
+		{"sk-mlp/model.onnx", []int64{3, 7, 1}},
+		{"tract-lgbm-classifier-tensor/model.onnx", []int64{3, 7, 1}},
+	} {
+		t.Run(test.model, func(t *testing.T) {
+			p, err := os.ReadFile(filepath.Join(models, test.model))
+			if err != nil {
+				t.Skip(err)
+			}
+			limits := host.Limits{Memory: 1 << 30, Output: 1 << 28, File: 1 << 28, Work: 1 << 40}
+			m, err := host.NewModel(host.Config{Parts: []host.Part{{Data: bytes.NewReader(p), Size: int64(len(p))}}, Limits: limits})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			ctx := context.Background()
+			var model *Model
+			load := m.LoadBox(ctx, abi.TaskModel)
+			if f := scan.Catch(func() { model = Load(load) }); f != nil {
+				t.Fatal(*f)
+			}
+			m.Freeze(load)
+			in, _ := m.Ports()
+			for i, size := range test.sizes {
+				args := sized(in, size)
+				served, _, ok, err := m.Serve(ctx, args, limits)
+				if err != nil || ok != (i > 0) {
+					t.Fatalf("size %d: served %t, %v", size, ok, err)
+				}
+				run := m.RunBox(ctx, args, limits, false)
+				if f := scan.Catch(func() { model.Run(run) }); f != nil {
+					t.Fatal(*f)
+				}
+				for j := range served {
+					if err := same(served[j], run.Outputs()[j], tolerance{}); err != nil {
+						t.Errorf("size %d, output %d: %v", size, j, err)
+					}
+				}
+				run.Close()
+			}
+		})
+	}
+}
+
+// sized are inputs whose free dims have that size.
+func sized(in []abi.Port, size int64) []kernels.Tensor {
+	random := rand.New(rand.NewPCG(1, 2))
+	var args []kernels.Tensor
+	for _, p := range in {
+		var d dims
+		for _, dim := range p.Dims {
+			if dim.Size < 0 {
+				dim.Size = size
+			}
+			d = append(d, dim.Size)
+		}
+		var floats []float32
+		var doubles []uint64
+		var ints []int64
+		for range tensor.Product(d) {
+			v := random.Float64()
+			floats = append(floats, float32(v))
+			doubles = append(doubles, math.Float64bits(v))
+			ints = append(ints, random.Int64N(2))
+		}
+		switch p.DType {
+		case uint8(tensor.Float32):
+			args = append(args, d.floats(floats...))
+		case uint8(tensor.Float64):
+			args = append(args, d.of(tensor.Float64, doubles...))
+		default:
+			args = append(args, d.ints(tensor.DType(p.DType), ints...))
+		}
+	}
+	return args
 }

@@ -1,28 +1,89 @@
 package onnx
 
 import (
+	"math"
+
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-func (l *walker) pool(n *node, x *trace.Value, a *abi.Pool) *trace.Value {
+// maxTaps is how large a window may be whose largest element is located.
+const maxTaps = 1024
+
+func (l *walker) pool(n *node, x *trace.Value, a *abi.Pool) (*trace.Value, sliding) {
 	s := l.sliding(n, x, nil)
 	l.sameOutput(n, x, &s)
 	a.Window, a.Stride, a.Dilation, a.Before, a.After = s.kernel, s.stride, s.dilation, s.before, s.after
 	a.Ceil = n.int("ceil_mode", 0) != 0
-	return l.onChannelsLast(x, func(x *trace.Value) *trace.Value { return l.One(abi.OpPool, a, x) })
+	return l.onChannelsLast(x, func(x *trace.Value) *trace.Value { return l.One(abi.OpPool, a, x) }), s
 }
 
 func maxPool(l *walker, n *node, in []*trace.Value) []*trace.Value {
-	n.has("storage_order") // the order of the indices
-	if n.wants(1) {
-		l.Fail(abi.FaultUnsupported, "indices of the largest elements")
+	y, s := l.pool(n, in[0], &abi.Pool{Kind: abi.PoolMax})
+	columns := n.int("storage_order", 0) != 0
+	if !n.wants(1) {
+		return []*trace.Value{y}
 	}
-	return []*trace.Value{l.pool(n, in[0], &abi.Pool{Kind: abi.PoolMax})}
+	return []*trace.Value{y, l.located(in[0], y, s, columns)}
+}
+
+// located gives the places in x of the largest elements of its windows, counted
+// through all of x; columns counts through the planes of x by columns.
+func (l *walker) located(x, y *trace.Value, s sliding, columns bool) *trace.Value {
+	rank, dims := x.Rank(), len(s.kernel)
+	in, out := l.Pins(x.Dims()[2:]), l.Pins(y.Dims()[2:])
+	taps := tensor.Product(s.kernel)
+	lowest := math.Inf(-1)
+	if x.DType().IsInt() {
+		lowest = quantRange[x.DType()][0]
+	}
+	if taps > maxTaps || x.DType().IsInt() && x.DType().Size() > 1 {
+		l.Fail(abi.FaultUnsupported, "places of the largest of %d elements of %v", taps, x.DType())
+	}
+	before, after := trace.Consts(repeat(0, rank)...), trace.Consts(repeat(0, rank)...)
+	for i, k := range s.kernel {
+		before[i+2] = trace.Const(s.before[i])
+		after[i+2] = trace.Const((out[i]-1)*s.stride[i] + (k-1)*s.dilation[i] + 1 - s.before[i] - in[i])
+	}
+	wide := l.pad(x, before, after, abi.PadConstant, l.like(x, lowest))
+
+	// Each tap is a slice of x; offsets holds where it stands in each dim.
+	parts := make([]*trace.Value, taps)
+	offsets := make([][]int64, dims)
+	for t := range taps {
+		r := region{trace.Consts(repeat(0, rank)...), y.Dims(), repeat(1, rank)}
+		for i, rest := dims-1, t; i >= 0; i-- {
+			at := rest % s.kernel[i] * s.dilation[i]
+			rest /= s.kernel[i]
+			r.start[i+2], r.step[i+2] = trace.Const(at), s.stride[i]
+			offsets[i] = append(offsets[i], at-s.before[i])
+		}
+		parts[t] = l.unsqueeze(l.take(wide, r), int64(rank))
+	}
+	best := l.One(abi.OpArg, &abi.Arg{Axis: int64(rank)}, l.Concat(rank, parts...))
+
+	planes := l.iota(l.Mul(x.Dim(0), x.Dim(1)))
+	flat := l.mul(planes, l.like(planes, float64(tensor.Product(in))))
+	flat = l.Reshape(flat, append(x.Dims()[:2], trace.Consts(repeat(1, dims)...)...))
+	weight := int64(1)
+	for k := range dims {
+		i := dims - 1 - k
+		if columns {
+			i = k
+		}
+		table := l.Known(tensor.Int64, []int64{taps}, trace.Consts(offsets[i]...))
+		start := l.iotaAlong(trace.Const(out[i]), i+2, rank)
+		place := l.add(l.Gather(table, best, 0), l.mul(start, l.like(start, float64(s.stride[i]))))
+		flat = l.add(flat, l.mul(place, l.like(place, float64(weight))))
+		weight *= in[i]
+	}
+	return flat
 }
 
 func averagePool(l *walker, n *node, in []*trace.Value) *trace.Value {
-	return l.pool(n, in[0], &abi.Pool{Kind: abi.PoolAvg, CountPad: n.int("count_include_pad", 0) != 0})
+	y, _ := l.pool(n, in[0], &abi.Pool{Kind: abi.PoolAvg, CountPad: n.int("count_include_pad", 0) != 0})
+	return y
 }
 
 // norm reads p, which was a float in the first version.
@@ -38,7 +99,8 @@ func (l *walker) norm(n *node) int64 {
 }
 
 func lpPool(l *walker, n *node, in []*trace.Value) *trace.Value {
-	return l.pool(n, in[0], &abi.Pool{Kind: abi.PoolLp, P: l.norm(n)})
+	y, _ := l.pool(n, in[0], &abi.Pool{Kind: abi.PoolLp, P: l.norm(n)})
+	return y
 }
 
 func globalPool(fold int64) single {

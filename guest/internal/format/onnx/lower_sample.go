@@ -196,6 +196,95 @@ func affineGrid(l *walker, n *node, in []*trace.Value) *trace.Value {
 	return l.Reshape(grid, append(append([]trace.Int{theta.Dim(0)}, size...), trace.Const(int64(dims))))
 }
 
+// roiAlign pools regions (count, 4) of x into planes of one size. Each cell of
+// a plane folds a grid of samples between the elements of x.
+func roiAlign(l *walker, n *node, in []*trace.Value) *trace.Value {
+	x, rois, batch := in[0], in[1], in[2]
+	l.ranked(x, 4)
+	l.ranked(rois, 2)
+	l.ranked(batch, 1)
+	grid := n.int("sampling_ratio", 0)
+	if grid < 1 || grid > 64 {
+		l.Fail(abi.FaultUnsupported, "sampling_ratio %d: as many samples as the region asks for", grid)
+	}
+	scale, shift := float64(n.float("spatial_scale", 1)), 0.
+	mode := "output_half_pixel"
+	if n.version >= 16 {
+		mode = n.str("coordinate_transformation_mode", "half_pixel")
+	}
+	if mode == "half_pixel" {
+		shift = 0.5
+	} else if mode != "output_half_pixel" {
+		l.Fail(abi.FaultMalformed, "coordinate_transformation_mode %q", mode)
+	}
+	sizes := l.Pins(x.Dims()[2:])
+	cells := []int64{n.int("output_height", 1), n.int("output_width", 1)}
+	taps := make([][]tap, 2)
+	for i, k := range cells {
+		if k < 1 || k > 1<<16 {
+			l.Fail(abi.FaultMalformed, "output size %d", k)
+		}
+		side := func(at int) *trace.Value {
+			v := l.Cast(l.column(rois, at), tensor.Float32)
+			return l.sub(l.mul(v, l.like(v, scale)), l.like(v, shift))
+		}
+		start := side(1 - i)
+		size := l.sub(side(3-i), start)
+		if mode != "half_pixel" {
+			size = l.Map2(abi.FnMax, size, l.like(size, 1))
+		}
+		step := l.Cast(l.iota(trace.Const(k*grid)), tensor.Float32)
+		step = l.div(l.add(step, l.like(step, 0.5)), l.like(step, float64(k*grid)))
+		taps[i] = l.between(l.add(start, l.mul(size, step)), float64(sizes[i]))
+		for j := range taps[i] {
+			// Rows go along dim 1, columns along dim 2.
+			t := &taps[i][j]
+			t.at, t.weight = l.unsqueeze(t.at, int64(2-i)), l.unsqueeze(t.weight, int64(2-i))
+		}
+	}
+	channels := x.Dim(1)
+	flat := l.Reshape(l.Permute(x, 0, 2, 3, 1), []trace.Int{trace.Const(-1), channels})
+	batch = l.unsqueeze(l.Cast(batch, tensor.Int64), 1, 2)
+	fold := map[string]struct {
+		join   abi.Fn
+		reduce int64
+	}{"avg": {abi.FnAdd, abi.ReduceMean}, "max": {abi.FnMax, abi.ReduceMax}}[n.str("mode", "avg")]
+	if fold.reduce == 0 {
+		l.Fail(abi.FaultMalformed, "mode")
+	}
+	var y *trace.Value
+	for _, row := range taps[0] {
+		for _, column := range taps[1] {
+			at := l.add(l.mul(batch, l.like(batch, float64(sizes[0]))), row.at)
+			at = l.add(l.mul(at, l.like(at, float64(sizes[1]))), column.at)
+			v := l.Gather(flat, at, 0)
+			v = l.mul(v, l.Cast(l.unsqueeze(l.mul(row.weight, column.weight), 3), x.DType()))
+			if y != nil {
+				v = l.Map2(fold.join, y, v)
+			}
+			y = v
+		}
+	}
+	g := trace.Const(grid)
+	y = l.Reshape(y, []trace.Int{rois.Dim(0), trace.Const(cells[0]), g, trace.Const(cells[1]), g, channels})
+	return l.Permute(l.reduce(fold.reduce, 0, y, []int{2, 4}, false), 0, 3, 1, 2)
+}
+
+// between are the two neighbours of places along a dim of n elements. Places
+// more than one element outside weigh nothing.
+func (l *walker) between(at *trace.Value, n float64) []tap {
+	in := l.Map2(abi.FnAnd, l.Map2(abi.FnGe, at, l.like(at, -1)), l.Map2(abi.FnLe, at, l.like(at, n)))
+	at = l.clamped(at, 0, n-1)
+	low := l.Map1(abi.FnFloor, 0, at)
+	high := l.clamped(l.add(low, l.like(low, 1)), 0, n-1)
+	f := l.sub(at, low)
+	weigh := func(w *trace.Value) *trace.Value { return l.choose(in, w, l.like(w, 0)) }
+	return []tap{
+		{l.Cast(low, tensor.Int64), weigh(l.sub(l.like(f, 1), f))},
+		{l.Cast(high, tensor.Int64), weigh(f)},
+	}
+}
+
 // maxUnpool puts each element of x back to where maxPool found it.
 func maxUnpool(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x, at := in[0], in[1]

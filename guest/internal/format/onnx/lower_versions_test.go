@@ -216,6 +216,8 @@ func TestVersions(t *testing.T) {
 			[]kernels.Tensor{dims{1, 2}.floats(7, 5)}}},
 		{"linear regressor", version{"LinearRegressor", ml, 1, []pb{attr("coefficients", []float32{1, 2}), attr("intercepts", []float32{3})}, []kernels.Tensor{dims{1, 2}.floats(10, 20)},
 			[]kernels.Tensor{dims{1, 1}.floats(53)}}},
+		{"svm regressor", version{"SVMRegressor", ml, 1, []pb{attr("n_supports", 2), attr("kernel_type", "RBF"), attr("kernel_params", []float32{0.5, 0, 0}), attr("support_vectors", []float32{1, 1, 0, 2}), attr("coefficients", []float32{0.5, -1}), attr("rho", []float32{0.25})}, []kernels.Tensor{dims{1, 2}.floats(1, 2)},
+			[]kernels.Tensor{dims{1, 1}.floats(-0.0532653)}}},
 		{"label encoder", version{"LabelEncoder", ml, 2, []pb{attr("keys_int64s", []int64{7, 8}), attr("values_floats", []float32{1, 2}), attr("default_float", 9.)}, []kernels.Tensor{dims{3}.ints(tensor.Int64, 8, 5, 7)},
 			[]kernels.Tensor{dims{3}.floats(2, 9, 1)}}},
 		{"imputer", version{"Imputer", ml, 1, []pb{attr("imputed_value_floats", []float32{5}), attr("replaced_value_float", math.NaN())}, []kernels.Tensor{dims{1, 2}.floats(float32(math.NaN()), 1)},
