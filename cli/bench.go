@@ -26,6 +26,7 @@ func (s *session) benchCommand() *cli.Command {
 		Flags: shared(
 			&cli.IntFlag{Name: "runs", Value: 10, Usage: "timed runs"},
 			&cli.IntFlag{Name: "warmup", Value: 2, Usage: "runs before them, after the first"},
+			&cli.BoolFlag{Name: "profile", Usage: "print the time of each operation", DisableDefaultText: true},
 			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim: `NAME=N`"},
 			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
 			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
@@ -117,11 +118,36 @@ func (s *session) bench(c *cli.Context) error {
 	t.Gflops = t.Flops / t.Median / 1e6
 	t.Peak = after.PeakBytes
 	s.meter.stop()
+	if c.Bool("profile") {
+		return s.profile(c.Context, m, in)
+	}
 	if s.json {
 		return writeJSON(s.out, t)
 	}
 	fmt.Fprintf(s.out, "%s\nthreads  %d\nmedian   %.3f ms of %d runs\nminimum  %.3f ms\nload     %.3f ms\nfirst    %.3f ms, %.3f ms of it in the guest\nguest    %.3f ms a run\nkernels  %.3f ms a run\nflops    %.4g, %.1f GFLOP/s\npeak     %.1f MiB\n",
 		quoted(path), t.Threads, t.Median, runs, t.Min, t.Load, t.First, t.GuestRun, t.Guest, t.Kernel, t.Flops, t.Gflops, float64(t.Peak)/(1<<20))
+	return nil
+}
+
+// profile prints one run by operation, the slowest first.
+func (s *session) profile(ctx context.Context, m *glovebox.Model, in glovebox.Values) error {
+	lines, err := m.Profile(ctx, in)
+	if err != nil {
+		return err
+	}
+	if s.json {
+		return writeJSON(s.out, lines)
+	}
+	var total time.Duration
+	for _, l := range lines {
+		total += l.Time
+	}
+	fmt.Fprintf(s.out, "%10s %6s %6s %10s %8s  %s\n", "ms", "share", "calls", "GFLOP/s", "GB/s", "operation")
+	for _, l := range lines {
+		sec := max(l.Time.Seconds(), 1e-9)
+		fmt.Fprintf(s.out, "%10.3f %5.1f%% %6d %10.1f %8.1f  %s %s\n",
+			ms(l.Time), 100*float64(l.Time)/float64(max(total, 1)), l.Calls, float64(l.Flops)/sec/1e9, float64(l.Bytes)/sec/1e9, l.Op, l.Types)
+	}
 	return nil
 }
 

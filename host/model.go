@@ -45,6 +45,7 @@ type Model struct {
 	dead      []*program
 
 	plans    plans
+	profile  atomic.Pointer[Profile]
 	poisoned atomic.Bool
 	closed   sync.Once
 }

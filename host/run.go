@@ -99,11 +99,18 @@ func (p *program) run(ctx context.Context, m *Model, l *ledger, in []kernels.Ten
 		if err := stopped(ctx); err != nil {
 			return nil, err
 		}
+		profile := m.profile.Load()
+		if profile != nil {
+			profile.begin()
+		}
 		if err := execute(o.row.kernel, &c); err != nil {
 			if errors.Is(err, ErrInternal) {
 				m.poison()
 			}
 			return nil, err
+		}
+		if profile != nil {
+			profile.end(o, &c)
 		}
 	}
 	for i, v := range p.out {
