@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -45,7 +46,7 @@ type compiled struct {
 func (c *compiled) ready() error {
 	c.once.Do(func() {
 		ctx := context.Background()
-		if c.engine, c.err = engine.New(ctx, engine.Config{Cache: c.cache()}); c.err == nil {
+		if c.engine, c.err = engine.New(ctx, engine.Config{Cache: c.cache(), Workers: runtime.GOMAXPROCS(0)}); c.err == nil {
 			c.code, c.err = c.engine.Compile(ctx, image.Wasm())
 		}
 	})
