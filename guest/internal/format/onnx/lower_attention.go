@@ -48,6 +48,9 @@ func attention(l *walker, n *node, in []*trace.Value) []*trace.Value {
 
 	size := l.Pin(q.Dim(3))
 	scale := n.float("scale", float32(1/math.Sqrt(float64(max(size, 1)))))
+	if scale == 0 {
+		l.Fail(abi.FaultUnsupported, "a scale of 0")
+	}
 	groups := l.Pin(q.Dim(1))
 	if kv := l.Pin(k.Dim(1)); kv != groups {
 		if kv < 1 || groups%kv != 0 {
@@ -174,6 +177,14 @@ func rotaryEmbedding(l *walker, n *node, in []*trace.Value) *trace.Value {
 		turned = trace.Const(k)
 	}
 	half := l.FloorDiv(turned, trace.Const(2))
+	if !l.Equal(l.Mul(half, trace.Const(2)), turned) {
+		l.Fail(abi.FaultMalformed, "%d features are no pairs", turned.N)
+	}
+	for _, table := range []*trace.Value{cos, sin} {
+		if !l.Equal(table.Dim(table.Rank()-1), half) {
+			l.Fail(abi.FaultMalformed, "%d angles for %d pairs", table.Dim(table.Rank()-1).N, half.N)
+		}
+	}
 	part := func(x *trace.Value, start, size trace.Int) *trace.Value { return l.along(x, 3, start, size) }
 	var a, b *trace.Value
 	interleaved := n.int("interleaved", 0) != 0

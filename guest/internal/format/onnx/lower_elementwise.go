@@ -20,7 +20,12 @@ func (l *walker) choose(cond, a, b *trace.Value) *trace.Value {
 }
 
 // like is the number x as a scalar of the type of v.
-func (l *walker) like(v *trace.Value, x float64) *trace.Value { return l.Scalar(v.DType(), x) }
+func (l *walker) like(v *trace.Value, x float64) *trace.Value {
+	if d := v.DType(); !d.IsFloat() && (x != math.Trunc(x) || x < 0 && !d.IsSigned()) {
+		l.Fail(abi.FaultUnsupported, "the number %g among %v", x, d)
+	}
+	return l.Scalar(v.DType(), x)
+}
 
 func each1(fn abi.Fn) lowering {
 	return one(1, 1, func(l *walker, _ *node, in []*trace.Value) *trace.Value {
@@ -195,7 +200,8 @@ func prelu(l *walker, n *node, in []*trace.Value) *trace.Value {
 func power(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x, y := in[0], l.aligned(n, in[0], in[1])
 	if x.DType().IsInt() && y.DType().IsFloat() {
-		return l.Cast(l.Map2(abi.FnPow, l.Cast(x, y.DType()), y), x.DType())
+		wide := l.Map2(abi.FnPow, l.Cast(x, tensor.Float64), l.Cast(y, tensor.Float64))
+		return l.Cast(wide, x.DType())
 	}
 	return l.Map2(abi.FnPow, x, l.Cast(y, x.DType()))
 }

@@ -164,7 +164,7 @@ func labelEncoder(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if keys.DType() != x.DType() || keys.Rank() != 1 || values.Rank() != 1 || !l.Equal(keys.Dim(0), values.Dim(0)) {
 		l.Fail(abi.FaultMalformed, "%d keys, %d values", keys.Shape(), values.Shape())
 	}
-	other := l.like(values, -1)
+	var other *trace.Value
 	switch {
 	case n.has("default_tensor"):
 		other = l.Reshape(l.constant(n.tensor("default_tensor")), nil)
@@ -172,6 +172,8 @@ func labelEncoder(l *walker, n *node, in []*trace.Value) *trace.Value {
 		other = l.Known(tensor.Int64, nil, trace.Consts(n.int("default_int64", -1)))
 	case values.DType() == tensor.Float32:
 		other = l.like(values, float64(n.float("default_float", 0)))
+	default:
+		l.Fail(abi.FaultUnsupported, "values of %v without a default", values.DType())
 	}
 	n.has("default_string")
 	if keys.DType().IsFloat() {

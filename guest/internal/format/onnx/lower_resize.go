@@ -61,7 +61,7 @@ func (l *walker) scaled(x *trace.Value, axes []int, by []float32) grid {
 		case 1/s == math.Trunc(1/s):
 			g.dims[axis] = l.FloorDiv(d, trace.Const(int64(1/s)))
 		default:
-			g.dims[axis] = trace.Const(int64(s * float64(l.Pin(d))))
+			g.dims[axis] = trace.Const(int64(by[i] * float32(l.Pin(d))))
 		}
 	}
 	return g

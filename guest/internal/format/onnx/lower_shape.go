@@ -80,8 +80,9 @@ func flatten(l *walker, n *node, in []*trace.Value) *trace.Value {
 // matrix makes a matrix of x: the dims before axis are rows, the others columns.
 func (l *walker) matrix(x *trace.Value, axis int) *trace.Value {
 	dims := x.Dims()
-	if axis == 1 {
-		return l.Reshape(x, []trace.Int{dims[0], l.product(dims[1:])})
+	if axis == 1 && x.Elems() > 0 {
+		// What is left may be the product of any number of symbols.
+		return l.Reshape(x, []trace.Int{dims[0], trace.Const(-1)})
 	}
 	return l.Reshape(x, []trace.Int{l.product(dims[:axis]), l.product(dims[axis:])})
 }
@@ -89,6 +90,9 @@ func (l *walker) matrix(x *trace.Value, axis int) *trace.Value {
 func squeeze(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x := in[0]
 	list, given := l.listOf(n, "axes", in[1])
+	if given && len(list) == 0 {
+		l.Fail(abi.FaultUnsupported, "an empty list of axes, which some take for all")
+	}
 	var drop [tensor.MaxRank]bool
 	for _, a := range l.axes(list, x.Rank()) {
 		drop[a] = true
@@ -135,8 +139,8 @@ func (l *walker) unsqueeze(x *trace.Value, list ...int64) *trace.Value {
 
 func transpose(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x := in[0]
-	perm := n.ints("perm")
-	if perm == nil {
+	perm := append([]int64(nil), n.ints("perm")...)
+	if !n.has("perm") {
 		for i := x.Rank() - 1; i >= 0; i-- {
 			perm = append(perm, int64(i))
 		}

@@ -21,6 +21,9 @@ func window(a, b, c float64) lowering {
 		if n.int("periodic", 1) == 0 {
 			period--
 		}
+		if period < 1 {
+			l.Fail(abi.FaultUnsupported, "a window of %d elements", count)
+		}
 		i := l.Cast(l.iota(trace.Const(count)), tensor.Float32)
 		wave := func(turns, by float64) *trace.Value {
 			angle := l.mul(i, l.like(i, turns*2*math.Pi/float64(period)))

@@ -33,7 +33,7 @@ var branches = map[string]abi.Fn{
 func (l *walker) forest(n *node) *forest {
 	trees, ids, modes := n.ints("nodes_treeids"), n.ints("nodes_nodeids"), n.strs("nodes_modes")
 	yes, no := n.ints("nodes_truenodeids"), n.ints("nodes_falsenodeids")
-	f := &forest{feature: n.ints("nodes_featureids"), value: n.floats("nodes_values"), at: map[[2]int64]int64{}}
+	f := &forest{feature: append([]int64(nil), n.ints("nodes_featureids")...), value: n.floats("nodes_values"), at: map[[2]int64]int64{}}
 	f.tracks = n.ints("nodes_missing_value_tracks_true")
 	n.has("nodes_hitrates")
 	count := len(ids)
@@ -112,11 +112,12 @@ func (l *walker) measure(f *forest, trees []int64, parents []int) {
 
 // leaves gives the node that each row of x ends at in each tree: int32 (rows, trees).
 func (l *walker) leaves(f *forest, x *trace.Value) *trace.Value {
-	for i := range f.feature {
-		if d := l.Pin(x.Dim(1)); f.yes[i] != int64(i) && (f.feature[i] < 0 || f.feature[i] >= d) {
-			l.Fail(abi.FaultMalformed, "feature %d of %d", f.feature[i], d)
-		} else if f.yes[i] == int64(i) {
-			f.feature[i] = 0
+	features := l.Pin(x.Dim(1))
+	for i, k := range f.feature {
+		if f.yes[i] == int64(i) {
+			f.feature[i] = 0 // of a leaf
+		} else if k < 0 || k >= features {
+			l.Fail(abi.FaultMalformed, "feature %d of %d", k, features)
 		}
 	}
 	pick := func(list []int64, at *trace.Value) *trace.Value {
