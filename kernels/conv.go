@@ -152,7 +152,7 @@ func runConv(c *Call) error {
 	size := simd.PackedLen(s.k, s.n)
 	return s.gemm.run(c, s.groups, func(p patch) {
 		base := p.batch * s.n
-		xg, wg := x[p.batch*s.cg:], w[p.batch*size:]
+		xg, wg := tail(x, p.batch*s.cg), w[p.batch*size:]
 		if s.direct {
 			s.float32s(p, yf[base:], xg, s.c, wg)
 		} else {
@@ -198,6 +198,10 @@ func copyTerms[T float32 | float64](s *convStep, dst, x []T, i, k int) {
 	}
 }
 
+// tail is x from element at on. An x without places has no element there, and
+// none is needed.
+func tail[T any](x []T, at int) []T { return x[min(at, len(x)):] }
+
 // spread computes a patch of a depthwise y (places, m): channel j of y takes
 // channel j/(m/c) of x.
 func (s *convStep) spread(p patch, y, x, w []float32) {
@@ -240,7 +244,7 @@ func (s *convStep) float64s(c *Call) error {
 			}
 			for k := p.k0; k < p.k1; k += len(memory) {
 				terms := memory[:min(p.k1-k, len(memory))]
-				copyTerms(s, terms, x[p.batch*s.cg:], i, k)
+				copyTerms(s, terms, tail(x, p.batch*s.cg), i, k)
 				for t, v := range terms {
 					for j, u := range w[base+(k+t)*s.ldc+p.col0:][:len(row)] {
 						row[j] += float64(v * u)

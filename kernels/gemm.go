@@ -40,7 +40,7 @@ func (g *gemm) limitRows(rows int) {
 // run calls tile for every patch of batch products. What was summed over the
 // depths before is in the result when the next depth comes.
 func (g *gemm) run(c *Call, batch int, tile func(p patch)) error {
-	if g.m == 0 || g.n == 0 {
+	if batch == 0 || g.m == 0 || g.n == 0 {
 		return nil
 	}
 	down, across := (g.m+g.rows-1)/g.rows, (g.n+g.cols-1)/g.cols

@@ -109,6 +109,14 @@ func TestMatMulDeep(t *testing.T) {
 	near(t, y, multiply(2, 2, k, func(i, j int64) float64 { return av[i*k+j] / 2 }, func(i, j int64) float64 { return bv[i*2+j] }), 4, 400)
 }
 
+// Products of which there are none take no time, however deep they are.
+func TestMatMulNothing(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
+		a := Tensor{Type: tensor.Of(d, 0, 1, 1<<40)}
+		must(t, &MatMul, MatMulAttrs{TB: true}, a, a)
+	}
+}
+
 func TestMatMulIntegersWrap(t *testing.T) {
 	a := vector(tensor.Int32, []int64{1, 2}, int32(math.MaxInt32), int32(math.MinInt32))
 	b := vector(tensor.Int32, []int64{2, 1}, int32(2), int32(2))
