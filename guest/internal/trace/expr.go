@@ -98,6 +98,7 @@ func sound(p abi.Program, inputs int) bool {
 // Expr applies a micro-program to in, which broadcast as in numpy. Programs of
 // integers over known values are worked out here.
 func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value {
+	t.present(in...)
 	if !sound(p, len(in)) {
 		t.Fail(abi.FaultMalformed, "a program of %d inputs reads a register too early", len(in))
 	}
@@ -107,9 +108,6 @@ func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value {
 	// Constants of one element become instructions, equal inputs one register.
 	rank := 0
 	for _, v := range in {
-		if v == nil {
-			t.Fail(abi.FaultMalformed, "an input of an elementwise operator is missing")
-		}
 		rank = max(rank, v.Rank())
 	}
 	var kept []*Value
@@ -283,11 +281,7 @@ func (t *Tracer) Map2(fn abi.Fn, a, b *Value) *Value { return t.apply(fn, 0, a, 
 func (t *Tracer) Map3(fn abi.Fn, a, b, c *Value) *Value { return t.apply(fn, 0, a, b, c) }
 
 func (t *Tracer) apply(fn abi.Fn, imm uint64, in ...*Value) *Value {
-	for _, v := range in {
-		if v == nil {
-			t.Fail(abi.FaultMalformed, "an input of an elementwise operator is missing")
-		}
-	}
+	t.present(in...)
 	if arity(fn) != len(in) {
 		t.Fail(abi.FaultMalformed, "function %d takes %d operands", fn, arity(fn))
 	}
@@ -301,6 +295,7 @@ func (t *Tracer) apply(fn abi.Fn, imm uint64, in ...*Value) *Value {
 
 // Cast converts the elements of x to d as FnCast does.
 func (t *Tracer) Cast(x *Value, d tensor.DType) *Value {
+	t.present(x)
 	if x.typ.DType == d {
 		return x
 	}

@@ -15,6 +15,15 @@ func (t *Tracer) Fail(kind abi.FaultKind, format string, args ...any) {
 	scan.Refuse(abi.Fault{Kind: kind, Offset: -1, Text: fmt.Sprintf(format, args...)})
 }
 
+// present fails where a value that an operator cannot do without is absent.
+func (t *Tracer) present(vs ...*Value) {
+	for _, v := range vs {
+		if v == nil {
+			t.Fail(abi.FaultMalformed, "an input that is required is absent")
+		}
+	}
+}
+
 // blame is the kind of fault that an errno of the host stands for, when it
 // refuses something that the file asked for.
 func (t *Tracer) blame(e abi.Errno) abi.FaultKind {

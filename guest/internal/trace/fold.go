@@ -15,7 +15,7 @@ func (t *Tracer) fold(p abi.Program, in []*Value) []*Value {
 	var dims []int64
 	contents := make([][]Int, len(in))
 	for i, v := range in {
-		if v == nil || v.dims != nil {
+		if v.dims != nil {
 			return nil
 		}
 		if contents[i] = integral(v); contents[i] == nil {

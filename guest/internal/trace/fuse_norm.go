@@ -107,7 +107,7 @@ func asLayerNorm(f *fusion, _ *row, p, m *node, at int) *node {
 	if of.Fn != abi.ReduceMean || !of.Keep || len(of.Pre.Code) != 0 || len(of.Epilogue.Code) != 0 || !slices.Equal(of.Axes, root.Axes) || len(mean.in) != 1 {
 		return nil
 	}
-	axis, ok := trailing(root.Axes, int(x.typ.Rank))
+	axis, ok := trailing(root.Axes, x)
 	if !ok {
 		return nil
 	}
@@ -198,14 +198,17 @@ func withQuotient(m *node, k int, d, root, y *result) *node {
 	return &node{op: abi.OpMap, attrs: &abi.Map{Program: abi.Program{Code: c.instrs, Out: out}}, in: j.in, out: m.out}
 }
 
-// trailing reports whether axes are the last dims of rank, and the first of
-// them.
-func trailing(axes []int64, rank int) (first int64, ok bool) {
-	sorted := slices.Sorted(slices.Values(axes))
-	for i, a := range sorted {
-		if a != int64(rank-len(sorted)+i) {
+// trailing reports whether axes are all dims of x from some dim on, but for
+// dims of 1, and which is the first.
+func trailing(axes []int64, x *result) (first int64, ok bool) {
+	first = int64(x.typ.Rank)
+	for first > 0 && (slices.Contains(axes, first-1) || x.dim(int(first-1)) == Const(1)) {
+		first--
+	}
+	for _, a := range axes {
+		if a < first {
 			return 0, false
 		}
 	}
-	return int64(rank - len(sorted)), len(sorted) > 0
+	return first, len(axes) > 0
 }

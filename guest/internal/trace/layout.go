@@ -11,6 +11,7 @@ import "github.com/glovebox-ml/glovebox/guest/abi"
 // Permute makes dim i of the result dim perm[i] of x. Nothing is moved until
 // an op needs it.
 func (t *Tracer) Permute(x *Value, perm ...int64) *Value {
+	t.present(x)
 	seen := make([]bool, len(perm))
 	for _, p := range perm {
 		if len(perm) != x.Rank() || p < 0 || p >= int64(len(perm)) || seen[p] {
@@ -22,6 +23,22 @@ func (t *Tracer) Permute(x *Value, perm ...int64) *Value {
 		return v
 	}
 	return t.reading(x, compose(perm, x.perm))
+}
+
+// movesNothing reports whether v reads dims of 1 in another place and nothing
+// else, so that it is a view.
+func movesNothing(v *Value) bool {
+	last := int64(-1)
+	for i, p := range v.perm {
+		if v.Dim(i) == Const(1) {
+			continue
+		}
+		if p < last {
+			return false
+		}
+		last = p
+	}
+	return true
 }
 
 // laid is x with src filled in.

@@ -13,6 +13,8 @@ func (t *Tracer) place(v *Value) *result {
 		return nil
 	case v.src == nil:
 		v.src = t.contents(v)
+	case v.perm != nil && movesNothing(v):
+		return t.Reshape(placed(v.src), v.Dims()).src
 	case v.perm != nil:
 		return t.node(abi.OpPermute, &abi.Permute{Perm: v.perm}, []*result{v.src}).out[0]
 	}

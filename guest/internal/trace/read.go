@@ -14,9 +14,7 @@ const (
 // Ints are the contents of v as integers. Those of a value that follows from
 // an input are computed now, and what they are becomes a guard of the run.
 func (t *Tracer) Ints(v *Value) []Int {
-	if v == nil {
-		t.Fail(abi.FaultMalformed, "the contents of an absent input are needed")
-	}
+	t.present(v)
 	if v.typ.DType.IsFloat() {
 		t.Fail(abi.FaultMalformed, "integers are needed, not %v", v.typ)
 	}
@@ -28,9 +26,7 @@ func (t *Tracer) Ints(v *Value) []Int {
 
 // Floats are the contents of v, of any float type, likewise.
 func (t *Tracer) Floats(v *Value) []float32 {
-	if v == nil {
-		t.Fail(abi.FaultMalformed, "the contents of an absent input are needed")
-	}
+	t.present(v)
 	d := v.typ.DType
 	if !d.IsFloat() {
 		t.Fail(abi.FaultMalformed, "floats are needed, not %v", v.typ)

@@ -7,6 +7,7 @@ import (
 
 // Reshape gives x other dims. One of them may be Const(-1): what is left.
 func (t *Tracer) Reshape(x *Value, dims []Int) *Value {
+	t.present(x)
 	if x.known != nil && x.dims == nil {
 		if shape, ok := filled(dims, int64(len(x.known))); ok {
 			return t.hold(tensor.Of(x.typ.DType, shape...), x.known)
@@ -69,6 +70,7 @@ func sameDims(a, b []Int) bool {
 // Slice takes size[i] elements of dim i, from start[i] in steps of step[i]. A
 // nil step means 1 throughout.
 func (t *Tracer) Slice(x *Value, start, size []Int, step []int64) *Value {
+	t.present(x)
 	if step == nil {
 		step = ones(x.Rank())
 	}
@@ -140,7 +142,8 @@ func (t *Tracer) pick(x *Value, dims []int64, move func(at []int64)) *Value {
 
 // Concat joins xs along axis.
 func (t *Tracer) Concat(axis int, xs ...*Value) *Value {
-	if len(xs) == 1 && xs[0] != nil {
+	t.present(xs...)
+	if len(xs) == 1 {
 		return xs[0]
 	}
 	if v := t.concat(axis, xs); v != nil {
@@ -153,7 +156,7 @@ func (t *Tracer) Concat(axis int, xs ...*Value) *Value {
 func (t *Tracer) concat(axis int, xs []*Value) *Value {
 	var data []Int
 	for _, x := range xs {
-		if x == nil || axis != 0 || x.known == nil || x.Rank() != 1 || x.dims != nil || x.typ.DType != xs[0].typ.DType || len(data)+len(x.known) > maxFold {
+		if axis != 0 || x.known == nil || x.Rank() != 1 || x.dims != nil || x.typ.DType != xs[0].typ.DType || len(data)+len(x.known) > maxFold {
 			return nil
 		}
 		data = append(data, x.known...)
@@ -166,6 +169,7 @@ func (t *Tracer) concat(axis int, xs []*Value) *Value {
 
 // Broadcast expands x to dims, as numpy does.
 func (t *Tracer) Broadcast(x *Value, dims []Int) *Value {
+	t.present(x)
 	if sameDims(x.Dims(), dims) {
 		return x
 	}
@@ -194,7 +198,8 @@ func numbers(xs []Int) []int64 {
 
 // Gather takes slices of x along axis at the indices i, negative from the end.
 func (t *Tracer) Gather(x, i *Value, axis int) *Value {
-	if x == nil || i == nil || axis < 0 || axis >= x.Rank() {
+	t.present(x, i)
+	if axis < 0 || axis >= x.Rank() {
 		t.Fail(abi.FaultMalformed, "gather along axis %d", axis)
 	}
 	if x.known == nil || !i.IsKnown() || x.dims != nil || i.dims != nil {
@@ -252,6 +257,7 @@ func (t *Tracer) splat(d tensor.DType, bits uint64, dims []Int) *Value {
 // Elems is the number of elements of x. Where that is no affine function of
 // one dim, it is the dim of a flat view.
 func (t *Tracer) Elems(x *Value) Int {
+	t.present(x)
 	n := Const(1)
 	for _, d := range x.Dims() {
 		if n.sym != nil && d.sym != nil {

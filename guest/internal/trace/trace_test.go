@@ -156,6 +156,18 @@ func TestOps(t *testing.T) {
 			y = t.Concat(1, y, y)
 			return []*Value{t.Permute(y, 0, 2, 3, 1)}
 		}, []abi.Op{abi.OpSlice, abi.OpConcat}},
+		{"a dim of 1 goes from a reading", []tensor.Type{f32(2, 1, 3, 4)}, func(t *Tracer, in []*Value) []*Value {
+			y := t.Reshape(t.Permute(in[0], 0, 3, 1, 2), Consts(2, 4, -1))
+			return []*Value{t.Permute(y, 0, 2, 1)}
+		}, []abi.Op{abi.OpView}},
+		{"only a dim of 1 is moved", []tensor.Type{f32(2, 1, 3)}, func(t *Tracer, in []*Value) []*Value {
+			return []*Value{t.Permute(in[0], 1, 0, 2)}
+		}, []abi.Op{abi.OpView}},
+		{"permutes cancel behind a view", []tensor.Type{f32(2, 3, 4, 5)}, func(t *Tracer, in []*Value) []*Value {
+			y := t.Reshape(t.Permute(in[0], 0, 2, 1, 3), Consts(-1, 3, 5))
+			y = t.Reshape(t.Permute(y, 0, 2, 1), Consts(2, 4, 5, 3))
+			return []*Value{t.Permute(y, 0, 3, 1, 2)}
+		}, nil},
 		{"a permute that stays", []tensor.Type{f32(2, 3)}, func(t *Tracer, in []*Value) []*Value {
 			return []*Value{t.Permute(in[0], 1, 0)}
 		}, []abi.Op{abi.OpPermute}},

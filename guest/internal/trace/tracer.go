@@ -93,7 +93,14 @@ func (t *Tracer) leaf(typ abi.Type, h abi.Handle, free []bool) *Value {
 	return placed(r)
 }
 
+// maxResults bounds what one run keeps in the guest. A program cannot be as
+// large; loops that are traced turn by turn come near.
+const maxResults = 1 << 20
+
 func (t *Tracer) newResult(typ abi.Type) *result {
+	if len(t.results) >= maxResults {
+		t.Fail(abi.FaultUnsupported, "over %d operations", maxResults)
+	}
 	r := &result{id: uint32(len(t.results) + 1), typ: typ}
 	t.results = append(t.results, r)
 	return r
