@@ -22,16 +22,20 @@ import (
 
 const conformance = "../../../../../shared/conformance/onnx/node"
 
-// wantPassed is how many of the published cases must give the right answer.
-const wantPassed = 1240
-
-// TestConformance runs the node cases that ONNX publishes on the real host, in
-// this process. What the vocabulary cannot say is refused; a wrong answer is
-// an error.
+// TestConformance runs the cases that ONNX publishes on the real host, in this
+// process. What the vocabulary cannot say is refused; a wrong answer is an
+// error.
 func TestConformance(t *testing.T) {
-	dirs, _ := filepath.Glob(filepath.Join(conformance, "*", "model.onnx"))
+	t.Run("node", func(t *testing.T) { conform(t, conformance, 1278) })
+	t.Run("pytorch", func(t *testing.T) { conform(t, conformance+"/../pytorch-converted", 41) })
+	t.Run("simple", func(t *testing.T) { conform(t, conformance+"/../simple", 2) })
+}
+
+// conform runs the cases in a folder, of which that many must give the right answer.
+func conform(t *testing.T, folder string, wantPassed int) {
+	dirs, _ := filepath.Glob(filepath.Join(folder, "*", "model.onnx"))
 	if len(dirs) == 0 {
-		t.Skip("no conformance cases at " + conformance)
+		t.Skip("no conformance cases at " + folder)
 	}
 	passed, refused := 0, map[string][]string{}
 	for _, file := range dirs {

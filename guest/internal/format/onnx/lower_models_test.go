@@ -74,6 +74,42 @@ func TestModels(t *testing.T) {
 	}
 }
 
+// TestLightModels runs the image classifiers that ONNX publishes with weights
+// made by ConstantOfShape, on the input its tests make for them.
+func TestLightModels(t *testing.T) {
+	for _, name := range []string{"resnet50", "shufflenet", "squeezenet"} {
+		t.Run(name, func(t *testing.T) {
+			base := filepath.Join(conformance, "../light/light_"+name)
+			file, err := os.ReadFile(base + ".onnx")
+			if err != nil {
+				t.Skip(err)
+			}
+			expected, err := os.ReadFile(base + "_output_0.pb")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := decodeTensor(expected)
+			if err != nil {
+				t.Fatal(err)
+			}
+			image := make([]float32, 3*224*224)
+			for i := range image {
+				image[i] = float32(float64(i) / float64(len(image)))
+			}
+			parts := []host.Part{{Name: "model", Data: bytes.NewReader(file), Size: int64(len(file))}}
+			got, refused, err := infer(parts, func(*host.Model) ([]kernels.Tensor, error) {
+				return []kernels.Tensor{dims{1, 3, 224, 224}.floats(image...)}, nil
+			})
+			if err != nil || refused != "" {
+				t.Fatal(refused, err)
+			}
+			if err := same(got[0], want, nearly); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestOtherSizes has plans of one size serve others: lowerings leave dims as
 // symbols wherever the file leaves them free, so the second size is not traced
 // again, and what it gives is what a trace of its own would give.

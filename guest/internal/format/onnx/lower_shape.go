@@ -204,11 +204,8 @@ func dropout(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	if in[2] != nil && !l.Equal(l.integer(in[2]), trace.Const(0)) {
 		l.Fail(abi.FaultUnsupported, "training mode")
 	}
-	if !n.wants(1) {
-		return []*trace.Value{x}
-	}
 	if n.version < 12 {
-		l.Fail(abi.FaultUnsupported, "the mask, which had no meaning in this version")
+		return []*trace.Value{x} // what the mask is without training was not said
 	}
 	return []*trace.Value{x, l.Broadcast(l.Scalar(tensor.Bool, 1), x.Dims())}
 }
