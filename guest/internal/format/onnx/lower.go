@@ -194,9 +194,9 @@ var lowerings = map[string]lowering{
 	"Col2Im":          one(3, 3, col2Im),
 	"DFT":             one(1, 3, dft),
 	"GridSample":      one(2, 2, gridSample),
-	"RoiAlign":        one(3, 3, roiAlign),
 	"MaxUnpool":       one(2, 3, maxUnpool),
 	"MelWeightMatrix": one(5, 5, melWeightMatrix),
+	"RoiAlign":        one(3, 3, roiAlign),
 	"STFT":            one(2, 4, stft),
 
 	"OptionalGetElement": one(1, 1, identity),
@@ -210,14 +210,14 @@ var lowerings = map[string]lowering{
 	"ai.onnx.ml.Binarizer":              one(1, 1, binarizer),
 	"ai.onnx.ml.FeatureVectorizer":      variadic(featureVectorizer),
 	"ai.onnx.ml.Imputer":                one(1, 1, imputer),
+	"ai.onnx.ml.LabelEncoder":           one(1, 1, labelEncoder),
 	"ai.onnx.ml.LinearClassifier":       many(1, 1, linearClassifier),
 	"ai.onnx.ml.LinearRegressor":        one(1, 1, linearRegressor),
 	"ai.onnx.ml.Normalizer":             one(1, 1, normalizer),
 	"ai.onnx.ml.OneHotEncoder":          one(1, 1, oneHotEncoder),
-	"ai.onnx.ml.Scaler":                 one(1, 1, scaler),
-	"ai.onnx.ml.LabelEncoder":           one(1, 1, labelEncoder),
 	"ai.onnx.ml.SVMClassifier":          many(1, 1, svmClassifier),
 	"ai.onnx.ml.SVMRegressor":           one(1, 1, svmRegressor),
+	"ai.onnx.ml.Scaler":                 one(1, 1, scaler),
 	"ai.onnx.ml.TreeEnsembleClassifier": many(1, 1, treeEnsembleClassifier),
 	"ai.onnx.ml.TreeEnsembleRegressor":  one(1, 1, treeEnsembleRegressor),
 }
@@ -257,7 +257,14 @@ func variadic(f single) lowering {
 	}
 }
 
+// newest are the versions of operator sets whose meaning is known here.
+var newest = map[string]int64{"": 28, "ai.onnx.ml": 5}
+
+// demand refuses a node of a version to come, and absent inputs.
 func (l *walker) demand(n *node, in []*trace.Value) {
+	if n.version > newest[n.domain] {
+		l.Fail(abi.FaultUnsupported, "version %d of the operator set: %d is the newest that is known", n.version, newest[n.domain])
+	}
 	for i, v := range in {
 		if v == nil {
 			l.Fail(abi.FaultMalformed, "input %d is missing", i)
