@@ -217,6 +217,18 @@ func convDims(_ *Tracer, n *node) []Int {
 	return dims
 }
 
+func convTransposeDims(_ *Tracer, n *node) []Int {
+	a := n.attrs.(*abi.ConvTranspose)
+	w := n.in[1]
+	dims := n.in[0].allDims()
+	for i := range a.Stride {
+		fixed := a.Dilation[i]*(w.typ.Dims[i]-1) + 1 + a.OutPad[i] - a.Before[i] - a.After[i] - a.Stride[i]
+		dims[i+1] = chain(dims[i+1], times(a.Stride[i]), plus(Const(fixed)))
+	}
+	dims[len(dims)-1] = chain(w.dim(int(w.typ.Rank)-1), times(a.Groups))
+	return dims
+}
+
 func poolDims(_ *Tracer, n *node) []Int {
 	a := n.attrs.(*abi.Pool)
 	dims := n.in[0].allDims()

@@ -57,9 +57,10 @@ var dimRules = map[abi.Op]func(t *Tracer, n *node) []Int{
 
 	abi.OpMap: func(_ *Tracer, n *node) []Int { return broadcastDims(n.in, 0) },
 
-	abi.OpMatMul: matMulDims,
-	abi.OpConv:   convDims,
-	abi.OpPool:   poolDims,
+	abi.OpMatMul:        matMulDims,
+	abi.OpConv:          convDims,
+	abi.OpConvTranspose: convTransposeDims,
+	abi.OpPool:          poolDims,
 
 	abi.OpBitcast:         likeFirst,
 	abi.OpReverseSequence: likeFirst,

@@ -71,6 +71,39 @@ func TestServesOtherSizes(t *testing.T) {
 	}
 }
 
+// TestDimsOfWindows follows free dims through ops that slide windows: they
+// stay symbols of the input, and are right at other sizes.
+func TestDimsOfWindows(t *testing.T) {
+	two := func(a, b int64) []int64 { return []int64{a, b} }
+	dims := func(t *Tracer, x *Value) *Value {
+		for i, d := range x.Dims() {
+			if d.sym != nil && d.sym.of.node != nil {
+				t.Fail(abi.FaultMalformed, "dim %d is not one of the input", i)
+			}
+		}
+		return t.Vector(x.Dims()...)
+	}
+	m := newTrial(t, []tensor.Type{f32(-1, -1, -1, 2)}, []kernels.Tensor{random(f32(3, 2, 2, 4), 1)}, 4, func(t *Tracer, in, w []*Value) []*Value {
+		conv := t.One(abi.OpConv, &abi.Conv{Stride: two(2, 1), Dilation: two(1, 2), Before: two(1, 0), After: two(0, 3), Groups: 1}, in[0], w[0])
+		up := t.One(abi.OpConvTranspose, &abi.ConvTranspose{Stride: two(3, 2), Dilation: two(1, 2), Before: two(1, 0), After: two(0, 1), OutPad: two(1, 0), Groups: 1}, in[0], w[0])
+		pool := t.One(abi.OpPool, &abi.Pool{Kind: abi.PoolMax, Window: two(2, 3), Stride: two(2, 2), Dilation: two(1, 1), Before: two(0, 1), After: two(0, 1)}, conv)
+		pad := t.One(abi.OpPad, &abi.Pad{Before: abi.Consts(0, 1, 2, 0), After: abi.Consts(0, 0, 1, 0), Mode: abi.PadEdge}, up)
+		return []*Value{dims(t, conv), dims(t, up), dims(t, pool), dims(t, pad)}
+	})
+	for i, size := range [][]int64{{1, 9, 8}, {2, 12, 7}, {3, 20, 31}} {
+		in := random(f32(size[0], size[1], size[2], 2), 1)
+		served := m.serve(in)
+		if (served == nil) != (i == 0) {
+			t.Fatalf("size %v: served is %v", size, served != nil)
+		}
+		for k, want := range m.run(in) {
+			if served != nil && !equal(served[k], want) {
+				t.Errorf("size %v: dims %d are %v, want %v", size, k, numbersOf(served[k]), numbersOf(want))
+			}
+		}
+	}
+}
+
 // TestNamedDims gives two inputs dims of one name. They are one symbol, and a
 // request in which they differ is not served by what was traced when they did
 // not.

@@ -66,7 +66,7 @@ func (t *Tracer) Input(port uint32, dims []abi.PortDim) *Value {
 	}
 	free := make([]bool, in.Type.Rank)
 	for i := range free {
-		free[i] = i >= len(dims) || dims[i].Size < 0
+		free[i] = i >= len(dims) || dims[i].Size != in.Type.Dims[i]
 	}
 	v := t.leaf(in.Type, in.Tensor, free)
 	for i := range min(len(free), len(dims)) {
