@@ -89,7 +89,7 @@ func (m *Model) LoadBox(ctx context.Context, task abi.Task) *Box {
 func (m *Model) RunBox(ctx context.Context, in []kernels.Tensor, limits Limits, dry bool) *Box {
 	b := &Box{
 		m: m, ctx: ctx, limits: limits, dry: dry,
-		own:  ledger{limit: limits.Memory, base: m.ledger.total()},
+		own:  ledger{limit: limits.Memory, base: m.share()},
 		next: m.next, tensors: map[abi.Handle]*held{}, views: map[abi.Handle]*memory{}, programs: map[abi.Handle]*slot{},
 		in: in, inRefs: make([]abi.Handle, len(in)), out: make([]kernels.Tensor, len(m.outputs)),
 		outRef: make([]source, len(m.outputs)),

@@ -60,6 +60,7 @@ func (m *Model) bury() {
 	m.dead = nil
 	m.deadMu.Unlock()
 	for _, p := range dead {
+		m.unrest(p)
 		for _, c := range p.ready.uses {
 			c.uses--
 		}
@@ -76,6 +77,7 @@ func (m *Model) squeeze(before uint64, n int64) (*memory, error) {
 		return c, nil
 	}
 	m.bury()
+	m.unrestAll()
 	m.evict(before, 0)
 	return allocate(&m.ledger, n)
 }

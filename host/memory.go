@@ -46,6 +46,16 @@ func allocate(l *ledger, n int64) (*memory, error) {
 	return m, nil
 }
 
+// move charges the memory to another ledger, if that has room.
+func (m *memory) move(to *ledger) bool {
+	if to.charge(m.n) != nil {
+		return false
+	}
+	m.ledger.release(m.n)
+	m.ledger = to
+	return true
+}
+
 // seal makes the memory read-only where it has pages of its own: a kernel that
 // writes a shared weight then faults instead of changing another's answer.
 func (m *memory) seal() {

@@ -41,6 +41,7 @@ type Model struct {
 	packed    map[key]*memory
 	turn      uint64 // of the constant made last
 	prework   atomic.Uint64
+	spare     atomic.Int64 // bytes of frames that wait for a run
 	deadMu    sync.Mutex
 	dead      []*program
 
@@ -106,7 +107,7 @@ func (m *Model) Digest(ctx context.Context, i int) ([sha256.Size]byte, error) {
 }
 
 // Memory is what the model holds in bytes: weights, packed weights, plans.
-func (m *Model) Memory() int64 { return m.ledger.total() }
+func (m *Model) Memory() int64 { return m.share() }
 
 // Poisoned reports whether a fault of ours was seen in this model. It must not
 // be run again.
@@ -125,6 +126,8 @@ func (m *Model) chargeWork(n uint64) error {
 // Close frees everything. No box of the model may be open, no Serve running.
 func (m *Model) Close() {
 	m.closed.Do(func() {
+		m.unrestAll()
+		m.bury()
 		for _, held := range []map[key]*memory{m.kept, m.packed} {
 			for _, c := range held {
 				c.free()

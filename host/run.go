@@ -59,11 +59,12 @@ func (p *program) run(ctx context.Context, m *Model, l *ledger, in []kernels.Ten
 		return nil, err
 	}
 	lay := &p.layout
-	arena, err := allocate(l, lay.arena)
+	f, err := m.frame(p, l)
 	if err != nil {
 		return nil, err
 	}
-	defer arena.free()
+	defer m.rest(p, f)
+	arena := f.arena
 	out := make([]kernels.Tensor, len(p.out))
 	for i := range out {
 		t := p.outType(i)
@@ -74,7 +75,8 @@ func (p *program) run(ctx context.Context, m *Model, l *ledger, in []kernels.Ten
 		out[i] = kernels.Tensor{Type: t, Data: data}
 	}
 	scratch := arena.data[lay.arena-lay.scratch:]
-	c := kernels.Call{Ctx: ctx, Pool: m.pool, In: make([]kernels.Tensor, 0, 8), Out: make([]kernels.Tensor, 0, 4)}
+	c := &f.call
+	c.Ctx, c.Pool = ctx, m.pool
 	for _, s := range lay.steps {
 		o := &p.ops[s]
 		if o.row.alias {
@@ -103,14 +105,14 @@ func (p *program) run(ctx context.Context, m *Model, l *ledger, in []kernels.Ten
 		if profile != nil {
 			profile.begin()
 		}
-		if err := execute(o.row.kernel, &c); err != nil {
+		if err := execute(o.row.kernel, c); err != nil {
 			if errors.Is(err, ErrInternal) {
 				m.poison()
 			}
 			return nil, err
 		}
 		if profile != nil {
-			profile.end(o, &c)
+			profile.end(o, c)
 		}
 	}
 	for i, v := range p.out {

@@ -16,7 +16,7 @@ func (m *Model) Serve(ctx context.Context, in []kernels.Tensor, limits Limits) (
 		return nil, Cost{}, false, nil
 	}
 	defer m.left(t)
-	w := walk{m: m, ctx: ctx, limits: limits, in: in, own: ledger{limit: limits.Memory, base: m.ledger.total()}}
+	w := walk{m: m, ctx: ctx, limits: limits, in: in, own: ledger{limit: limits.Memory, base: m.share()}}
 	defer w.close()
 	out, ok, err = w.from(t.root)
 	cost = Cost{Work: w.work, Flops: w.flops, Memory: w.own.base + w.own.peak.Load(), Exact: true}
