@@ -39,6 +39,7 @@ type convStep struct {
 	groups    int
 	c, cg     int  // channels of x, of a group
 	direct    bool // a place of y needs just the same place of x
+	lines     bool // the taps along the last spatial dim are read as one run
 	depthwise bool
 	epilogue  *epilogue
 }
@@ -95,12 +96,14 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 		p.Scratch = float32Scratch(x, w, y)
 		return p, nil
 	}
-	s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))
+	s.gemm = newProduct(int(places), int(m/a.Groups), int(terms))
+	if x.DType == tensor.Float64 {
+		s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))
+	}
 	s.ldc = int(m)
 	s.direct = win.kernel == [3]int{1, 1, 1} && win.stride == win.kernel && win.in == win.out && win.before == [3]int{}
-	if !s.direct {
-		s.limitRows(patchFloats / max(1, min(s.k, simd.Block)))
-	}
+	s.lines = a.Groups == 1 && win.dilation[2] == 1 && win.stride[2] <= win.kernel[2] && c <= narrow && terms <= simd.Block
+	e.quicken(a.Epilogue, y, in[2:])
 	if x.DType != tensor.Float64 {
 		p.Packed = packedBytes(a.Groups, terms, m/a.Groups)
 		p.Scratch = tensor.AddSat(p.Packed, float32Scratch(x, y))
@@ -153,29 +156,14 @@ func runConv(c *Call) error {
 	return s.gemm.run(c, s.groups, func(p patch) {
 		base := p.batch * s.n
 		xg, wg := tail(x, p.batch*s.cg), w[p.batch*size:]
+		end := s.ending(p, base, s.epilogue, c.In[2:])
 		if s.direct {
-			s.float32s(p, yf[base:], xg, s.c, wg)
+			s.float32s(p, yf[base:], xg, s.c, wg, end)
 		} else {
-			s.gather(p, yf[base:], xg, wg)
+			s.slide(p, yf[base:], xg, wg, end)
 		}
 		s.finish(p, base, finish, y, s.epilogue, c.In[2:])
 	})
-}
-
-// patchFloats is how much of x a tile of gather holds at once.
-const patchFloats = 16 << 10
-
-// gather computes a patch of y from rows of x that it copies together, a block
-// of terms at a time.
-func (s *convStep) gather(p patch, y, x, w []float32) {
-	var memory [patchFloats]float32
-	for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
-		terms := min(p.k1-k, simd.Block)
-		for i := p.row0; i < p.row1; i++ {
-			copyTerms(s, memory[(i-p.row0)*terms:][:terms], x, i, k)
-		}
-		s.block(p, y, memory[:], terms, w, k, terms)
-	}
 }
 
 // copyTerms sets dst to what place i of y takes from x from term k on. x begins

@@ -8,7 +8,10 @@ import (
 
 // epilogue is an elementwise program that an op runs on its own result while
 // that is in the cache. A nil epilogue changes nothing.
-type epilogue struct{ tape *tape }
+type epilogue struct {
+	tape *tape
+	quick
+}
 
 // planEpilogue checks the epilogue of an op with a result of type out. Register
 // 0 of p is the result's element, registers 1 … are extra, which broadcast to
@@ -42,7 +45,7 @@ func planEpilogue(p Program, out tensor.Type, extra []tensor.Type) (*epilogue, e
 	if t.out[0].dtype != out.DType {
 		return nil, fmt.Errorf("epilogue: %w: output %v, want %v", ErrDType, t.out[0].dtype, out.DType)
 	}
-	return &epilogue{t}, nil
+	return &epilogue{tape: t}, nil
 }
 
 // apply runs the program in place on the row-major elements from … to of the

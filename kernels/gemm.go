@@ -5,8 +5,7 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// A gemm is how a product of (m, k) by (k, n) is cut into tiles of about a
-// million multiply-adds. Depth is a whole number of blocks, so how k is cut
+// A gemm is how a product of (m, k) by (k, n) is cut into tiles. Depth is a whole number of blocks, so how k is cut
 // does not show in the result, whose rows are ldc elements apart.
 type gemm struct {
 	m, n, k           int
@@ -21,20 +20,40 @@ type patch struct {
 	k0, k1                 int
 }
 
-// tileWork is the multiply-adds of one tile.
-const tileWork = 1 << 20
+// Bounds of a tile. Vector units do the multiply-adds of a product some ten
+// times as fast as those of other loops.
+const (
+	tileWork    = 1 << 20
+	productWork = 8 << 20
+	maxDepth    = 8 * simd.Block
+)
 
+// newGemm cuts a loop that does its multiply-adds one by one.
 func newGemm(m, n, k int) gemm {
 	g := gemm{m: m, n: n, k: k, ldc: n}
-	g.depth = max(1, min(k, 16*simd.Block))
-	g.limitRows(64)
+	g.depth = max(1, min(k, maxDepth))
+	g.rows = max(1, min(m, 64, tileWork/(simd.Panel*g.depth)))
+	g.cols = max(1, tileWork/(g.rows*g.depth*simd.Panel)) * simd.Panel
 	return g
 }
 
-// limitRows makes the tiles of g at most rows high.
-func (g *gemm) limitRows(rows int) {
-	g.rows = max(1, min(g.m, rows, tileWork/(simd.Panel*g.depth)))
-	g.cols = max(1, tileWork/(g.rows*g.depth*simd.Panel)) * simd.Panel
+// rowsAtOnce is how many rows of a product go through its columns together. It
+// is a multiple of the rows of every tile of package simd.
+const rowsAtOnce = 48
+
+// newProduct cuts a product that is done by simd.Gemm. The packed columns of a
+// tile are read again for each rowsAtOnce of its rows, from the second-level
+// cache if they are few; its rows are read again for each tile beside it. There
+// are several tiles for each of some cores even where the product is small.
+func newProduct(m, n, k int) gemm {
+	g := gemm{m: m, n: n, k: k, ldc: n}
+	g.depth = max(1, min(k, maxDepth))
+	work := float64(m) * float64(n) * float64(k) / 16
+	limit := int(max(tileWork, min(work, productWork))) / g.depth
+	g.rows = max(1, min(m, 4*rowsAtOnce))
+	g.cols = min(max(limit/g.rows, 64), 256) &^ 63
+	g.rows = min(g.rows, max(1, limit/g.cols/rowsAtOnce)*rowsAtOnce)
+	return g
 }
 
 // run calls tile for every patch of batch products. What was summed over the
@@ -43,10 +62,11 @@ func (g *gemm) run(c *Call, batch int, tile func(p patch)) error {
 	if batch == 0 || g.m == 0 || g.n == 0 {
 		return nil
 	}
+	// Tiles below one another share columns, so they come one after another.
 	down, across := (g.m+g.rows-1)/g.rows, (g.n+g.cols-1)/g.cols
 	for k := 0; k == 0 || k < g.k; k += g.depth {
 		err := c.Tiles(batch*down*across, func(i int) {
-			row, col := i/across%down*g.rows, i%across*g.cols
+			row, col := i%down*g.rows, i/down%across*g.cols
 			tile(patch{
 				batch: i / across / down,
 				row0:  row, row1: min(row+g.rows, g.m),
@@ -62,25 +82,30 @@ func (g *gemm) run(c *Call, batch int, tile func(p patch)) error {
 }
 
 // float32s computes the patch of y (m, n) = a (m, k) · packed b (k, n), where
-// the rows of a are lda apart.
-func (g *gemm) float32s(p patch, y, a []float32, lda int, b []float32) {
+// the rows of a are lda apart. end is what becomes of sums that are complete.
+func (g *gemm) float32s(p patch, y, a []float32, lda int, b []float32, end simd.Ending) {
+	rows, cols := p.row1-p.row0, p.col1-p.col0
+	c := y[p.row0*g.ldc+p.col0:]
 	for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
-		g.block(p, y, a[p.row0*lda+k:], lda, b, k, min(p.k1-k, simd.Block))
+		terms := min(p.k1-k, simd.Block)
+		last := simd.Ending{}
+		if k+terms >= g.k {
+			last = end
+		}
+		simd.Gemm(c, g.ldc, a[p.row0*lda+k:], lda, g.columns(p, b, k), simd.PanelLen(g.k), rows, cols, terms, k > 0, &last)
 	}
 }
 
-// block adds the terms from k on, at most a block of them, to the patch of y.
-// a begins at the first of them in the first row of the patch.
-func (g *gemm) block(p patch, y, a []float32, lda int, b []float32, k, terms int) {
-	simd.Gemm(y[p.row0*g.ldc+p.col0:], g.ldc, a, lda, b[p.col0/simd.Panel*simd.PanelLen(g.k)+k*simd.Panel:], simd.PanelLen(g.k),
-		p.row1-p.row0, p.col1-p.col0, terms, k > 0)
+// columns is where the columns of a patch begin in the packed b, from row k on.
+func (g *gemm) columns(p patch, b []float32, k int) []float32 {
+	return b[p.col0/simd.Panel*simd.PanelLen(g.k)+k*simd.Panel:]
 }
 
 // finish is for a patch that is complete: store makes the elements lo … hi of
 // y from their sums, then the epilogue runs on them. The product's first
 // element is at base in y.
 func (g *gemm) finish(p patch, base int, store func(lo, hi int), y Tensor, e *epilogue, extra []Tensor) {
-	if p.k1 < g.k {
+	if p.k1 < g.k || e.quickly() {
 		return
 	}
 	rows, lo, hi := p.row1-p.row0, base+p.row0*g.ldc+p.col0, base+p.row0*g.ldc+p.col1

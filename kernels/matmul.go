@@ -88,7 +88,7 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 
 	batch := tensor.Product(y.Dims[:y.Rank-2])
 	step := &matmulStep{
-		gemm: newGemm(int(m), int(n), int(k)),
+		gemm: newProduct(int(m), int(n), int(k)),
 		ta:   attrs.TA, tb: attrs.TB, alpha: attrs.Alpha,
 		batch: int(batch),
 		a:     batchesOf(&a, &y), b: batchesOf(&b, &y),
@@ -97,7 +97,7 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 	}
 	if step.bCount == 1 && !step.ta {
 		// One matrix for all: the batch is more rows.
-		step.gemm = newGemm(int(batch*m), int(n), int(k))
+		step.gemm = newProduct(int(batch*m), int(n), int(k))
 		step.batch = 1
 	}
 	p := Plan{
@@ -105,6 +105,9 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 		Flops: tensor.MulSat(y.Elems(), tensor.AddSat(tensor.MulSat(2, k), e.flops())),
 		Bytes: bytesOf(in, y),
 		step:  step,
+	}
+	if attrs.Alpha == 0 || attrs.Alpha == 1 {
+		e.quicken(attrs.Epilogue, y, in[2:])
 	}
 	if isFloat32(a.DType) {
 		p.Packed = packedBytes(int64(step.bCount), k, n)
@@ -232,7 +235,8 @@ func matmulFloat32(c *Call, s *matmulStep) error {
 	}
 	return s.run(c, s.batch, func(p patch) {
 		base := p.batch * s.m * s.n
-		s.float32s(p, yv[base:], av[s.a.at(p.batch)*s.m*s.k:], s.k, packed[s.b.at(p.batch)*size:])
+		s.float32s(p, yv[base:], av[s.a.at(p.batch)*s.m*s.k:], s.k, packed[s.b.at(p.batch)*size:],
+			s.ending(p, base, s.epilogue, c.In[2:]))
 		s.finish(p, base, finish, y, s.epilogue, c.In[2:])
 	})
 }

@@ -156,7 +156,7 @@ func times[T real](q *recurrence[T], g *gemm, y, a, w []T, at int, packed []floa
 	}
 	return g.run(q.call, 1, func(p patch) {
 		if y, ok := any(y).([]float32); ok {
-			g.float32s(p, y, any(a).([]float32), g.k, packed[packedAt:])
+			g.float32s(p, y, any(a).([]float32), g.k, packed[packedAt:], simd.Ending{})
 			return
 		}
 		for i := p.row0; i < p.row1; i++ {

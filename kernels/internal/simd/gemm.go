@@ -58,14 +58,27 @@ type Rows struct {
 	Lens []int // (runs)
 }
 
+// Ending is what becomes of the sums of a product, the zero Ending nothing:
+//
+//	c[i,j] = min(max(c[i,j] + Bias[j] + Plus[i·ldc+j], Low), High)
+//
+// Low and High are neither NaN nor -0.
+type Ending struct {
+	Bias      []float32 // (n), or nil
+	Plus      []float32 // as long as c, or nil
+	Clamp     bool
+	Low, High float32
+}
+
 // Gemm multiplies a (m, k), with rows lda apart, by the packed b (k, n), with
 // panels ldb apart, and stores the product in c (m, n), with rows ldc apart,
 // or adds it to what is there. Each element is summed in one accumulator:
 //
 //	s = 0; s = fma(a[i,0], b[0,j], s); s = fma(a[i,1], b[1,j], s); …
 //
-// A caller splits k at the multiples of Block; k is at most Block.
-func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int, add bool) {
+// A caller splits k at the multiples of Block; k is at most Block. What end
+// says is done to the sums at last.
+func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	w := rowsOf.Get().(*strided)
 	defer rowsOf.Put(w)
 	w.lens[0] = k
@@ -74,7 +87,11 @@ func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n
 		for r := range rows {
 			w.at[r] = (i + r) * lda
 		}
-		GemmRows(c[i*ldc:], ldc, &Rows{a, w.at[:rows], w.lens[:]}, b, ldb, rows, n, add)
+		rest := Ending{end.Bias, nil, end.Clamp, end.Low, end.High}
+		if end.Plus != nil {
+			rest.Plus = end.Plus[i*ldc:]
+		}
+		GemmRows(c[i*ldc:], ldc, &Rows{a, w.at[:rows], w.lens[:]}, b, ldb, rows, n, add, &rest)
 	}
 }
 
@@ -87,7 +104,7 @@ type strided struct {
 var rowsOf = sync.Pool{New: func() any { return new(strided) }}
 
 // GemmRows is Gemm for a left operand in pieces.
-func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
 	if m <= 0 || n <= 0 {
 		return
 	}
@@ -95,11 +112,18 @@ func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add
 	if ldc < 0 || ldb < 0 {
 		panic("simd: a negative stride")
 	}
-	_ = c[(m-1)*ldc+n-1]
+	last := (m-1)*ldc + n - 1
+	_ = c[last]
+	if end.Plus != nil {
+		_ = end.Plus[last]
+	}
+	if end.Bias != nil {
+		_ = end.Bias[n-1]
+	}
 	if k > 0 {
 		_ = b[(n-1)/Panel*ldb+k*Panel-1]
 	}
-	gemm(c, ldc, a, b, ldb, m, n, add)
+	gemm(c, ldc, a, b, ldb, m, n, add, end)
 }
 
 // check panics unless the runs of m rows lie within X, as an index out of
@@ -110,7 +134,7 @@ func (a *Rows) check(m int) (k int) {
 			panic("simd: a row is longer than a block")
 		}
 		k += n
-		last := len(a.X) - n
+		last := max(len(a.X)-n, -1)
 		for _, at := range a.At[r*m:][:m:m] {
 			if at > last {
 				panic("simd: a run beyond its memory")
@@ -121,7 +145,7 @@ func (a *Rows) check(m int) (k int) {
 }
 
 // gemmPortable is GemmRows.
-func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
 	var memory [Block]float32
 	for i := range m {
 		row := memory[:0]
@@ -141,10 +165,18 @@ func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int,
 			out := c[i*ldc+j:][:min(half, n-j)]
 			for x, s := range sums[:len(out)] {
 				if add {
-					out[x] += s
-				} else {
-					out[x] = s
+					s += out[x]
 				}
+				if end.Bias != nil {
+					s += end.Bias[j+x]
+				}
+				if end.Plus != nil {
+					s += end.Plus[i*ldc+j+x]
+				}
+				if end.Clamp {
+					s = min(max(s, end.Low), end.High)
+				}
+				out[x] = s
 			}
 		}
 	}

@@ -2,9 +2,13 @@
 
 package simd
 
-// A tile multiplies a few rows by a few panels of columns, as its generator
-// says in _asm/gemm.
-type tile func(c *float32, ldc int, columns uint64, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+import "math"
+
+// A tile multiplies a few rows by a few panels of columns; _asm/gemm/tile.go
+// says what its operands are.
+type tile func(c *float32, ldc int, columns uint64, add bool,
+	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int,
+	bias, plus *float32, clamp bool, low, high, zero float32)
 
 // tiles512[p] are the tiles of p panels by their number of rows, less one.
 var (
@@ -21,28 +25,37 @@ var (
 // more: the widest that leave no narrow one behind.
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
 
-func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool) {
+func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
 	if active == portable {
-		gemmPortable(c, ldc, a, b, ldb, m, n, add)
+		gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
 		return
 	}
-	runs := len(a.Lens)
-	x, lens := first(a.X), first(a.Lens)
-	for wide := 0; n > 0; n -= wide * Panel {
-		family := tiles256
-		if wide = 1; active == avx512 {
-			wide = across512[min((n+Panel-1)/Panel, len(across512)-1)]
+	// Adding -0 changes nothing, adding 0 makes -0 to 0, as max(-0, 0) is.
+	zero := float32(math.Copysign(0, -1))
+	if end.Low == 0 {
+		zero = 0
+	}
+	x, lens, runs := first(a.X), first(a.Lens), len(a.Lens)
+	for j := 0; j < n; {
+		wide, family := 1, tiles256
+		if active == avx512 {
+			wide = across512[min((n-j+Panel-1)/Panel, len(across512)-1)]
 			family = tiles512[wide]
 		}
-		columns := uint64(1)<<min(n, wide*Panel) - 1
-		panels := first(b)
+		columns := uint64(1)<<min(n-j, wide*Panel) - 1
+		panels, bias := first(from(b, j/Panel*ldb)), first(from(end.Bias, j))
 		for i := 0; i < m; i += len(family) {
 			rows := min(len(family), m-i)
-			family[rows-1](&c[i*ldc], ldc, columns, add, x, &zeros[0], first(a.At[min(i, len(a.At)):]), m, lens, runs, panels, ldb)
+			family[rows-1](&c[i*ldc+j], ldc, columns, add,
+				x, &zeros[0], first(from(a.At, i)), m, lens, runs, panels, ldb,
+				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, end.Low, end.High, zero)
 		}
-		c, b = c[min(wide*Panel, len(c)):], b[min(wide*ldb, len(b)):]
+		j += wide * Panel
 	}
 }
+
+// from is what is left of x from i on.
+func from[T any](x []T, i int) []T { return x[min(i, len(x)):] }
 
 // first is where x begins, nil if it is empty.
 func first[T any](x []T) *T {

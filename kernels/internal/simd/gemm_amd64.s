@@ -58,18 +58,16 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_1x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	MOVQ   at+48(FP), SI
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -124,38 +122,60 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z1
 	VADDPS    Z0, Z1, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z1
+	VBROADCASTSS high+120(FP), Z2
+	VBROADCASTSS zero+124(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_2x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	MOVQ   at+48(FP), DI
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -224,33 +244,64 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z0, Z2, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z1, Z2, Z1
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z2
+	VBROADCASTSS high+120(FP), Z3
+	VBROADCASTSS zero+124(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_3x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -258,10 +309,8 @@ TEXT ·gemm512_3x16(SB), NOSPLIT, $0-96
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	MOVQ   at+48(FP), R8
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -344,38 +393,76 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z1, Z3, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	VADDPS    Z3, Z1, Z1
+	VADDPS    Z3, Z2, Z2
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z0, Z3, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z1, Z3, Z1
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z2, Z3, Z2
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z3
+	VBROADCASTSS high+120(FP), Z4
+	VBROADCASTSS zero+124(FP), Z5
+	VMAXPS       Z0, Z3, Z0
+	VADDPS       Z5, Z0, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z3, Z1
+	VADDPS       Z5, Z1, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z3, Z2
+	VADDPS       Z5, Z2, Z2
+	VMINPS       Z2, Z4, Z2
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_4x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -384,10 +471,8 @@ TEXT ·gemm512_4x16(SB), NOSPLIT, $0-96
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	MOVQ   at+48(FP), R9
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -484,43 +569,88 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z0, Z4, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z1, Z4, Z1
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z2, Z4, Z2
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z4
+	VBROADCASTSS high+120(FP), Z5
+	VBROADCASTSS zero+124(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_5x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -530,10 +660,8 @@ TEXT ·gemm512_5x16(SB), NOSPLIT, $0-96
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	MOVQ   at+48(FP), R10
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -644,48 +772,100 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z0, Z5, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z1, Z5, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z2, Z5, Z2
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z3, Z5, Z3
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z4, Z5, Z4
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z5, Z2, Z2
+	VADDPS    Z5, Z3, Z3
+	VADDPS    Z5, Z4, Z4
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z0, Z5, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z1, Z5, Z1
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z2, Z5, Z2
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z3, Z5, Z3
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z4, Z5, Z4
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z5
+	VBROADCASTSS high+120(FP), Z6
+	VBROADCASTSS zero+124(FP), Z7
+	VMAXPS       Z0, Z5, Z0
+	VADDPS       Z7, Z0, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z5, Z1
+	VADDPS       Z7, Z1, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z5, Z2
+	VADDPS       Z7, Z2, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z5, Z3
+	VADDPS       Z7, Z3, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z5, Z4
+	VADDPS       Z7, Z4, Z4
+	VMINPS       Z4, Z6, Z4
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_6x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -696,10 +876,8 @@ TEXT ·gemm512_6x16(SB), NOSPLIT, $0-96
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	MOVQ   at+48(FP), R11
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -824,53 +1002,112 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VADDPS    Z6, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z6, Z3, Z3
+	VADDPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z5
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z0, Z6, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z1, Z6, Z1
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z2, Z6, Z2
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z3, Z6, Z3
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z4, Z6, Z4
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z5, Z6, Z5
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z6
+	VBROADCASTSS high+120(FP), Z7
+	VBROADCASTSS zero+124(FP), Z8
+	VMAXPS       Z0, Z6, Z0
+	VADDPS       Z8, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VADDPS       Z8, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VADDPS       Z8, Z2, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VADDPS       Z8, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VADDPS       Z8, Z5, Z5
+	VMINPS       Z5, Z7, Z5
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z5, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_7x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_7x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_7x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_7x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -882,10 +1119,8 @@ TEXT ·gemm512_7x16(SB), NOSPLIT, $0-96
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	MOVQ   at+48(FP), R12
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -1024,58 +1259,124 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z0, Z7, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z1, Z7, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z2, Z7, Z2
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z3, Z7, Z3
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z4, Z7, Z4
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z5, Z7, Z5
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z6, Z7, Z6
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	VADDPS    Z7, Z1, Z1
+	VADDPS    Z7, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	VADDPS    Z7, Z4, Z4
+	VADDPS    Z7, Z5, Z5
+	VADDPS    Z7, Z6, Z6
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z0, Z7, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z1, Z7, Z1
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z2, Z7, Z2
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z3, Z7, Z3
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z4, Z7, Z4
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z5, Z7, Z5
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z6, Z7, Z6
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z7
+	VBROADCASTSS high+120(FP), Z8
+	VBROADCASTSS zero+124(FP), Z9
+	VMAXPS       Z0, Z7, Z0
+	VADDPS       Z9, Z0, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z7, Z1
+	VADDPS       Z9, Z1, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z7, Z2
+	VADDPS       Z9, Z2, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z7, Z3
+	VADDPS       Z9, Z3, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z7, Z4
+	VADDPS       Z9, Z4, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z7, Z5
+	VADDPS       Z9, Z5, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z7, Z6
+	VADDPS       Z9, Z6, Z6
+	VMINPS       Z6, Z8, Z6
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z5, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_8x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_8x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_8x16(SB), NOSPLIT, $0-96
+TEXT ·gemm512_8x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -1088,10 +1389,8 @@ TEXT ·gemm512_8x16(SB), NOSPLIT, $0-96
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	MOVQ   at+48(FP), R13
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -1244,73 +1543,144 @@ ran:
 
 store:
 	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), BX
-	SHLQ      $0x02, BX
+	MOVQ      ldc+8(FP), DX
+	SHLQ      $0x02, DX
 	MOVQ      columns+16(FP), CX
 	KMOVW     CX, K1
 	SHRQ      $0x10, CX
-	MOVBQZX   add+24(FP), DX
-	TESTQ     DX, DX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	ADDQ      BX, CX
+	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      BX, CX
+	ADDQ      DX, CX
+
+bias:
+	MOVQ      bias+96(FP), CX
+	TESTQ     CX, CX
+	JZ        plus
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+plus:
+	MOVQ      plus+104(FP), CX
+	TESTQ     CX, CX
+	JZ        clamp
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z0, Z8, Z0
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z1, Z8, Z1
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z2, Z8, Z2
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z3, Z8, Z3
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z4, Z8, Z4
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z5, Z8, Z5
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z6, Z8, Z6
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z7, Z8, Z7
+	ADDQ      DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z8
+	VBROADCASTSS high+120(FP), Z9
+	VBROADCASTSS zero+124(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z5, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    BX, AX
+	ADDQ    DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm512_1x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_1x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_1x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	MOVQ   at+48(FP), DI
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -1382,15 +1752,46 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z2
 	VADDPS    Z0, Z2, Z0
 	VMOVUPS.Z 64(DX), K2, Z2
 	VADDPS    Z1, Z2, Z1
 	ADDQ      CX, DX
+
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS.Z 64(DX), K2, Z2
+	VADDPS    Z2, Z1, Z1
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z2
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS.Z 64(DX), K2, Z2
+	VADDPS    Z1, Z2, Z1
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z2
+	VBROADCASTSS high+120(FP), Z3
+	VBROADCASTSS zero+124(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -1399,9 +1800,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_2x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_2x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -1410,10 +1811,8 @@ TEXT ·gemm512_2x32(SB), NOSPLIT, $0-96
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	MOVQ   at+48(FP), R8
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -1504,9 +1903,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z0, Z4, Z0
@@ -1519,6 +1917,51 @@ store:
 	VADDPS    Z3, Z4, Z3
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z 64(DX), K2, Z4
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z3, Z3
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z4
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS.Z 64(DX), K2, Z4
+	VADDPS    Z1, Z4, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z4
+	VADDPS    Z2, Z4, Z2
+	VMOVUPS.Z 64(DX), K2, Z4
+	VADDPS    Z3, Z4, Z3
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z4
+	VBROADCASTSS high+120(FP), Z5
+	VBROADCASTSS zero+124(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -1529,9 +1972,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_3x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_3x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -1542,10 +1985,8 @@ TEXT ·gemm512_3x32(SB), NOSPLIT, $0-96
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	MOVQ   at+48(FP), R9
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -1655,9 +2096,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z0, Z6, Z0
@@ -1675,6 +2115,64 @@ store:
 	VADDPS    Z5, Z6, Z5
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z6, Z4, Z4
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z6, Z1, Z1
+	VADDPS    Z6, Z3, Z3
+	VADDPS    Z6, Z5, Z5
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z1, Z6, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z2, Z6, Z2
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z3, Z6, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z5, Z6, Z5
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z6
+	VBROADCASTSS high+120(FP), Z7
+	VBROADCASTSS zero+124(FP), Z8
+	VMAXPS       Z0, Z6, Z0
+	VADDPS       Z8, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VADDPS       Z8, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VADDPS       Z8, Z2, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VADDPS       Z8, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VADDPS       Z8, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -1688,9 +2186,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_4x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_4x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -1703,10 +2201,8 @@ TEXT ·gemm512_4x32(SB), NOSPLIT, $0-96
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	MOVQ   at+48(FP), R10
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -1835,9 +2331,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z8
 	VADDPS    Z0, Z8, Z0
@@ -1860,6 +2355,77 @@ store:
 	VADDPS    Z7, Z8, Z7
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS.Z 64(DX), K2, Z8
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z7, Z7
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z8
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS.Z 64(DX), K2, Z8
+	VADDPS    Z1, Z8, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z8
+	VADDPS    Z2, Z8, Z2
+	VMOVUPS.Z 64(DX), K2, Z8
+	VADDPS    Z3, Z8, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z8
+	VADDPS    Z4, Z8, Z4
+	VMOVUPS.Z 64(DX), K2, Z8
+	VADDPS    Z5, Z8, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z8
+	VADDPS    Z6, Z8, Z6
+	VMOVUPS.Z 64(DX), K2, Z8
+	VADDPS    Z7, Z8, Z7
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z8
+	VBROADCASTSS high+120(FP), Z9
+	VBROADCASTSS zero+124(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -1876,9 +2442,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_5x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_5x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -1893,10 +2459,8 @@ TEXT ·gemm512_5x32(SB), NOSPLIT, $0-96
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	MOVQ   at+48(FP), R11
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -2044,9 +2608,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z0, Z10, Z0
@@ -2074,6 +2637,90 @@ store:
 	VADDPS    Z9, Z10, Z9
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VADDPS    Z10, Z2, Z2
+	VADDPS    Z10, Z4, Z4
+	VADDPS    Z10, Z6, Z6
+	VADDPS    Z10, Z8, Z8
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z10, Z1, Z1
+	VADDPS    Z10, Z3, Z3
+	VADDPS    Z10, Z5, Z5
+	VADDPS    Z10, Z7, Z7
+	VADDPS    Z10, Z9, Z9
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z1, Z10, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z2, Z10, Z2
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z3, Z10, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z4, Z10, Z4
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z5, Z10, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z6, Z10, Z6
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z7, Z10, Z7
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z8, Z10, Z8
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z9, Z10, Z9
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z10
+	VBROADCASTSS high+120(FP), Z11
+	VBROADCASTSS zero+124(FP), Z12
+	VMAXPS       Z0, Z10, Z0
+	VADDPS       Z12, Z0, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VADDPS       Z12, Z1, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VADDPS       Z12, Z2, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VADDPS       Z12, Z3, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VADDPS       Z12, Z4, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VADDPS       Z12, Z5, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VADDPS       Z12, Z6, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VADDPS       Z12, Z7, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VADDPS       Z12, Z8, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VADDPS       Z12, Z9, Z9
+	VMINPS       Z9, Z11, Z9
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -2093,9 +2740,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_6x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_6x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -2112,10 +2759,8 @@ TEXT ·gemm512_6x32(SB), NOSPLIT, $0-96
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	MOVQ   at+48(FP), R12
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -2282,9 +2927,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z12
 	VADDPS    Z0, Z12, Z0
@@ -2317,6 +2961,103 @@ store:
 	VADDPS    Z11, Z12, Z11
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VADDPS    Z12, Z2, Z2
+	VADDPS    Z12, Z4, Z4
+	VADDPS    Z12, Z6, Z6
+	VADDPS    Z12, Z8, Z8
+	VADDPS    Z12, Z10, Z10
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z12, Z1, Z1
+	VADDPS    Z12, Z3, Z3
+	VADDPS    Z12, Z5, Z5
+	VADDPS    Z12, Z7, Z7
+	VADDPS    Z12, Z9, Z9
+	VADDPS    Z12, Z11, Z11
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z1, Z12, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z2, Z12, Z2
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z3, Z12, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z4, Z12, Z4
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z5, Z12, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z6, Z12, Z6
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z7, Z12, Z7
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z8, Z12, Z8
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z9, Z12, Z9
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z10, Z12, Z10
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z11, Z12, Z11
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z12
+	VBROADCASTSS high+120(FP), Z13
+	VBROADCASTSS zero+124(FP), Z14
+	VMAXPS       Z0, Z12, Z0
+	VADDPS       Z14, Z0, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VADDPS       Z14, Z1, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VADDPS       Z14, Z2, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VADDPS       Z14, Z3, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VADDPS       Z14, Z4, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VADDPS       Z14, Z5, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VADDPS       Z14, Z6, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VADDPS       Z14, Z7, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VADDPS       Z14, Z8, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VADDPS       Z14, Z9, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VADDPS       Z14, Z10, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VADDPS       Z14, Z11, Z11
+	VMINPS       Z11, Z13, Z11
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -2339,9 +3080,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_7x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_7x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_7x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_7x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -2360,10 +3101,8 @@ TEXT ·gemm512_7x32(SB), NOSPLIT, $0-96
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	MOVQ   at+48(FP), R13
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -2549,9 +3288,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z14
 	VADDPS    Z0, Z14, Z0
@@ -2589,6 +3327,116 @@ store:
 	VADDPS    Z13, Z14, Z13
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z14, Z0, Z0
+	VADDPS    Z14, Z2, Z2
+	VADDPS    Z14, Z4, Z4
+	VADDPS    Z14, Z6, Z6
+	VADDPS    Z14, Z8, Z8
+	VADDPS    Z14, Z10, Z10
+	VADDPS    Z14, Z12, Z12
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z14, Z1, Z1
+	VADDPS    Z14, Z3, Z3
+	VADDPS    Z14, Z5, Z5
+	VADDPS    Z14, Z7, Z7
+	VADDPS    Z14, Z9, Z9
+	VADDPS    Z14, Z11, Z11
+	VADDPS    Z14, Z13, Z13
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z0, Z14, Z0
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z1, Z14, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z2, Z14, Z2
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z3, Z14, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z4, Z14, Z4
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z5, Z14, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z6, Z14, Z6
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z7, Z14, Z7
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z8, Z14, Z8
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z9, Z14, Z9
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z10, Z14, Z10
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z11, Z14, Z11
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z14
+	VADDPS    Z12, Z14, Z12
+	VMOVUPS.Z 64(DX), K2, Z14
+	VADDPS    Z13, Z14, Z13
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z14
+	VBROADCASTSS high+120(FP), Z15
+	VBROADCASTSS zero+124(FP), Z16
+	VMAXPS       Z0, Z14, Z0
+	VADDPS       Z16, Z0, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VADDPS       Z16, Z1, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VADDPS       Z16, Z2, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VADDPS       Z16, Z3, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VADDPS       Z16, Z4, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VADDPS       Z16, Z5, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VADDPS       Z16, Z6, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VADDPS       Z16, Z7, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VADDPS       Z16, Z8, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VADDPS       Z16, Z9, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VADDPS       Z16, Z10, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VADDPS       Z16, Z11, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VADDPS       Z16, Z12, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VADDPS       Z16, Z13, Z13
+	VMINPS       Z13, Z15, Z13
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -2614,9 +3462,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_8x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_8x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_8x32(SB), NOSPLIT, $0-96
+TEXT ·gemm512_8x32(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -2637,10 +3485,8 @@ TEXT ·gemm512_8x32(SB), NOSPLIT, $0-96
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	MOVQ   at+48(FP), R14
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -2845,9 +3691,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z16
 	VADDPS    Z0, Z16, Z0
@@ -2890,6 +3735,129 @@ store:
 	VADDPS    Z15, Z16, Z15
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z16, Z0, Z0
+	VADDPS    Z16, Z2, Z2
+	VADDPS    Z16, Z4, Z4
+	VADDPS    Z16, Z6, Z6
+	VADDPS    Z16, Z8, Z8
+	VADDPS    Z16, Z10, Z10
+	VADDPS    Z16, Z12, Z12
+	VADDPS    Z16, Z14, Z14
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z16, Z1, Z1
+	VADDPS    Z16, Z3, Z3
+	VADDPS    Z16, Z5, Z5
+	VADDPS    Z16, Z7, Z7
+	VADDPS    Z16, Z9, Z9
+	VADDPS    Z16, Z11, Z11
+	VADDPS    Z16, Z13, Z13
+	VADDPS    Z16, Z15, Z15
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z0, Z16, Z0
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z1, Z16, Z1
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z2, Z16, Z2
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z3, Z16, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z4, Z16, Z4
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z5, Z16, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z6, Z16, Z6
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z7, Z16, Z7
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z8, Z16, Z8
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z9, Z16, Z9
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z10, Z16, Z10
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z11, Z16, Z11
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z12, Z16, Z12
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z13, Z16, Z13
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z16
+	VADDPS    Z14, Z16, Z14
+	VMOVUPS.Z 64(DX), K2, Z16
+	VADDPS    Z15, Z16, Z15
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z16
+	VBROADCASTSS high+120(FP), Z17
+	VBROADCASTSS zero+124(FP), Z18
+	VMAXPS       Z0, Z16, Z0
+	VADDPS       Z18, Z0, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VADDPS       Z18, Z1, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VADDPS       Z18, Z2, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VADDPS       Z18, Z3, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VADDPS       Z18, Z4, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VADDPS       Z18, Z5, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VADDPS       Z18, Z6, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VADDPS       Z18, Z7, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VADDPS       Z18, Z8, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VADDPS       Z18, Z9, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VADDPS       Z18, Z10, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VADDPS       Z18, Z11, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VADDPS       Z18, Z12, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VADDPS       Z18, Z13, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VADDPS       Z18, Z14, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VADDPS       Z18, Z15, Z15
+	VMINPS       Z15, Z17, Z15
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -2918,9 +3886,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_1x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_1x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -2928,10 +3896,8 @@ TEXT ·gemm512_1x48(SB), NOSPLIT, $0-96
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	MOVQ   at+48(FP), DI
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -3015,9 +3981,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z0, Z3, Z0
@@ -3027,6 +3992,45 @@ store:
 	VADDPS    Z2, Z3, Z2
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS.Z 64(DX), K2, Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS.Z 128(DX), K3, Z3
+	VADDPS    Z3, Z2, Z2
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z3
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS.Z 64(DX), K2, Z3
+	VADDPS    Z1, Z3, Z1
+	VMOVUPS.Z 128(DX), K3, Z3
+	VADDPS    Z2, Z3, Z2
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z3
+	VBROADCASTSS high+120(FP), Z4
+	VBROADCASTSS zero+124(FP), Z5
+	VMAXPS       Z0, Z3, Z0
+	VADDPS       Z5, Z0, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z3, Z1
+	VADDPS       Z5, Z1, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z3, Z2
+	VADDPS       Z5, Z2, Z2
+	VMINPS       Z2, Z4, Z2
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -3035,9 +4039,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_2x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_2x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -3048,10 +4052,8 @@ TEXT ·gemm512_2x48(SB), NOSPLIT, $0-96
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	MOVQ   at+48(FP), R8
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -3159,9 +4161,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z0, Z6, Z0
@@ -3178,6 +4179,64 @@ store:
 	VADDPS    Z5, Z6, Z5
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VADDPS    Z6, Z3, Z3
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z6, Z1, Z1
+	VADDPS    Z6, Z4, Z4
+	VMOVUPS.Z 128(DX), K3, Z6
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z6, Z5, Z5
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z1, Z6, Z1
+	VMOVUPS.Z 128(DX), K3, Z6
+	VADDPS    Z2, Z6, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVUPS.Z 64(DX), K2, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVUPS.Z 128(DX), K3, Z6
+	VADDPS    Z5, Z6, Z5
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z6
+	VBROADCASTSS high+120(FP), Z7
+	VBROADCASTSS zero+124(FP), Z8
+	VMAXPS       Z0, Z6, Z0
+	VADDPS       Z8, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VADDPS       Z8, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VADDPS       Z8, Z2, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VADDPS       Z8, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VADDPS       Z8, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -3190,9 +4249,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_3x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_3x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -3206,10 +4265,8 @@ TEXT ·gemm512_3x48(SB), NOSPLIT, $0-96
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	MOVQ   at+48(FP), R9
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -3341,9 +4398,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z9
 	VADDPS    Z0, Z9, Z0
@@ -3367,6 +4423,83 @@ store:
 	VADDPS    Z8, Z9, Z8
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	VADDPS    Z9, Z3, Z3
+	VADDPS    Z9, Z6, Z6
+	VMOVUPS.Z 64(DX), K2, Z9
+	VADDPS    Z9, Z1, Z1
+	VADDPS    Z9, Z4, Z4
+	VADDPS    Z9, Z7, Z7
+	VMOVUPS.Z 128(DX), K3, Z9
+	VADDPS    Z9, Z2, Z2
+	VADDPS    Z9, Z5, Z5
+	VADDPS    Z9, Z8, Z8
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z9
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS.Z 64(DX), K2, Z9
+	VADDPS    Z1, Z9, Z1
+	VMOVUPS.Z 128(DX), K3, Z9
+	VADDPS    Z2, Z9, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z9
+	VADDPS    Z3, Z9, Z3
+	VMOVUPS.Z 64(DX), K2, Z9
+	VADDPS    Z4, Z9, Z4
+	VMOVUPS.Z 128(DX), K3, Z9
+	VADDPS    Z5, Z9, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z9
+	VADDPS    Z6, Z9, Z6
+	VMOVUPS.Z 64(DX), K2, Z9
+	VADDPS    Z7, Z9, Z7
+	VMOVUPS.Z 128(DX), K3, Z9
+	VADDPS    Z8, Z9, Z8
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z9
+	VBROADCASTSS high+120(FP), Z10
+	VBROADCASTSS zero+124(FP), Z11
+	VMAXPS       Z0, Z9, Z0
+	VADDPS       Z11, Z0, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VADDPS       Z11, Z1, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z9, Z2
+	VADDPS       Z11, Z2, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z9, Z3
+	VADDPS       Z11, Z3, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z9, Z4
+	VADDPS       Z11, Z4, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z9, Z5
+	VADDPS       Z11, Z5, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z9, Z6
+	VADDPS       Z11, Z6, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z9, Z7
+	VADDPS       Z11, Z7, Z7
+	VMINPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z9, Z8
+	VADDPS       Z11, Z8, Z8
+	VMINPS       Z8, Z10, Z8
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -3383,9 +4516,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_4x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_4x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -3402,10 +4535,8 @@ TEXT ·gemm512_4x48(SB), NOSPLIT, $0-96
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	MOVQ   at+48(FP), R10
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -3561,9 +4692,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z12
 	VADDPS    Z0, Z12, Z0
@@ -3594,6 +4724,102 @@ store:
 	VADDPS    Z11, Z12, Z11
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VADDPS    Z12, Z3, Z3
+	VADDPS    Z12, Z6, Z6
+	VADDPS    Z12, Z9, Z9
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z12, Z1, Z1
+	VADDPS    Z12, Z4, Z4
+	VADDPS    Z12, Z7, Z7
+	VADDPS    Z12, Z10, Z10
+	VMOVUPS.Z 128(DX), K3, Z12
+	VADDPS    Z12, Z2, Z2
+	VADDPS    Z12, Z5, Z5
+	VADDPS    Z12, Z8, Z8
+	VADDPS    Z12, Z11, Z11
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z1, Z12, Z1
+	VMOVUPS.Z 128(DX), K3, Z12
+	VADDPS    Z2, Z12, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z3, Z12, Z3
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z4, Z12, Z4
+	VMOVUPS.Z 128(DX), K3, Z12
+	VADDPS    Z5, Z12, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z6, Z12, Z6
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z7, Z12, Z7
+	VMOVUPS.Z 128(DX), K3, Z12
+	VADDPS    Z8, Z12, Z8
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z12
+	VADDPS    Z9, Z12, Z9
+	VMOVUPS.Z 64(DX), K2, Z12
+	VADDPS    Z10, Z12, Z10
+	VMOVUPS.Z 128(DX), K3, Z12
+	VADDPS    Z11, Z12, Z11
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z12
+	VBROADCASTSS high+120(FP), Z13
+	VBROADCASTSS zero+124(FP), Z14
+	VMAXPS       Z0, Z12, Z0
+	VADDPS       Z14, Z0, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VADDPS       Z14, Z1, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VADDPS       Z14, Z2, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VADDPS       Z14, Z3, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VADDPS       Z14, Z4, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VADDPS       Z14, Z5, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VADDPS       Z14, Z6, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VADDPS       Z14, Z7, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VADDPS       Z14, Z8, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VADDPS       Z14, Z9, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VADDPS       Z14, Z10, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VADDPS       Z14, Z11, Z11
+	VMINPS       Z11, Z13, Z11
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -3614,9 +4840,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_5x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_5x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -3636,10 +4862,8 @@ TEXT ·gemm512_5x48(SB), NOSPLIT, $0-96
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	MOVQ   at+48(FP), R11
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -3819,9 +5043,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z15
 	VADDPS    Z0, Z15, Z0
@@ -3859,6 +5082,121 @@ store:
 	VADDPS    Z14, Z15, Z14
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z15
+	VADDPS    Z15, Z0, Z0
+	VADDPS    Z15, Z3, Z3
+	VADDPS    Z15, Z6, Z6
+	VADDPS    Z15, Z9, Z9
+	VADDPS    Z15, Z12, Z12
+	VMOVUPS.Z 64(DX), K2, Z15
+	VADDPS    Z15, Z1, Z1
+	VADDPS    Z15, Z4, Z4
+	VADDPS    Z15, Z7, Z7
+	VADDPS    Z15, Z10, Z10
+	VADDPS    Z15, Z13, Z13
+	VMOVUPS.Z 128(DX), K3, Z15
+	VADDPS    Z15, Z2, Z2
+	VADDPS    Z15, Z5, Z5
+	VADDPS    Z15, Z8, Z8
+	VADDPS    Z15, Z11, Z11
+	VADDPS    Z15, Z14, Z14
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z15
+	VADDPS    Z0, Z15, Z0
+	VMOVUPS.Z 64(DX), K2, Z15
+	VADDPS    Z1, Z15, Z1
+	VMOVUPS.Z 128(DX), K3, Z15
+	VADDPS    Z2, Z15, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z15
+	VADDPS    Z3, Z15, Z3
+	VMOVUPS.Z 64(DX), K2, Z15
+	VADDPS    Z4, Z15, Z4
+	VMOVUPS.Z 128(DX), K3, Z15
+	VADDPS    Z5, Z15, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z15
+	VADDPS    Z6, Z15, Z6
+	VMOVUPS.Z 64(DX), K2, Z15
+	VADDPS    Z7, Z15, Z7
+	VMOVUPS.Z 128(DX), K3, Z15
+	VADDPS    Z8, Z15, Z8
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z15
+	VADDPS    Z9, Z15, Z9
+	VMOVUPS.Z 64(DX), K2, Z15
+	VADDPS    Z10, Z15, Z10
+	VMOVUPS.Z 128(DX), K3, Z15
+	VADDPS    Z11, Z15, Z11
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z15
+	VADDPS    Z12, Z15, Z12
+	VMOVUPS.Z 64(DX), K2, Z15
+	VADDPS    Z13, Z15, Z13
+	VMOVUPS.Z 128(DX), K3, Z15
+	VADDPS    Z14, Z15, Z14
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z15
+	VBROADCASTSS high+120(FP), Z16
+	VBROADCASTSS zero+124(FP), Z17
+	VMAXPS       Z0, Z15, Z0
+	VADDPS       Z17, Z0, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z15, Z1
+	VADDPS       Z17, Z1, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z15, Z2
+	VADDPS       Z17, Z2, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z15, Z3
+	VADDPS       Z17, Z3, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z15, Z4
+	VADDPS       Z17, Z4, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z15, Z5
+	VADDPS       Z17, Z5, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z15, Z6
+	VADDPS       Z17, Z6, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z15, Z7
+	VADDPS       Z17, Z7, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z15, Z8
+	VADDPS       Z17, Z8, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z15, Z9
+	VADDPS       Z17, Z9, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z15, Z10
+	VADDPS       Z17, Z10, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z15, Z11
+	VADDPS       Z17, Z11, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z15, Z12
+	VADDPS       Z17, Z12, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z15, Z13
+	VADDPS       Z17, Z13, Z13
+	VMINPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z15, Z14
+	VADDPS       Z17, Z14, Z14
+	VMINPS       Z14, Z16, Z14
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -3883,9 +5221,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_6x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_6x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -3908,10 +5246,8 @@ TEXT ·gemm512_6x48(SB), NOSPLIT, $0-96
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	MOVQ   at+48(FP), R12
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -4115,9 +5451,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z18
 	VADDPS    Z0, Z18, Z0
@@ -4162,6 +5497,140 @@ store:
 	VADDPS    Z17, Z18, Z17
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z18, Z0, Z0
+	VADDPS    Z18, Z3, Z3
+	VADDPS    Z18, Z6, Z6
+	VADDPS    Z18, Z9, Z9
+	VADDPS    Z18, Z12, Z12
+	VADDPS    Z18, Z15, Z15
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z18, Z1, Z1
+	VADDPS    Z18, Z4, Z4
+	VADDPS    Z18, Z7, Z7
+	VADDPS    Z18, Z10, Z10
+	VADDPS    Z18, Z13, Z13
+	VADDPS    Z18, Z16, Z16
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z18, Z2, Z2
+	VADDPS    Z18, Z5, Z5
+	VADDPS    Z18, Z8, Z8
+	VADDPS    Z18, Z11, Z11
+	VADDPS    Z18, Z14, Z14
+	VADDPS    Z18, Z17, Z17
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z0, Z18, Z0
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z1, Z18, Z1
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z2, Z18, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z3, Z18, Z3
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z4, Z18, Z4
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z5, Z18, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z6, Z18, Z6
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z7, Z18, Z7
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z8, Z18, Z8
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z9, Z18, Z9
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z10, Z18, Z10
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z11, Z18, Z11
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z12, Z18, Z12
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z13, Z18, Z13
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z14, Z18, Z14
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z18
+	VADDPS    Z15, Z18, Z15
+	VMOVUPS.Z 64(DX), K2, Z18
+	VADDPS    Z16, Z18, Z16
+	VMOVUPS.Z 128(DX), K3, Z18
+	VADDPS    Z17, Z18, Z17
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z18
+	VBROADCASTSS high+120(FP), Z19
+	VBROADCASTSS zero+124(FP), Z20
+	VMAXPS       Z0, Z18, Z0
+	VADDPS       Z20, Z0, Z0
+	VMINPS       Z0, Z19, Z0
+	VMAXPS       Z1, Z18, Z1
+	VADDPS       Z20, Z1, Z1
+	VMINPS       Z1, Z19, Z1
+	VMAXPS       Z2, Z18, Z2
+	VADDPS       Z20, Z2, Z2
+	VMINPS       Z2, Z19, Z2
+	VMAXPS       Z3, Z18, Z3
+	VADDPS       Z20, Z3, Z3
+	VMINPS       Z3, Z19, Z3
+	VMAXPS       Z4, Z18, Z4
+	VADDPS       Z20, Z4, Z4
+	VMINPS       Z4, Z19, Z4
+	VMAXPS       Z5, Z18, Z5
+	VADDPS       Z20, Z5, Z5
+	VMINPS       Z5, Z19, Z5
+	VMAXPS       Z6, Z18, Z6
+	VADDPS       Z20, Z6, Z6
+	VMINPS       Z6, Z19, Z6
+	VMAXPS       Z7, Z18, Z7
+	VADDPS       Z20, Z7, Z7
+	VMINPS       Z7, Z19, Z7
+	VMAXPS       Z8, Z18, Z8
+	VADDPS       Z20, Z8, Z8
+	VMINPS       Z8, Z19, Z8
+	VMAXPS       Z9, Z18, Z9
+	VADDPS       Z20, Z9, Z9
+	VMINPS       Z9, Z19, Z9
+	VMAXPS       Z10, Z18, Z10
+	VADDPS       Z20, Z10, Z10
+	VMINPS       Z10, Z19, Z10
+	VMAXPS       Z11, Z18, Z11
+	VADDPS       Z20, Z11, Z11
+	VMINPS       Z11, Z19, Z11
+	VMAXPS       Z12, Z18, Z12
+	VADDPS       Z20, Z12, Z12
+	VMINPS       Z12, Z19, Z12
+	VMAXPS       Z13, Z18, Z13
+	VADDPS       Z20, Z13, Z13
+	VMINPS       Z13, Z19, Z13
+	VMAXPS       Z14, Z18, Z14
+	VADDPS       Z20, Z14, Z14
+	VMINPS       Z14, Z19, Z14
+	VMAXPS       Z15, Z18, Z15
+	VADDPS       Z20, Z15, Z15
+	VMINPS       Z15, Z19, Z15
+	VMAXPS       Z16, Z18, Z16
+	VADDPS       Z20, Z16, Z16
+	VMINPS       Z16, Z19, Z16
+	VMAXPS       Z17, Z18, Z17
+	VADDPS       Z20, Z17, Z17
+	VMINPS       Z17, Z19, Z17
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -4190,9 +5659,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_7x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_7x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_7x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_7x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -4218,10 +5687,8 @@ TEXT ·gemm512_7x48(SB), NOSPLIT, $0-96
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	MOVQ   at+48(FP), R13
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -4449,9 +5916,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z21
 	VADDPS    Z0, Z21, Z0
@@ -4503,6 +5969,159 @@ store:
 	VADDPS    Z20, Z21, Z20
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z21, Z0, Z0
+	VADDPS    Z21, Z3, Z3
+	VADDPS    Z21, Z6, Z6
+	VADDPS    Z21, Z9, Z9
+	VADDPS    Z21, Z12, Z12
+	VADDPS    Z21, Z15, Z15
+	VADDPS    Z21, Z18, Z18
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z21, Z1, Z1
+	VADDPS    Z21, Z4, Z4
+	VADDPS    Z21, Z7, Z7
+	VADDPS    Z21, Z10, Z10
+	VADDPS    Z21, Z13, Z13
+	VADDPS    Z21, Z16, Z16
+	VADDPS    Z21, Z19, Z19
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z21, Z2, Z2
+	VADDPS    Z21, Z5, Z5
+	VADDPS    Z21, Z8, Z8
+	VADDPS    Z21, Z11, Z11
+	VADDPS    Z21, Z14, Z14
+	VADDPS    Z21, Z17, Z17
+	VADDPS    Z21, Z20, Z20
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z0, Z21, Z0
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z1, Z21, Z1
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z2, Z21, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z3, Z21, Z3
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z4, Z21, Z4
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z5, Z21, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z6, Z21, Z6
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z7, Z21, Z7
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z8, Z21, Z8
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z9, Z21, Z9
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z10, Z21, Z10
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z11, Z21, Z11
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z12, Z21, Z12
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z13, Z21, Z13
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z14, Z21, Z14
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z15, Z21, Z15
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z16, Z21, Z16
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z17, Z21, Z17
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z21
+	VADDPS    Z18, Z21, Z18
+	VMOVUPS.Z 64(DX), K2, Z21
+	VADDPS    Z19, Z21, Z19
+	VMOVUPS.Z 128(DX), K3, Z21
+	VADDPS    Z20, Z21, Z20
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z21
+	VBROADCASTSS high+120(FP), Z22
+	VBROADCASTSS zero+124(FP), Z23
+	VMAXPS       Z0, Z21, Z0
+	VADDPS       Z23, Z0, Z0
+	VMINPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z21, Z1
+	VADDPS       Z23, Z1, Z1
+	VMINPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z21, Z2
+	VADDPS       Z23, Z2, Z2
+	VMINPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z21, Z3
+	VADDPS       Z23, Z3, Z3
+	VMINPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z21, Z4
+	VADDPS       Z23, Z4, Z4
+	VMINPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z21, Z5
+	VADDPS       Z23, Z5, Z5
+	VMINPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z21, Z6
+	VADDPS       Z23, Z6, Z6
+	VMINPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z21, Z7
+	VADDPS       Z23, Z7, Z7
+	VMINPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z21, Z8
+	VADDPS       Z23, Z8, Z8
+	VMINPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z21, Z9
+	VADDPS       Z23, Z9, Z9
+	VMINPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z21, Z10
+	VADDPS       Z23, Z10, Z10
+	VMINPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z21, Z11
+	VADDPS       Z23, Z11, Z11
+	VMINPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z21, Z12
+	VADDPS       Z23, Z12, Z12
+	VMINPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z21, Z13
+	VADDPS       Z23, Z13, Z13
+	VMINPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z21, Z14
+	VADDPS       Z23, Z14, Z14
+	VMINPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z21, Z15
+	VADDPS       Z23, Z15, Z15
+	VMINPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z21, Z16
+	VADDPS       Z23, Z16, Z16
+	VMINPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z21, Z17
+	VADDPS       Z23, Z17, Z17
+	VMINPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z21, Z18
+	VADDPS       Z23, Z18, Z18
+	VMINPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z21, Z19
+	VADDPS       Z23, Z19, Z19
+	VMINPS       Z19, Z22, Z19
+	VMAXPS       Z20, Z21, Z20
+	VADDPS       Z23, Z20, Z20
+	VMINPS       Z20, Z22, Z20
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -4535,9 +6154,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_8x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_8x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_8x48(SB), NOSPLIT, $0-96
+TEXT ·gemm512_8x48(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -4566,10 +6185,8 @@ TEXT ·gemm512_8x48(SB), NOSPLIT, $0-96
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	MOVQ   at+48(FP), R14
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), DX
@@ -4821,9 +6438,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), BX
-	TESTQ     BX, BX
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, DX
 	VMOVUPS.Z (DX), K1, Z24
 	VADDPS    Z0, Z24, Z0
@@ -4882,6 +6498,178 @@ store:
 	VADDPS    Z23, Z24, Z23
 	ADDQ      CX, DX
 
+bias:
+	MOVQ      bias+96(FP), DX
+	TESTQ     DX, DX
+	JZ        plus
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z24, Z0, Z0
+	VADDPS    Z24, Z3, Z3
+	VADDPS    Z24, Z6, Z6
+	VADDPS    Z24, Z9, Z9
+	VADDPS    Z24, Z12, Z12
+	VADDPS    Z24, Z15, Z15
+	VADDPS    Z24, Z18, Z18
+	VADDPS    Z24, Z21, Z21
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z24, Z1, Z1
+	VADDPS    Z24, Z4, Z4
+	VADDPS    Z24, Z7, Z7
+	VADDPS    Z24, Z10, Z10
+	VADDPS    Z24, Z13, Z13
+	VADDPS    Z24, Z16, Z16
+	VADDPS    Z24, Z19, Z19
+	VADDPS    Z24, Z22, Z22
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z24, Z2, Z2
+	VADDPS    Z24, Z5, Z5
+	VADDPS    Z24, Z8, Z8
+	VADDPS    Z24, Z11, Z11
+	VADDPS    Z24, Z14, Z14
+	VADDPS    Z24, Z17, Z17
+	VADDPS    Z24, Z20, Z20
+	VADDPS    Z24, Z23, Z23
+
+plus:
+	MOVQ      plus+104(FP), DX
+	TESTQ     DX, DX
+	JZ        clamp
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z0, Z24, Z0
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z1, Z24, Z1
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z2, Z24, Z2
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z3, Z24, Z3
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z4, Z24, Z4
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z5, Z24, Z5
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z6, Z24, Z6
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z7, Z24, Z7
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z8, Z24, Z8
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z9, Z24, Z9
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z10, Z24, Z10
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z11, Z24, Z11
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z12, Z24, Z12
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z13, Z24, Z13
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z14, Z24, Z14
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z15, Z24, Z15
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z16, Z24, Z16
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z17, Z24, Z17
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z18, Z24, Z18
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z19, Z24, Z19
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z20, Z24, Z20
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z24
+	VADDPS    Z21, Z24, Z21
+	VMOVUPS.Z 64(DX), K2, Z24
+	VADDPS    Z22, Z24, Z22
+	VMOVUPS.Z 128(DX), K3, Z24
+	VADDPS    Z23, Z24, Z23
+	ADDQ      CX, DX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z24
+	VBROADCASTSS high+120(FP), Z25
+	VBROADCASTSS zero+124(FP), Z26
+	VMAXPS       Z0, Z24, Z0
+	VADDPS       Z26, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VADDPS       Z26, Z1, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VADDPS       Z26, Z2, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VADDPS       Z26, Z3, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VADDPS       Z26, Z4, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VADDPS       Z26, Z5, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VADDPS       Z26, Z6, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VADDPS       Z26, Z7, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VADDPS       Z26, Z8, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VADDPS       Z26, Z9, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VADDPS       Z26, Z10, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VADDPS       Z26, Z11, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VADDPS       Z26, Z12, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VADDPS       Z26, Z13, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VADDPS       Z26, Z14, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VADDPS       Z26, Z15, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VADDPS       Z26, Z16, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VADDPS       Z26, Z17, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VADDPS       Z26, Z18, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VADDPS       Z26, Z19, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VADDPS       Z26, Z20, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VADDPS       Z26, Z21, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VADDPS       Z26, Z22, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VADDPS       Z26, Z23, Z23
+	VMINPS       Z23, Z25, Z23
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -4918,9 +6706,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_1x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x64(SB), NOSPLIT, $0-96
+TEXT ·gemm512_1x64(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -4931,10 +6719,8 @@ TEXT ·gemm512_1x64(SB), NOSPLIT, $0-96
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	MOVQ   at+48(FP), R8
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5032,9 +6818,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), SI
-	TESTQ     SI, SI
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, BX
 	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z0, Z4, Z0
@@ -5046,6 +6831,52 @@ store:
 	VADDPS    Z3, Z4, Z3
 	ADDQ      CX, BX
 
+bias:
+	MOVQ      bias+96(FP), BX
+	TESTQ     BX, BX
+	JZ        plus
+	VMOVUPS.Z (BX), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(BX), K2, Z4
+	VADDPS    Z4, Z1, Z1
+	VMOVUPS.Z 128(BX), K3, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z 192(BX), K4, Z4
+	VADDPS    Z4, Z3, Z3
+
+plus:
+	MOVQ      plus+104(FP), BX
+	TESTQ     BX, BX
+	JZ        clamp
+	VMOVUPS.Z (BX), K1, Z4
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS.Z 64(BX), K2, Z4
+	VADDPS    Z1, Z4, Z1
+	VMOVUPS.Z 128(BX), K3, Z4
+	VADDPS    Z2, Z4, Z2
+	VMOVUPS.Z 192(BX), K4, Z4
+	VADDPS    Z3, Z4, Z3
+	ADDQ      CX, BX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z4
+	VBROADCASTSS high+120(FP), Z5
+	VBROADCASTSS zero+124(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -5055,9 +6886,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_2x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x64(SB), NOSPLIT, $0-96
+TEXT ·gemm512_2x64(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -5072,10 +6903,8 @@ TEXT ·gemm512_2x64(SB), NOSPLIT, $0-96
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	MOVQ   at+48(FP), R9
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5202,9 +7031,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), SI
-	TESTQ     SI, SI
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, BX
 	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z0, Z8, Z0
@@ -5225,6 +7053,77 @@ store:
 	VADDPS    Z7, Z8, Z7
 	ADDQ      CX, BX
 
+bias:
+	MOVQ      bias+96(FP), BX
+	TESTQ     BX, BX
+	JZ        plus
+	VMOVUPS.Z (BX), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z 64(BX), K2, Z8
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z5, Z5
+	VMOVUPS.Z 128(BX), K3, Z8
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS.Z 192(BX), K4, Z8
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z7, Z7
+
+plus:
+	MOVQ      plus+104(FP), BX
+	TESTQ     BX, BX
+	JZ        clamp
+	VMOVUPS.Z (BX), K1, Z8
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS.Z 64(BX), K2, Z8
+	VADDPS    Z1, Z8, Z1
+	VMOVUPS.Z 128(BX), K3, Z8
+	VADDPS    Z2, Z8, Z2
+	VMOVUPS.Z 192(BX), K4, Z8
+	VADDPS    Z3, Z8, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
+	VADDPS    Z4, Z8, Z4
+	VMOVUPS.Z 64(BX), K2, Z8
+	VADDPS    Z5, Z8, Z5
+	VMOVUPS.Z 128(BX), K3, Z8
+	VADDPS    Z6, Z8, Z6
+	VMOVUPS.Z 192(BX), K4, Z8
+	VADDPS    Z7, Z8, Z7
+	ADDQ      CX, BX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z8
+	VBROADCASTSS high+120(FP), Z9
+	VBROADCASTSS zero+124(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -5239,9 +7138,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_3x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x64(SB), NOSPLIT, $0-96
+TEXT ·gemm512_3x64(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -5260,10 +7159,8 @@ TEXT ·gemm512_3x64(SB), NOSPLIT, $0-96
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	MOVQ   at+48(FP), R10
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5419,9 +7316,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), SI
-	TESTQ     SI, SI
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, BX
 	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z0, Z12, Z0
@@ -5451,6 +7347,102 @@ store:
 	VADDPS    Z11, Z12, Z11
 	ADDQ      CX, BX
 
+bias:
+	MOVQ      bias+96(FP), BX
+	TESTQ     BX, BX
+	JZ        plus
+	VMOVUPS.Z (BX), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VADDPS    Z12, Z4, Z4
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS.Z 64(BX), K2, Z12
+	VADDPS    Z12, Z1, Z1
+	VADDPS    Z12, Z5, Z5
+	VADDPS    Z12, Z9, Z9
+	VMOVUPS.Z 128(BX), K3, Z12
+	VADDPS    Z12, Z2, Z2
+	VADDPS    Z12, Z6, Z6
+	VADDPS    Z12, Z10, Z10
+	VMOVUPS.Z 192(BX), K4, Z12
+	VADDPS    Z12, Z3, Z3
+	VADDPS    Z12, Z7, Z7
+	VADDPS    Z12, Z11, Z11
+
+plus:
+	MOVQ      plus+104(FP), BX
+	TESTQ     BX, BX
+	JZ        clamp
+	VMOVUPS.Z (BX), K1, Z12
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS.Z 64(BX), K2, Z12
+	VADDPS    Z1, Z12, Z1
+	VMOVUPS.Z 128(BX), K3, Z12
+	VADDPS    Z2, Z12, Z2
+	VMOVUPS.Z 192(BX), K4, Z12
+	VADDPS    Z3, Z12, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
+	VADDPS    Z4, Z12, Z4
+	VMOVUPS.Z 64(BX), K2, Z12
+	VADDPS    Z5, Z12, Z5
+	VMOVUPS.Z 128(BX), K3, Z12
+	VADDPS    Z6, Z12, Z6
+	VMOVUPS.Z 192(BX), K4, Z12
+	VADDPS    Z7, Z12, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
+	VADDPS    Z8, Z12, Z8
+	VMOVUPS.Z 64(BX), K2, Z12
+	VADDPS    Z9, Z12, Z9
+	VMOVUPS.Z 128(BX), K3, Z12
+	VADDPS    Z10, Z12, Z10
+	VMOVUPS.Z 192(BX), K4, Z12
+	VADDPS    Z11, Z12, Z11
+	ADDQ      CX, BX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z12
+	VBROADCASTSS high+120(FP), Z13
+	VBROADCASTSS zero+124(FP), Z14
+	VMAXPS       Z0, Z12, Z0
+	VADDPS       Z14, Z0, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VADDPS       Z14, Z1, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VADDPS       Z14, Z2, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VADDPS       Z14, Z3, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VADDPS       Z14, Z4, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VADDPS       Z14, Z5, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VADDPS       Z14, Z6, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VADDPS       Z14, Z7, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VADDPS       Z14, Z8, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VADDPS       Z14, Z9, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VADDPS       Z14, Z10, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VADDPS       Z14, Z11, Z11
+	VMINPS       Z11, Z13, Z11
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -5470,9 +7462,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_4x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x64(SB), NOSPLIT, $0-96
+TEXT ·gemm512_4x64(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -5495,10 +7487,8 @@ TEXT ·gemm512_4x64(SB), NOSPLIT, $0-96
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	MOVQ   at+48(FP), R11
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5683,9 +7673,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), SI
-	TESTQ     SI, SI
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, BX
 	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z0, Z16, Z0
@@ -5724,6 +7713,127 @@ store:
 	VADDPS    Z15, Z16, Z15
 	ADDQ      CX, BX
 
+bias:
+	MOVQ      bias+96(FP), BX
+	TESTQ     BX, BX
+	JZ        plus
+	VMOVUPS.Z (BX), K1, Z16
+	VADDPS    Z16, Z0, Z0
+	VADDPS    Z16, Z4, Z4
+	VADDPS    Z16, Z8, Z8
+	VADDPS    Z16, Z12, Z12
+	VMOVUPS.Z 64(BX), K2, Z16
+	VADDPS    Z16, Z1, Z1
+	VADDPS    Z16, Z5, Z5
+	VADDPS    Z16, Z9, Z9
+	VADDPS    Z16, Z13, Z13
+	VMOVUPS.Z 128(BX), K3, Z16
+	VADDPS    Z16, Z2, Z2
+	VADDPS    Z16, Z6, Z6
+	VADDPS    Z16, Z10, Z10
+	VADDPS    Z16, Z14, Z14
+	VMOVUPS.Z 192(BX), K4, Z16
+	VADDPS    Z16, Z3, Z3
+	VADDPS    Z16, Z7, Z7
+	VADDPS    Z16, Z11, Z11
+	VADDPS    Z16, Z15, Z15
+
+plus:
+	MOVQ      plus+104(FP), BX
+	TESTQ     BX, BX
+	JZ        clamp
+	VMOVUPS.Z (BX), K1, Z16
+	VADDPS    Z0, Z16, Z0
+	VMOVUPS.Z 64(BX), K2, Z16
+	VADDPS    Z1, Z16, Z1
+	VMOVUPS.Z 128(BX), K3, Z16
+	VADDPS    Z2, Z16, Z2
+	VMOVUPS.Z 192(BX), K4, Z16
+	VADDPS    Z3, Z16, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
+	VADDPS    Z4, Z16, Z4
+	VMOVUPS.Z 64(BX), K2, Z16
+	VADDPS    Z5, Z16, Z5
+	VMOVUPS.Z 128(BX), K3, Z16
+	VADDPS    Z6, Z16, Z6
+	VMOVUPS.Z 192(BX), K4, Z16
+	VADDPS    Z7, Z16, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
+	VADDPS    Z8, Z16, Z8
+	VMOVUPS.Z 64(BX), K2, Z16
+	VADDPS    Z9, Z16, Z9
+	VMOVUPS.Z 128(BX), K3, Z16
+	VADDPS    Z10, Z16, Z10
+	VMOVUPS.Z 192(BX), K4, Z16
+	VADDPS    Z11, Z16, Z11
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
+	VADDPS    Z12, Z16, Z12
+	VMOVUPS.Z 64(BX), K2, Z16
+	VADDPS    Z13, Z16, Z13
+	VMOVUPS.Z 128(BX), K3, Z16
+	VADDPS    Z14, Z16, Z14
+	VMOVUPS.Z 192(BX), K4, Z16
+	VADDPS    Z15, Z16, Z15
+	ADDQ      CX, BX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z16
+	VBROADCASTSS high+120(FP), Z17
+	VBROADCASTSS zero+124(FP), Z18
+	VMAXPS       Z0, Z16, Z0
+	VADDPS       Z18, Z0, Z0
+	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z1, Z16, Z1
+	VADDPS       Z18, Z1, Z1
+	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z2, Z16, Z2
+	VADDPS       Z18, Z2, Z2
+	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z3, Z16, Z3
+	VADDPS       Z18, Z3, Z3
+	VMINPS       Z3, Z17, Z3
+	VMAXPS       Z4, Z16, Z4
+	VADDPS       Z18, Z4, Z4
+	VMINPS       Z4, Z17, Z4
+	VMAXPS       Z5, Z16, Z5
+	VADDPS       Z18, Z5, Z5
+	VMINPS       Z5, Z17, Z5
+	VMAXPS       Z6, Z16, Z6
+	VADDPS       Z18, Z6, Z6
+	VMINPS       Z6, Z17, Z6
+	VMAXPS       Z7, Z16, Z7
+	VADDPS       Z18, Z7, Z7
+	VMINPS       Z7, Z17, Z7
+	VMAXPS       Z8, Z16, Z8
+	VADDPS       Z18, Z8, Z8
+	VMINPS       Z8, Z17, Z8
+	VMAXPS       Z9, Z16, Z9
+	VADDPS       Z18, Z9, Z9
+	VMINPS       Z9, Z17, Z9
+	VMAXPS       Z10, Z16, Z10
+	VADDPS       Z18, Z10, Z10
+	VMINPS       Z10, Z17, Z10
+	VMAXPS       Z11, Z16, Z11
+	VADDPS       Z18, Z11, Z11
+	VMINPS       Z11, Z17, Z11
+	VMAXPS       Z12, Z16, Z12
+	VADDPS       Z18, Z12, Z12
+	VMINPS       Z12, Z17, Z12
+	VMAXPS       Z13, Z16, Z13
+	VADDPS       Z18, Z13, Z13
+	VMINPS       Z13, Z17, Z13
+	VMAXPS       Z14, Z16, Z14
+	VADDPS       Z18, Z14, Z14
+	VMINPS       Z14, Z17, Z14
+	VMAXPS       Z15, Z16, Z15
+	VADDPS       Z18, Z15, Z15
+	VMINPS       Z15, Z17, Z15
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -5748,9 +7858,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_5x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x64(SB), NOSPLIT, $0-96
+TEXT ·gemm512_5x64(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -5777,10 +7887,8 @@ TEXT ·gemm512_5x64(SB), NOSPLIT, $0-96
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
 	MOVQ   at+48(FP), R12
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5994,9 +8102,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), SI
-	TESTQ     SI, SI
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, BX
 	VMOVUPS.Z (BX), K1, Z20
 	VADDPS    Z0, Z20, Z0
@@ -6044,6 +8151,152 @@ store:
 	VADDPS    Z19, Z20, Z19
 	ADDQ      CX, BX
 
+bias:
+	MOVQ      bias+96(FP), BX
+	TESTQ     BX, BX
+	JZ        plus
+	VMOVUPS.Z (BX), K1, Z20
+	VADDPS    Z20, Z0, Z0
+	VADDPS    Z20, Z4, Z4
+	VADDPS    Z20, Z8, Z8
+	VADDPS    Z20, Z12, Z12
+	VADDPS    Z20, Z16, Z16
+	VMOVUPS.Z 64(BX), K2, Z20
+	VADDPS    Z20, Z1, Z1
+	VADDPS    Z20, Z5, Z5
+	VADDPS    Z20, Z9, Z9
+	VADDPS    Z20, Z13, Z13
+	VADDPS    Z20, Z17, Z17
+	VMOVUPS.Z 128(BX), K3, Z20
+	VADDPS    Z20, Z2, Z2
+	VADDPS    Z20, Z6, Z6
+	VADDPS    Z20, Z10, Z10
+	VADDPS    Z20, Z14, Z14
+	VADDPS    Z20, Z18, Z18
+	VMOVUPS.Z 192(BX), K4, Z20
+	VADDPS    Z20, Z3, Z3
+	VADDPS    Z20, Z7, Z7
+	VADDPS    Z20, Z11, Z11
+	VADDPS    Z20, Z15, Z15
+	VADDPS    Z20, Z19, Z19
+
+plus:
+	MOVQ      plus+104(FP), BX
+	TESTQ     BX, BX
+	JZ        clamp
+	VMOVUPS.Z (BX), K1, Z20
+	VADDPS    Z0, Z20, Z0
+	VMOVUPS.Z 64(BX), K2, Z20
+	VADDPS    Z1, Z20, Z1
+	VMOVUPS.Z 128(BX), K3, Z20
+	VADDPS    Z2, Z20, Z2
+	VMOVUPS.Z 192(BX), K4, Z20
+	VADDPS    Z3, Z20, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z20
+	VADDPS    Z4, Z20, Z4
+	VMOVUPS.Z 64(BX), K2, Z20
+	VADDPS    Z5, Z20, Z5
+	VMOVUPS.Z 128(BX), K3, Z20
+	VADDPS    Z6, Z20, Z6
+	VMOVUPS.Z 192(BX), K4, Z20
+	VADDPS    Z7, Z20, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z20
+	VADDPS    Z8, Z20, Z8
+	VMOVUPS.Z 64(BX), K2, Z20
+	VADDPS    Z9, Z20, Z9
+	VMOVUPS.Z 128(BX), K3, Z20
+	VADDPS    Z10, Z20, Z10
+	VMOVUPS.Z 192(BX), K4, Z20
+	VADDPS    Z11, Z20, Z11
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z20
+	VADDPS    Z12, Z20, Z12
+	VMOVUPS.Z 64(BX), K2, Z20
+	VADDPS    Z13, Z20, Z13
+	VMOVUPS.Z 128(BX), K3, Z20
+	VADDPS    Z14, Z20, Z14
+	VMOVUPS.Z 192(BX), K4, Z20
+	VADDPS    Z15, Z20, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z20
+	VADDPS    Z16, Z20, Z16
+	VMOVUPS.Z 64(BX), K2, Z20
+	VADDPS    Z17, Z20, Z17
+	VMOVUPS.Z 128(BX), K3, Z20
+	VADDPS    Z18, Z20, Z18
+	VMOVUPS.Z 192(BX), K4, Z20
+	VADDPS    Z19, Z20, Z19
+	ADDQ      CX, BX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z20
+	VBROADCASTSS high+120(FP), Z21
+	VBROADCASTSS zero+124(FP), Z22
+	VMAXPS       Z0, Z20, Z0
+	VADDPS       Z22, Z0, Z0
+	VMINPS       Z0, Z21, Z0
+	VMAXPS       Z1, Z20, Z1
+	VADDPS       Z22, Z1, Z1
+	VMINPS       Z1, Z21, Z1
+	VMAXPS       Z2, Z20, Z2
+	VADDPS       Z22, Z2, Z2
+	VMINPS       Z2, Z21, Z2
+	VMAXPS       Z3, Z20, Z3
+	VADDPS       Z22, Z3, Z3
+	VMINPS       Z3, Z21, Z3
+	VMAXPS       Z4, Z20, Z4
+	VADDPS       Z22, Z4, Z4
+	VMINPS       Z4, Z21, Z4
+	VMAXPS       Z5, Z20, Z5
+	VADDPS       Z22, Z5, Z5
+	VMINPS       Z5, Z21, Z5
+	VMAXPS       Z6, Z20, Z6
+	VADDPS       Z22, Z6, Z6
+	VMINPS       Z6, Z21, Z6
+	VMAXPS       Z7, Z20, Z7
+	VADDPS       Z22, Z7, Z7
+	VMINPS       Z7, Z21, Z7
+	VMAXPS       Z8, Z20, Z8
+	VADDPS       Z22, Z8, Z8
+	VMINPS       Z8, Z21, Z8
+	VMAXPS       Z9, Z20, Z9
+	VADDPS       Z22, Z9, Z9
+	VMINPS       Z9, Z21, Z9
+	VMAXPS       Z10, Z20, Z10
+	VADDPS       Z22, Z10, Z10
+	VMINPS       Z10, Z21, Z10
+	VMAXPS       Z11, Z20, Z11
+	VADDPS       Z22, Z11, Z11
+	VMINPS       Z11, Z21, Z11
+	VMAXPS       Z12, Z20, Z12
+	VADDPS       Z22, Z12, Z12
+	VMINPS       Z12, Z21, Z12
+	VMAXPS       Z13, Z20, Z13
+	VADDPS       Z22, Z13, Z13
+	VMINPS       Z13, Z21, Z13
+	VMAXPS       Z14, Z20, Z14
+	VADDPS       Z22, Z14, Z14
+	VMINPS       Z14, Z21, Z14
+	VMAXPS       Z15, Z20, Z15
+	VADDPS       Z22, Z15, Z15
+	VMINPS       Z15, Z21, Z15
+	VMAXPS       Z16, Z20, Z16
+	VADDPS       Z22, Z16, Z16
+	VMINPS       Z16, Z21, Z16
+	VMAXPS       Z17, Z20, Z17
+	VADDPS       Z22, Z17, Z17
+	VMINPS       Z17, Z21, Z17
+	VMAXPS       Z18, Z20, Z18
+	VADDPS       Z22, Z18, Z18
+	VMINPS       Z18, Z21, Z18
+	VMAXPS       Z19, Z20, Z19
+	VADDPS       Z22, Z19, Z19
+	VMINPS       Z19, Z21, Z19
+
 set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -6073,9 +8326,9 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm512_6x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x64(SB), NOSPLIT, $0-96
+TEXT ·gemm512_6x64(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -6106,10 +8359,8 @@ TEXT ·gemm512_6x64(SB), NOSPLIT, $0-96
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	MOVQ   at+48(FP), R13
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -6352,9 +8603,8 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	MOVBQZX   add+24(FP), SI
-	TESTQ     SI, SI
-	JZ        set
+	CMPB      add+24(FP), $0x00
+	JEQ       bias
 	MOVQ      AX, BX
 	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z0, Z24, Z0
@@ -6410,6 +8660,177 @@ store:
 	VMOVUPS.Z 192(BX), K4, Z24
 	VADDPS    Z23, Z24, Z23
 	ADDQ      CX, BX
+
+bias:
+	MOVQ      bias+96(FP), BX
+	TESTQ     BX, BX
+	JZ        plus
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z24, Z0, Z0
+	VADDPS    Z24, Z4, Z4
+	VADDPS    Z24, Z8, Z8
+	VADDPS    Z24, Z12, Z12
+	VADDPS    Z24, Z16, Z16
+	VADDPS    Z24, Z20, Z20
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z24, Z1, Z1
+	VADDPS    Z24, Z5, Z5
+	VADDPS    Z24, Z9, Z9
+	VADDPS    Z24, Z13, Z13
+	VADDPS    Z24, Z17, Z17
+	VADDPS    Z24, Z21, Z21
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z24, Z2, Z2
+	VADDPS    Z24, Z6, Z6
+	VADDPS    Z24, Z10, Z10
+	VADDPS    Z24, Z14, Z14
+	VADDPS    Z24, Z18, Z18
+	VADDPS    Z24, Z22, Z22
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z24, Z3, Z3
+	VADDPS    Z24, Z7, Z7
+	VADDPS    Z24, Z11, Z11
+	VADDPS    Z24, Z15, Z15
+	VADDPS    Z24, Z19, Z19
+	VADDPS    Z24, Z23, Z23
+
+plus:
+	MOVQ      plus+104(FP), BX
+	TESTQ     BX, BX
+	JZ        clamp
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z0, Z24, Z0
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z1, Z24, Z1
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z2, Z24, Z2
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z3, Z24, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z4, Z24, Z4
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z5, Z24, Z5
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z6, Z24, Z6
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z7, Z24, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z8, Z24, Z8
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z9, Z24, Z9
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z10, Z24, Z10
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z11, Z24, Z11
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z12, Z24, Z12
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z13, Z24, Z13
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z14, Z24, Z14
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z15, Z24, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z16, Z24, Z16
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z17, Z24, Z17
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z18, Z24, Z18
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z19, Z24, Z19
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
+	VADDPS    Z20, Z24, Z20
+	VMOVUPS.Z 64(BX), K2, Z24
+	VADDPS    Z21, Z24, Z21
+	VMOVUPS.Z 128(BX), K3, Z24
+	VADDPS    Z22, Z24, Z22
+	VMOVUPS.Z 192(BX), K4, Z24
+	VADDPS    Z23, Z24, Z23
+	ADDQ      CX, BX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Z24
+	VBROADCASTSS high+120(FP), Z25
+	VBROADCASTSS zero+124(FP), Z26
+	VMAXPS       Z0, Z24, Z0
+	VADDPS       Z26, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMAXPS       Z1, Z24, Z1
+	VADDPS       Z26, Z1, Z1
+	VMINPS       Z1, Z25, Z1
+	VMAXPS       Z2, Z24, Z2
+	VADDPS       Z26, Z2, Z2
+	VMINPS       Z2, Z25, Z2
+	VMAXPS       Z3, Z24, Z3
+	VADDPS       Z26, Z3, Z3
+	VMINPS       Z3, Z25, Z3
+	VMAXPS       Z4, Z24, Z4
+	VADDPS       Z26, Z4, Z4
+	VMINPS       Z4, Z25, Z4
+	VMAXPS       Z5, Z24, Z5
+	VADDPS       Z26, Z5, Z5
+	VMINPS       Z5, Z25, Z5
+	VMAXPS       Z6, Z24, Z6
+	VADDPS       Z26, Z6, Z6
+	VMINPS       Z6, Z25, Z6
+	VMAXPS       Z7, Z24, Z7
+	VADDPS       Z26, Z7, Z7
+	VMINPS       Z7, Z25, Z7
+	VMAXPS       Z8, Z24, Z8
+	VADDPS       Z26, Z8, Z8
+	VMINPS       Z8, Z25, Z8
+	VMAXPS       Z9, Z24, Z9
+	VADDPS       Z26, Z9, Z9
+	VMINPS       Z9, Z25, Z9
+	VMAXPS       Z10, Z24, Z10
+	VADDPS       Z26, Z10, Z10
+	VMINPS       Z10, Z25, Z10
+	VMAXPS       Z11, Z24, Z11
+	VADDPS       Z26, Z11, Z11
+	VMINPS       Z11, Z25, Z11
+	VMAXPS       Z12, Z24, Z12
+	VADDPS       Z26, Z12, Z12
+	VMINPS       Z12, Z25, Z12
+	VMAXPS       Z13, Z24, Z13
+	VADDPS       Z26, Z13, Z13
+	VMINPS       Z13, Z25, Z13
+	VMAXPS       Z14, Z24, Z14
+	VADDPS       Z26, Z14, Z14
+	VMINPS       Z14, Z25, Z14
+	VMAXPS       Z15, Z24, Z15
+	VADDPS       Z26, Z15, Z15
+	VMINPS       Z15, Z25, Z15
+	VMAXPS       Z16, Z24, Z16
+	VADDPS       Z26, Z16, Z16
+	VMINPS       Z16, Z25, Z16
+	VMAXPS       Z17, Z24, Z17
+	VADDPS       Z26, Z17, Z17
+	VMINPS       Z17, Z25, Z17
+	VMAXPS       Z18, Z24, Z18
+	VADDPS       Z26, Z18, Z18
+	VMINPS       Z18, Z25, Z18
+	VMAXPS       Z19, Z24, Z19
+	VADDPS       Z26, Z19, Z19
+	VMINPS       Z19, Z25, Z19
+	VMAXPS       Z20, Z24, Z20
+	VADDPS       Z26, Z20, Z20
+	VMINPS       Z20, Z25, Z20
+	VMAXPS       Z21, Z24, Z21
+	VADDPS       Z26, Z21, Z21
+	VMINPS       Z21, Z25, Z21
+	VMAXPS       Z22, Z24, Z22
+	VADDPS       Z26, Z22, Z22
+	VMINPS       Z22, Z25, Z22
+	VMAXPS       Z23, Z24, Z23
+	VADDPS       Z26, Z23, Z23
+	VMINPS       Z23, Z25, Z23
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -6481,19 +8902,17 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm256_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm256_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_1x16(SB), NOSPLIT, $0-96
+TEXT ·gemm256_1x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   at+48(FP), SI
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -6558,8 +8977,8 @@ ran:
 
 store:
 	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), BX
-	SHLQ         $0x02, BX
+	MOVQ         ldc+8(FP), DX
+	SHLQ         $0x02, DX
 	VPBROADCASTD columns+16(FP), Y2
 	VMOVDQU      columnBits<>+0(SB), Y3
 	VPAND        Y3, Y2, Y4
@@ -6567,26 +8986,57 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y3
 	VPAND        Y3, Y2, Y2
 	VPCMPEQD     Y3, Y2, Y2
-	MOVBQZX      add+24(FP), DX
-	TESTQ        DX, DX
-	JZ           set
+	CMPB         add+24(FP), $0x00
+	JEQ          bias
 	MOVQ         AX, CX
 	VMASKMOVPS   (CX), Y4, Y3
 	VADDPS       Y0, Y3, Y0
 	VMASKMOVPS   32(CX), Y2, Y3
 	VADDPS       Y1, Y3, Y1
-	ADDQ         BX, CX
+	ADDQ         DX, CX
+
+bias:
+	MOVQ       bias+96(FP), CX
+	TESTQ      CX, CX
+	JZ         plus
+	VMASKMOVPS (CX), Y4, Y3
+	VADDPS     Y3, Y0, Y0
+	VMASKMOVPS 32(CX), Y2, Y3
+	VADDPS     Y3, Y1, Y1
+
+plus:
+	MOVQ       plus+104(FP), CX
+	TESTQ      CX, CX
+	JZ         clamp
+	VMASKMOVPS (CX), Y4, Y3
+	VADDPS     Y0, Y3, Y0
+	VMASKMOVPS 32(CX), Y2, Y3
+	VADDPS     Y1, Y3, Y1
+	ADDQ       DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Y3
+	VBROADCASTSS high+120(FP), Y5
+	VBROADCASTSS zero+124(FP), Y6
+	VMAXPS       Y0, Y3, Y0
+	VADDPS       Y6, Y0, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y6, Y1, Y1
+	VMINPS       Y1, Y5, Y1
 
 set:
 	VMASKMOVPS Y0, Y4, (AX)
 	VMASKMOVPS Y1, Y2, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm256_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm256_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_2x16(SB), NOSPLIT, $0-96
+TEXT ·gemm256_2x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -6595,10 +9045,8 @@ TEXT ·gemm256_2x16(SB), NOSPLIT, $0-96
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	MOVQ   at+48(FP), DI
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -6682,8 +9130,8 @@ ran:
 
 store:
 	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), BX
-	SHLQ         $0x02, BX
+	MOVQ         ldc+8(FP), DX
+	SHLQ         $0x02, DX
 	VPBROADCASTD columns+16(FP), Y4
 	VMOVDQU      columnBits<>+0(SB), Y5
 	VPAND        Y5, Y4, Y6
@@ -6691,34 +9139,78 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y5
 	VPAND        Y5, Y4, Y4
 	VPCMPEQD     Y5, Y4, Y4
-	MOVBQZX      add+24(FP), DX
-	TESTQ        DX, DX
-	JZ           set
+	CMPB         add+24(FP), $0x00
+	JEQ          bias
 	MOVQ         AX, CX
 	VMASKMOVPS   (CX), Y6, Y5
 	VADDPS       Y0, Y5, Y0
 	VMASKMOVPS   32(CX), Y4, Y5
 	VADDPS       Y1, Y5, Y1
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y6, Y5
 	VADDPS       Y2, Y5, Y2
 	VMASKMOVPS   32(CX), Y4, Y5
 	VADDPS       Y3, Y5, Y3
-	ADDQ         BX, CX
+	ADDQ         DX, CX
+
+bias:
+	MOVQ       bias+96(FP), CX
+	TESTQ      CX, CX
+	JZ         plus
+	VMASKMOVPS (CX), Y6, Y5
+	VADDPS     Y5, Y0, Y0
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS 32(CX), Y4, Y5
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y3, Y3
+
+plus:
+	MOVQ       plus+104(FP), CX
+	TESTQ      CX, CX
+	JZ         clamp
+	VMASKMOVPS (CX), Y6, Y5
+	VADDPS     Y0, Y5, Y0
+	VMASKMOVPS 32(CX), Y4, Y5
+	VADDPS     Y1, Y5, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y6, Y5
+	VADDPS     Y2, Y5, Y2
+	VMASKMOVPS 32(CX), Y4, Y5
+	VADDPS     Y3, Y5, Y3
+	ADDQ       DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Y5
+	VBROADCASTSS high+120(FP), Y7
+	VBROADCASTSS zero+124(FP), Y8
+	VMAXPS       Y0, Y5, Y0
+	VADDPS       Y8, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y8, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y8, Y2, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y8, Y3, Y3
+	VMINPS       Y3, Y7, Y3
 
 set:
 	VMASKMOVPS Y0, Y6, (AX)
 	VMASKMOVPS Y1, Y4, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y2, Y6, (AX)
 	VMASKMOVPS Y3, Y4, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm256_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm256_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_3x16(SB), NOSPLIT, $0-96
+TEXT ·gemm256_3x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -6729,10 +9221,8 @@ TEXT ·gemm256_3x16(SB), NOSPLIT, $0-96
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	MOVQ   at+48(FP), R8
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -6835,8 +9325,8 @@ ran:
 
 store:
 	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), BX
-	SHLQ         $0x02, BX
+	MOVQ         ldc+8(FP), DX
+	SHLQ         $0x02, DX
 	VPBROADCASTD columns+16(FP), Y6
 	VMOVDQU      columnBits<>+0(SB), Y7
 	VPAND        Y7, Y6, Y8
@@ -6844,42 +9334,99 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VPCMPEQD     Y7, Y6, Y6
-	MOVBQZX      add+24(FP), DX
-	TESTQ        DX, DX
-	JZ           set
+	CMPB         add+24(FP), $0x00
+	JEQ          bias
 	MOVQ         AX, CX
 	VMASKMOVPS   (CX), Y8, Y7
 	VADDPS       Y0, Y7, Y0
 	VMASKMOVPS   32(CX), Y6, Y7
 	VADDPS       Y1, Y7, Y1
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y8, Y7
 	VADDPS       Y2, Y7, Y2
 	VMASKMOVPS   32(CX), Y6, Y7
 	VADDPS       Y3, Y7, Y3
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y8, Y7
 	VADDPS       Y4, Y7, Y4
 	VMASKMOVPS   32(CX), Y6, Y7
 	VADDPS       Y5, Y7, Y5
-	ADDQ         BX, CX
+	ADDQ         DX, CX
+
+bias:
+	MOVQ       bias+96(FP), CX
+	TESTQ      CX, CX
+	JZ         plus
+	VMASKMOVPS (CX), Y8, Y7
+	VADDPS     Y7, Y0, Y0
+	VADDPS     Y7, Y2, Y2
+	VADDPS     Y7, Y4, Y4
+	VMASKMOVPS 32(CX), Y6, Y7
+	VADDPS     Y7, Y1, Y1
+	VADDPS     Y7, Y3, Y3
+	VADDPS     Y7, Y5, Y5
+
+plus:
+	MOVQ       plus+104(FP), CX
+	TESTQ      CX, CX
+	JZ         clamp
+	VMASKMOVPS (CX), Y8, Y7
+	VADDPS     Y0, Y7, Y0
+	VMASKMOVPS 32(CX), Y6, Y7
+	VADDPS     Y1, Y7, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y8, Y7
+	VADDPS     Y2, Y7, Y2
+	VMASKMOVPS 32(CX), Y6, Y7
+	VADDPS     Y3, Y7, Y3
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y8, Y7
+	VADDPS     Y4, Y7, Y4
+	VMASKMOVPS 32(CX), Y6, Y7
+	VADDPS     Y5, Y7, Y5
+	ADDQ       DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Y7
+	VBROADCASTSS high+120(FP), Y9
+	VBROADCASTSS zero+124(FP), Y10
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y7, Y1
+	VADDPS       Y10, Y1, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y7, Y2
+	VADDPS       Y10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y7, Y3
+	VADDPS       Y10, Y3, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y7, Y4
+	VADDPS       Y10, Y4, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y7, Y5
+	VADDPS       Y10, Y5, Y5
+	VMINPS       Y5, Y9, Y5
 
 set:
 	VMASKMOVPS Y0, Y8, (AX)
 	VMASKMOVPS Y1, Y6, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y2, Y8, (AX)
 	VMASKMOVPS Y3, Y6, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y4, Y8, (AX)
 	VMASKMOVPS Y5, Y6, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm256_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm256_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_4x16(SB), NOSPLIT, $0-96
+TEXT ·gemm256_4x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -6892,10 +9439,8 @@ TEXT ·gemm256_4x16(SB), NOSPLIT, $0-96
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ   at+48(FP), R9
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -7017,8 +9562,8 @@ ran:
 
 store:
 	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), BX
-	SHLQ         $0x02, BX
+	MOVQ         ldc+8(FP), DX
+	SHLQ         $0x02, DX
 	VPBROADCASTD columns+16(FP), Y8
 	VMOVDQU      columnBits<>+0(SB), Y9
 	VPAND        Y9, Y8, Y10
@@ -7026,50 +9571,120 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VPCMPEQD     Y9, Y8, Y8
-	MOVBQZX      add+24(FP), DX
-	TESTQ        DX, DX
-	JZ           set
+	CMPB         add+24(FP), $0x00
+	JEQ          bias
 	MOVQ         AX, CX
 	VMASKMOVPS   (CX), Y10, Y9
 	VADDPS       Y0, Y9, Y0
 	VMASKMOVPS   32(CX), Y8, Y9
 	VADDPS       Y1, Y9, Y1
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y10, Y9
 	VADDPS       Y2, Y9, Y2
 	VMASKMOVPS   32(CX), Y8, Y9
 	VADDPS       Y3, Y9, Y3
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y10, Y9
 	VADDPS       Y4, Y9, Y4
 	VMASKMOVPS   32(CX), Y8, Y9
 	VADDPS       Y5, Y9, Y5
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y10, Y9
 	VADDPS       Y6, Y9, Y6
 	VMASKMOVPS   32(CX), Y8, Y9
 	VADDPS       Y7, Y9, Y7
-	ADDQ         BX, CX
+	ADDQ         DX, CX
+
+bias:
+	MOVQ       bias+96(FP), CX
+	TESTQ      CX, CX
+	JZ         plus
+	VMASKMOVPS (CX), Y10, Y9
+	VADDPS     Y9, Y0, Y0
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS 32(CX), Y8, Y9
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y7, Y7
+
+plus:
+	MOVQ       plus+104(FP), CX
+	TESTQ      CX, CX
+	JZ         clamp
+	VMASKMOVPS (CX), Y10, Y9
+	VADDPS     Y0, Y9, Y0
+	VMASKMOVPS 32(CX), Y8, Y9
+	VADDPS     Y1, Y9, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y10, Y9
+	VADDPS     Y2, Y9, Y2
+	VMASKMOVPS 32(CX), Y8, Y9
+	VADDPS     Y3, Y9, Y3
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y10, Y9
+	VADDPS     Y4, Y9, Y4
+	VMASKMOVPS 32(CX), Y8, Y9
+	VADDPS     Y5, Y9, Y5
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y10, Y9
+	VADDPS     Y6, Y9, Y6
+	VMASKMOVPS 32(CX), Y8, Y9
+	VADDPS     Y7, Y9, Y7
+	ADDQ       DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Y9
+	VBROADCASTSS high+120(FP), Y11
+	VBROADCASTSS zero+124(FP), Y12
+	VMAXPS       Y0, Y9, Y0
+	VADDPS       Y12, Y0, Y0
+	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y12, Y1, Y1
+	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y12, Y2, Y2
+	VMINPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y12, Y3, Y3
+	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y12, Y4, Y4
+	VMINPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y12, Y5, Y5
+	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y12, Y6, Y6
+	VMINPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y12, Y7, Y7
+	VMINPS       Y7, Y11, Y7
 
 set:
 	VMASKMOVPS Y0, Y10, (AX)
 	VMASKMOVPS Y1, Y8, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y2, Y10, (AX)
 	VMASKMOVPS Y3, Y8, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y4, Y10, (AX)
 	VMASKMOVPS Y5, Y8, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y6, Y10, (AX)
 	VMASKMOVPS Y7, Y8, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm256_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm256_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_5x16(SB), NOSPLIT, $0-96
+TEXT ·gemm256_5x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -7084,10 +9699,8 @@ TEXT ·gemm256_5x16(SB), NOSPLIT, $0-96
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	MOVQ   at+48(FP), R10
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -7228,8 +9841,8 @@ ran:
 
 store:
 	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), BX
-	SHLQ         $0x02, BX
+	MOVQ         ldc+8(FP), DX
+	SHLQ         $0x02, DX
 	VPBROADCASTD columns+16(FP), Y10
 	VMOVDQU      columnBits<>+0(SB), Y11
 	VPAND        Y11, Y10, Y12
@@ -7237,58 +9850,141 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y11
 	VPAND        Y11, Y10, Y10
 	VPCMPEQD     Y11, Y10, Y10
-	MOVBQZX      add+24(FP), DX
-	TESTQ        DX, DX
-	JZ           set
+	CMPB         add+24(FP), $0x00
+	JEQ          bias
 	MOVQ         AX, CX
 	VMASKMOVPS   (CX), Y12, Y11
 	VADDPS       Y0, Y11, Y0
 	VMASKMOVPS   32(CX), Y10, Y11
 	VADDPS       Y1, Y11, Y1
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y12, Y11
 	VADDPS       Y2, Y11, Y2
 	VMASKMOVPS   32(CX), Y10, Y11
 	VADDPS       Y3, Y11, Y3
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y12, Y11
 	VADDPS       Y4, Y11, Y4
 	VMASKMOVPS   32(CX), Y10, Y11
 	VADDPS       Y5, Y11, Y5
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y12, Y11
 	VADDPS       Y6, Y11, Y6
 	VMASKMOVPS   32(CX), Y10, Y11
 	VADDPS       Y7, Y11, Y7
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y12, Y11
 	VADDPS       Y8, Y11, Y8
 	VMASKMOVPS   32(CX), Y10, Y11
 	VADDPS       Y9, Y11, Y9
-	ADDQ         BX, CX
+	ADDQ         DX, CX
+
+bias:
+	MOVQ       bias+96(FP), CX
+	TESTQ      CX, CX
+	JZ         plus
+	VMASKMOVPS (CX), Y12, Y11
+	VADDPS     Y11, Y0, Y0
+	VADDPS     Y11, Y2, Y2
+	VADDPS     Y11, Y4, Y4
+	VADDPS     Y11, Y6, Y6
+	VADDPS     Y11, Y8, Y8
+	VMASKMOVPS 32(CX), Y10, Y11
+	VADDPS     Y11, Y1, Y1
+	VADDPS     Y11, Y3, Y3
+	VADDPS     Y11, Y5, Y5
+	VADDPS     Y11, Y7, Y7
+	VADDPS     Y11, Y9, Y9
+
+plus:
+	MOVQ       plus+104(FP), CX
+	TESTQ      CX, CX
+	JZ         clamp
+	VMASKMOVPS (CX), Y12, Y11
+	VADDPS     Y0, Y11, Y0
+	VMASKMOVPS 32(CX), Y10, Y11
+	VADDPS     Y1, Y11, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y12, Y11
+	VADDPS     Y2, Y11, Y2
+	VMASKMOVPS 32(CX), Y10, Y11
+	VADDPS     Y3, Y11, Y3
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y12, Y11
+	VADDPS     Y4, Y11, Y4
+	VMASKMOVPS 32(CX), Y10, Y11
+	VADDPS     Y5, Y11, Y5
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y12, Y11
+	VADDPS     Y6, Y11, Y6
+	VMASKMOVPS 32(CX), Y10, Y11
+	VADDPS     Y7, Y11, Y7
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y12, Y11
+	VADDPS     Y8, Y11, Y8
+	VMASKMOVPS 32(CX), Y10, Y11
+	VADDPS     Y9, Y11, Y9
+	ADDQ       DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Y11
+	VBROADCASTSS high+120(FP), Y13
+	VBROADCASTSS zero+124(FP), Y14
+	VMAXPS       Y0, Y11, Y0
+	VADDPS       Y14, Y0, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y11, Y1
+	VADDPS       Y14, Y1, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y11, Y2
+	VADDPS       Y14, Y2, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y11, Y3
+	VADDPS       Y14, Y3, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y11, Y4
+	VADDPS       Y14, Y4, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y11, Y5
+	VADDPS       Y14, Y5, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y11, Y6
+	VADDPS       Y14, Y6, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y11, Y7
+	VADDPS       Y14, Y7, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y11, Y8
+	VADDPS       Y14, Y8, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y11, Y9
+	VADDPS       Y14, Y9, Y9
+	VMINPS       Y9, Y13, Y9
 
 set:
 	VMASKMOVPS Y0, Y12, (AX)
 	VMASKMOVPS Y1, Y10, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y2, Y12, (AX)
 	VMASKMOVPS Y3, Y10, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y4, Y12, (AX)
 	VMASKMOVPS Y5, Y10, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y6, Y12, (AX)
 	VMASKMOVPS Y7, Y10, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y8, Y12, (AX)
 	VMASKMOVPS Y9, Y10, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VZEROUPPER
 	RET
 
-// func gemm256_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)
+// func gemm256_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_6x16(SB), NOSPLIT, $0-96
+TEXT ·gemm256_6x16(SB), NOSPLIT, $0-128
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
 	SHLQ   $0x02, CX
@@ -7305,10 +10001,8 @@ TEXT ·gemm256_6x16(SB), NOSPLIT, $0-96
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	MOVQ   at+48(FP), R11
-
-	// Each run:
-	CMPQ runs+72(FP), $0x00
-	JLE  store
+	CMPQ   runs+72(FP), $0x00
+	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -7468,8 +10162,8 @@ ran:
 
 store:
 	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), BX
-	SHLQ         $0x02, BX
+	MOVQ         ldc+8(FP), DX
+	SHLQ         $0x02, DX
 	VPBROADCASTD columns+16(FP), Y12
 	VMOVDQU      columnBits<>+0(SB), Y13
 	VPAND        Y13, Y12, Y14
@@ -7477,59 +10171,155 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y13
 	VPAND        Y13, Y12, Y12
 	VPCMPEQD     Y13, Y12, Y12
-	MOVBQZX      add+24(FP), DX
-	TESTQ        DX, DX
-	JZ           set
+	CMPB         add+24(FP), $0x00
+	JEQ          bias
 	MOVQ         AX, CX
 	VMASKMOVPS   (CX), Y14, Y13
 	VADDPS       Y0, Y13, Y0
 	VMASKMOVPS   32(CX), Y12, Y13
 	VADDPS       Y1, Y13, Y1
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y14, Y13
 	VADDPS       Y2, Y13, Y2
 	VMASKMOVPS   32(CX), Y12, Y13
 	VADDPS       Y3, Y13, Y3
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y14, Y13
 	VADDPS       Y4, Y13, Y4
 	VMASKMOVPS   32(CX), Y12, Y13
 	VADDPS       Y5, Y13, Y5
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y14, Y13
 	VADDPS       Y6, Y13, Y6
 	VMASKMOVPS   32(CX), Y12, Y13
 	VADDPS       Y7, Y13, Y7
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y14, Y13
 	VADDPS       Y8, Y13, Y8
 	VMASKMOVPS   32(CX), Y12, Y13
 	VADDPS       Y9, Y13, Y9
-	ADDQ         BX, CX
+	ADDQ         DX, CX
 	VMASKMOVPS   (CX), Y14, Y13
 	VADDPS       Y10, Y13, Y10
 	VMASKMOVPS   32(CX), Y12, Y13
 	VADDPS       Y11, Y13, Y11
-	ADDQ         BX, CX
+	ADDQ         DX, CX
+
+bias:
+	MOVQ       bias+96(FP), CX
+	TESTQ      CX, CX
+	JZ         plus
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y13, Y0, Y0
+	VADDPS     Y13, Y2, Y2
+	VADDPS     Y13, Y4, Y4
+	VADDPS     Y13, Y6, Y6
+	VADDPS     Y13, Y8, Y8
+	VADDPS     Y13, Y10, Y10
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y13, Y1, Y1
+	VADDPS     Y13, Y3, Y3
+	VADDPS     Y13, Y5, Y5
+	VADDPS     Y13, Y7, Y7
+	VADDPS     Y13, Y9, Y9
+	VADDPS     Y13, Y11, Y11
+
+plus:
+	MOVQ       plus+104(FP), CX
+	TESTQ      CX, CX
+	JZ         clamp
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y0, Y13, Y0
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y1, Y13, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y2, Y13, Y2
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y3, Y13, Y3
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y4, Y13, Y4
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y5, Y13, Y5
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y6, Y13, Y6
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y7, Y13, Y7
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y8, Y13, Y8
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y9, Y13, Y9
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y13
+	VADDPS     Y10, Y13, Y10
+	VMASKMOVPS 32(CX), Y12, Y13
+	VADDPS     Y11, Y13, Y11
+	ADDQ       DX, CX
+
+clamp:
+	CMPB         clamp+112(FP), $0x00
+	JEQ          set
+	VBROADCASTSS low+116(FP), Y13
+	VBROADCASTSS high+120(FP), Y15
+	VBROADCASTSS zero+124(FP), Y16
+	VMAXPS       Y0, Y13, Y0
+	VADDPS       Y16, Y0, Y0
+	VMINPS       Y0, Y15, Y0
+	VMAXPS       Y1, Y13, Y1
+	VADDPS       Y16, Y1, Y1
+	VMINPS       Y1, Y15, Y1
+	VMAXPS       Y2, Y13, Y2
+	VADDPS       Y16, Y2, Y2
+	VMINPS       Y2, Y15, Y2
+	VMAXPS       Y3, Y13, Y3
+	VADDPS       Y16, Y3, Y3
+	VMINPS       Y3, Y15, Y3
+	VMAXPS       Y4, Y13, Y4
+	VADDPS       Y16, Y4, Y4
+	VMINPS       Y4, Y15, Y4
+	VMAXPS       Y5, Y13, Y5
+	VADDPS       Y16, Y5, Y5
+	VMINPS       Y5, Y15, Y5
+	VMAXPS       Y6, Y13, Y6
+	VADDPS       Y16, Y6, Y6
+	VMINPS       Y6, Y15, Y6
+	VMAXPS       Y7, Y13, Y7
+	VADDPS       Y16, Y7, Y7
+	VMINPS       Y7, Y15, Y7
+	VMAXPS       Y8, Y13, Y8
+	VADDPS       Y16, Y8, Y8
+	VMINPS       Y8, Y15, Y8
+	VMAXPS       Y9, Y13, Y9
+	VADDPS       Y16, Y9, Y9
+	VMINPS       Y9, Y15, Y9
+	VMAXPS       Y10, Y13, Y10
+	VADDPS       Y16, Y10, Y10
+	VMINPS       Y10, Y15, Y10
+	VMAXPS       Y11, Y13, Y11
+	VADDPS       Y16, Y11, Y11
+	VMINPS       Y11, Y15, Y11
 
 set:
 	VMASKMOVPS Y0, Y14, (AX)
 	VMASKMOVPS Y1, Y12, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y2, Y14, (AX)
 	VMASKMOVPS Y3, Y12, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y4, Y14, (AX)
 	VMASKMOVPS Y5, Y12, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y6, Y14, (AX)
 	VMASKMOVPS Y7, Y12, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y8, Y14, (AX)
 	VMASKMOVPS Y9, Y12, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VMASKMOVPS Y10, Y14, (AX)
 	VMASKMOVPS Y11, Y12, 32(AX)
-	ADDQ       BX, AX
+	ADDQ       DX, AX
 	VZEROUPPER
 	RET

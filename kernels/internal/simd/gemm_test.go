@@ -30,7 +30,10 @@ func awkward(r *rand.Rand, n int) []float32 {
 }
 
 func TestGemm(t *testing.T) {
-	memory := [4]fence{newFence(t, 1<<15), newFence(t, 1<<15), newFence(t, 1<<15), newFence(t, 1<<15)}
+	var memory [6]fence
+	for i := range memory {
+		memory[i] = newFence(t, 1<<15)
+	}
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
 		for n := range 3 * 64 {
@@ -45,7 +48,7 @@ func TestGemm(t *testing.T) {
 	})
 }
 
-func testGemm(t *testing.T, r *rand.Rand, memory [4]fence, m, n, k int) {
+func testGemm(t *testing.T, r *rand.Rand, memory [6]fence, m, n, k int) {
 	t.Helper()
 	lda, ldc := k+r.IntN(3), n+r.IntN(3)
 	if m > 1 && r.IntN(4) == 0 {
@@ -65,7 +68,8 @@ func testGemm(t *testing.T, r *rand.Rand, memory [4]fence, m, n, k int) {
 	Pack(packed, b, k, n, row, col)
 	was := append([]float32{}, c...)
 	add := r.IntN(2) == 0
-	Gemm(c, ldc, a, lda, packed, PanelLen(k), m, n, k, add)
+	end := endings(r, memory[4:], ldc, len(c), n)
+	Gemm(c, ldc, a, lda, packed, PanelLen(k), m, n, k, add, &end)
 	for i := range c {
 		want := was[i]
 		if j := i % ldc; j < n {
@@ -74,7 +78,16 @@ func testGemm(t *testing.T, r *rand.Rand, memory [4]fence, m, n, k int) {
 				s = FMA(a[i/ldc*lda+x], b[x*row+j*col], s)
 			}
 			if want = s; add {
-				want += was[i]
+				want = was[i] + s
+			}
+			if end.Bias != nil {
+				want += end.Bias[j]
+			}
+			if end.Plus != nil {
+				want += end.Plus[i]
+			}
+			if end.Clamp {
+				want = min(max(want, end.Low), end.High)
 			}
 		}
 		if !sameBits(c[i], want) {
@@ -83,21 +96,42 @@ func testGemm(t *testing.T, r *rand.Rand, memory [4]fence, m, n, k int) {
 	}
 }
 
+// endings makes an ending with some of its parts, which lie against a guard.
+func endings(r *rand.Rand, memory []fence, ldc, size, n int) (e Ending) {
+	if r.IntN(2) == 0 {
+		e.Bias = memory[0].take(r, n)
+		values(r, e.Bias)
+	}
+	if r.IntN(2) == 0 {
+		e.Plus = memory[1].take(r, size)
+		values(r, e.Plus)
+	}
+	if e.Clamp = r.IntN(2) == 0; e.Clamp {
+		inf := float32(math.Inf(1))
+		e.Low = []float32{0, -1, 0x1p-149, -inf, -0x1p-149}[r.IntN(5)]
+		e.High = []float32{inf, 6, 0}[r.IntN(3)]
+	}
+	return e
+}
+
 func TestGemmRows(t *testing.T) {
 	memory := newFence(t, 1<<15)
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))
 		for range 300 {
 			m, n, k := r.IntN(20), r.IntN(80), 0
-			x := memory.take(r, 1+r.IntN(60))
+			x := memory.take(r, r.IntN(60))
 			values(r, x)
 			a := Rows{X: x}
 			for range r.IntN(5) {
 				length := r.IntN(min(len(x), 20) + 1)
+				if r.IntN(9) == 0 {
+					length += 5
+				}
 				a.Lens = append(a.Lens, length)
 				for range m {
 					at := -1
-					if r.IntN(3) > 0 {
+					if length <= len(x) && r.IntN(3) > 0 {
 						at = r.IntN(len(x) - length + 1)
 					}
 					a.At = append(a.At, at)
@@ -117,8 +151,8 @@ func TestGemmRows(t *testing.T) {
 				}
 			}
 			got, want := make([]float32, m*n), make([]float32, m*n)
-			GemmRows(got, n, &a, packed, PanelLen(k), m, n, false)
-			Gemm(want, n, plain, k, packed, PanelLen(k), m, n, k, false)
+			GemmRows(got, n, &a, packed, PanelLen(k), m, n, false, &Ending{})
+			Gemm(want, n, plain, k, packed, PanelLen(k), m, n, k, false, &Ending{})
 			for i := range got {
 				if !sameBits(got[i], want[i]) {
 					t.Fatalf("(%d, %d, %d): element %d is %v, want %v", m, n, k, i, got[i], want[i])
@@ -153,7 +187,7 @@ func TestGemmRefuses(t *testing.T) {
 			case "c too short":
 				c = c[:39]
 			}
-			GemmRows(c, 20, a, b, PanelLen(10), 2, 20, false)
+			GemmRows(c, 20, a, b, PanelLen(10), 2, 20, false, &Ending{})
 		})
 	}
 }

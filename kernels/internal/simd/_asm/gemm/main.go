@@ -45,7 +45,7 @@ func avx512() form {
 		vector: ZMM,
 		zero:   func(v reg.VecVirtual) { VPXORD(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {
-			columns := Load(Param("columns"), GP64()).(reg.GPVirtual)
+			columns := t.load("columns")
 			for range t.cols {
 				k := K()
 				KMOVW(columns.As32(), k)
@@ -71,7 +71,7 @@ func avx2() form {
 		zero:   func(v reg.VecVirtual) { VXORPS(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {
 			all := YMM()
-			VPBROADCASTD(memory("columns"), all)
+			VPBROADCASTD(t.arg("columns"), all)
 			for v := range t.cols {
 				bit, mask := YMM(), YMM()
 				VMOVDQU(bits.Offset(32*v), bit)

@@ -15,7 +15,7 @@ import (
 // Row i of a is given in runs: run r has lens[r] elements that begin at
 // x[at[r·stride+i]], or at zeros where that is negative. The columns come as
 // panels of 16 that are ldb elements apart. Bit j of columns says whether
-// column j is stored.
+// column j is stored. What becomes of a sum is in store.
 type tile struct {
 	form
 	rows, cols int // cols are vectors
@@ -28,22 +28,22 @@ type tile struct {
 	k, n reg.GPVirtual // the term of the run, and how many are left
 }
 
-const signature = "func(c *float32, ldc int, columns uint64, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int)"
+const signature = "func(c *float32, ldc int, columns uint64, add bool, " +
+	"x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, " +
+	"bias, plus *float32, clamp bool, low, high, zero float32)"
 
-func (t tile) write() {
+func (t *tile) write() {
 	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
 	Pragma("noescape")
 	t.allocate()
-	at := Load(Param("at"), GP64()).(reg.GPVirtual)
-	runs := memory("runs")
+	at := t.load("at")
 
-	Comment("Each run:")
-	CMPQ(runs, Imm(0))
+	CMPQ(t.arg("runs"), Imm(0))
 	JLE(LabelRef("store"))
 	Label("run")
 	t.point(at)
 	t.sum()
-	DECQ(runs)
+	DECQ(t.arg("runs"))
 	JNZ(LabelRef("run"))
 
 	Label("store")
@@ -52,17 +52,22 @@ func (t tile) write() {
 	RET()
 }
 
-func memory(param string) Mem {
-	b, err := Param(param).Resolve()
+func (t *tile) arg(name string) Mem {
+	b, err := Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
 	return b.Addr
 }
 
+func (t *tile) load(name string) reg.GPVirtual {
+	r := GP64()
+	MOVQ(t.arg(name), r)
+	return r
+}
+
 func (t *tile) allocate() {
-	t.b = Load(Param("b"), GP64()).(reg.GPVirtual)
-	t.ldb = Load(Param("ldb"), GP64()).(reg.GPVirtual)
+	t.b, t.ldb = t.load("b"), t.load("ldb")
 	SHLQ(Imm(2), t.ldb)
 	if t.cols*t.bytes > 3*64 {
 		t.b3 = GP64()
@@ -84,18 +89,18 @@ func (t *tile) allocate() {
 
 // point sets the rows to where the next run begins, and n to its length.
 func (t *tile) point(at reg.GPVirtual) {
-	MOVQ(memory("x"), t.k)
-	MOVQ(memory("zeros"), t.n)
+	MOVQ(t.arg("x"), t.k)
+	MOVQ(t.arg("zeros"), t.n)
 	for i, p := range t.row {
 		MOVQ(Mem{Base: at, Disp: 8 * i}, p)
 		TESTQ(p, p)
 		LEAQ(Mem{Base: t.k, Index: p, Scale: 4}, p)
 		CMOVQLT(t.n, p)
 	}
-	MOVQ(memory("stride"), t.k)
+	MOVQ(t.arg("stride"), t.k)
 	LEAQ(Mem{Base: at, Index: t.k, Scale: 8}, at)
-	MOVQ(memory("lens"), t.n)
-	ADDQ(Imm(8), memory("lens"))
+	MOVQ(t.arg("lens"), t.n)
+	ADDQ(Imm(8), t.arg("lens"))
 	MOVQ(Mem{Base: t.n}, t.n)
 	XORQ(t.k, t.k)
 }
@@ -158,28 +163,70 @@ func (t *tile) advance(terms int) {
 	}
 }
 
+// store finishes the sums: each is added to c if add is set, then bias of its
+// column is added, then the element of plus that lies as its own does in c,
+// then it is brought between low and high if clamp is set.
 func (t *tile) store() {
-	c := Load(Param("c"), GP64()).(reg.GPVirtual)
-	ldc := Load(Param("ldc"), GP64()).(reg.GPVirtual)
+	c, ldc := t.load("c"), t.load("ldc")
 	SHLQ(Imm(2), ldc)
 	masks := t.masks(t)
-	MOVBQZX(memory("add"), t.n)
-	TESTQ(t.n, t.n)
-	JZ(LabelRef("set"))
+
+	CMPB(t.arg("add"), Imm(0))
+	JEQ(LabelRef("bias"))
 	MOVQ(c, t.k)
-	for i := range t.acc {
-		for v, s := range t.acc[i] {
-			old := t.vector()
-			t.loadMasked(Mem{Base: t.k, Disp: v * t.bytes}, masks[v], old)
-			VADDPS(s, old, s)
+	t.addMatrix(ldc, masks)
+
+	Label("bias")
+	MOVQ(t.arg("bias"), t.k)
+	TESTQ(t.k, t.k)
+	JZ(LabelRef("plus"))
+	for v := range t.cols {
+		bias := t.vector()
+		t.loadMasked(Mem{Base: t.k, Disp: v * t.bytes}, masks[v], bias)
+		for i := range t.acc {
+			VADDPS(bias, t.acc[i][v], t.acc[i][v])
 		}
-		ADDQ(ldc, t.k)
 	}
+
+	Label("plus")
+	MOVQ(t.arg("plus"), t.k)
+	TESTQ(t.k, t.k)
+	JZ(LabelRef("clamp"))
+	t.addMatrix(ldc, masks)
+
+	Label("clamp")
+	CMPB(t.arg("clamp"), Imm(0))
+	JEQ(LabelRef("set"))
+	low, high, zero := t.vector(), t.vector(), t.vector()
+	VBROADCASTSS(t.arg("low"), low)
+	VBROADCASTSS(t.arg("high"), high)
+	VBROADCASTSS(t.arg("zero"), zero)
+	for i := range t.acc {
+		for _, s := range t.acc[i] {
+			// Of a NaN and of equal zeros the instruction gives its first operand.
+			VMAXPS(s, low, s)
+			VADDPS(zero, s, s)
+			VMINPS(s, high, s)
+		}
+	}
+
 	Label("set")
 	for i := range t.acc {
 		for v, s := range t.acc[i] {
 			t.storeMasked(s, masks[v], Mem{Base: c, Disp: v * t.bytes})
 		}
 		ADDQ(ldc, c)
+	}
+}
+
+// addMatrix adds the matrix at k to the sums.
+func (t *tile) addMatrix(ldc reg.GPVirtual, masks []reg.Register) {
+	for i := range t.acc {
+		for v, s := range t.acc[i] {
+			m := t.vector()
+			t.loadMasked(Mem{Base: t.k, Disp: v * t.bytes}, masks[v], m)
+			VADDPS(s, m, s)
+		}
+		ADDQ(ldc, t.k)
 	}
 }
