@@ -111,12 +111,11 @@ func usual(op *Op, dirs int64) (fns []int64) {
 	return fns
 }
 
-func TestRecurrent(t *testing.T) {
+// tryRecurrent holds an op of so many gates against the naive loop.
+func tryRecurrent(t *testing.T, op *Op, wide int64) {
 	r := newDice()
 	dtypes := []tensor.DType{tensor.Float32, tensor.Float32, tensor.Float64, tensor.Float16, tensor.BFloat16}
-	for try := range 150 {
-		op := []*Op{&LSTM, &GRU, &RNN}[try%3]
-		wide := []int64{4, 3, 1}[try%3]
+	for range 50 {
 		d, dirs := dtypes[r.IntN(len(dtypes))], 1+r.Int64N(2)
 		time, batch, size, hid := r.Int64N(6), r.Int64N(4), r.Int64N(20), 1+r.Int64N(20)
 		a := RecurrentAttrs{Direction: DirBidirectional, Clip: []float32{0, 0.5}[r.IntN(2)],
@@ -158,63 +157,4 @@ func TestRecurrent(t *testing.T) {
 			near(t, out[2], c, 16, 4)
 		}
 	}
-}
-
-func TestRecurrentLength(t *testing.T) {
-	in := []Tensor{{Type: tensor.Of(tensor.Float32, 2, 1, 0)}, {Type: tensor.Of(tensor.Float32, 1, 1, 0)}, vector[float32](tensor.Float32, []int64{1, 1, 1}, 1), {}, {}, {}}
-	a := RecurrentAttrs{Direction: DirForward, Activations: usual(&RNN, 1), Alpha: []int64{0}, Beta: []int64{0}}
-	for _, n := range []int32{-1, 3, math.MaxInt32} {
-		in[recLen] = vector(tensor.Int32, []int64{1}, n)
-		if _, err := everywhere(t, &RNN, a, in...); err == nil {
-			t.Errorf("length %d was accepted", n)
-		}
-	}
-}
-
-func TestRecurrentRefuses(t *testing.T) {
-	f := func(dims ...int64) tensor.Type { return tensor.Of(tensor.Float32, dims...) }
-	none, x, w, r := tensor.Type{}, f(5, 2, 3), f(1, 16, 3), f(1, 16, 4)
-	three := make([]int64, 3)
-	a := RecurrentAttrs{Direction: DirForward, Activations: usual(&LSTM, 1), Alpha: three, Beta: three}
-	with := func(change func(a *RecurrentAttrs)) RecurrentAttrs {
-		b := a
-		change(&b)
-		return b
-	}
-	in := types(x, w, r)
-	refuses(t, &LSTM, []refusal{
-		{"two inputs", a, types(x, w), ErrArity},
-		{"nine inputs", a, types(x, w, r, none, none, none, none, none, none), ErrArity},
-		{"absent R", a, types(x, w, none), ErrArity},
-		{"integers", a, types(tensor.Of(tensor.Int32, 5, 2, 3), w, r), ErrDType},
-		{"rank", a, types(f(5, 2), w, r), ErrRank},
-		{"direction", with(func(a *RecurrentAttrs) { a.Direction = 4 }), in, ErrAttr},
-		{"clip", with(func(a *RecurrentAttrs) { a.Clip = -1 }), in, ErrAttr},
-		{"activations", with(func(a *RecurrentAttrs) { a.Activations = usual(&LSTM, 2) }), in, ErrAttr},
-		{"activation of two", with(func(a *RecurrentAttrs) { a.Activations = []int64{int64(FnAdd), 1, 1} }), in, ErrAttr},
-		{"no such activation", with(func(a *RecurrentAttrs) { a.Activations = []int64{1 << 40, 1, 1} }), in, ErrAttr},
-		{"activation with a bool", with(func(a *RecurrentAttrs) { a.Activations = []int64{int64(FnIsNaN), 1, 1} }), in, ErrDType},
-		{"parameter", with(func(a *RecurrentAttrs) { a.Alpha = []int64{-1, 0, 0} }), in, ErrAttr},
-		{"linear before", with(func(a *RecurrentAttrs) { a.LinearBefore = true }), in, ErrAttr},
-		{"dirs", with(func(a *RecurrentAttrs) {
-			a.Direction, a.Activations, a.Alpha, a.Beta = DirBidirectional, usual(&LSTM, 2), make([]int64, 6), make([]int64, 6)
-		}), in, ErrShape},
-		{"W", a, types(x, f(1, 12, 3), r), ErrShape},
-		{"bias", a, types(x, w, r, f(1, 16)), ErrShape},
-		{"lengths", a, types(x, w, r, none, none, tensor.Of(tensor.Int64, 2)), ErrDType},
-		{"peepholes", a, types(x, w, r, none, none, none, none, f(1, 16)), ErrShape},
-	})
-	refuses(t, &GRU, []refusal{
-		{"seven inputs", a, types(x, w, r, none, none, none, none), ErrArity},
-		{"coupled", RecurrentAttrs{Direction: DirForward, Coupled: true}, in, ErrAttr},
-	})
-}
-
-func BenchmarkLSTM(b *testing.B) {
-	r := newDice()
-	const time, hid = 20, 128
-	three := make([]int64, 3)
-	a := RecurrentAttrs{Direction: DirForward, Activations: usual(&LSTM, 1), Alpha: three, Beta: three}
-	bench(b, time*8*hid*hid, "fma", &LSTM, a, r.numbers(tensor.Float32, time, 1, hid),
-		r.numbers(tensor.Float32, 1, 4*hid, hid), r.numbers(tensor.Float32, 1, 4*hid, hid))
 }
