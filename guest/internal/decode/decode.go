@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/npy"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/onnx"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 )
@@ -28,8 +29,10 @@ func Load(box abi.Box) *Value {
 	var t onnx.Tensor
 	if codec := recognise(head); codec != nil {
 		t = readImage(box, c, codec, readSpec(box))
-	} else if bytes.HasPrefix(head, []byte(npyMagic)) {
-		t = readNpy(box, c)
+	} else if bytes.HasPrefix(head, []byte(npy.Magic)) {
+		array := npy.ReadArray(c)
+		t.Type = array.Type()
+		t.Blob, t.At = array.RowMajor(box)
 	} else {
 		t = onnx.ReadTensor(box, fileBlob)
 	}

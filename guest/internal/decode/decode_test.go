@@ -19,6 +19,7 @@ import (
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/boxtest"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/npy"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -49,9 +50,9 @@ func floats(p []byte) []float32 {
 	return fs
 }
 
-// npy is a file of version 1 with the given header and elements.
-func npy(header, elements string) []byte {
-	b := []byte(npyMagic + "\x01\x00")
+// npyFile is a file of version 1 with the given header and elements.
+func npyFile(header, elements string) []byte {
+	b := []byte(npy.Magic + "\x01\x00")
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(header)))
 	return append(append(b, header...), elements...)
 }
@@ -66,15 +67,15 @@ func TestNpy(t *testing.T) {
 		want tensor.Type
 		data string
 	}{
-		{"little-endian", npy(dict("<i2", "False", "(2, 1)"), "\x01\x02\x03\x04"), tensor.Of(tensor.Int16, 2, 1), "\x01\x02\x03\x04"},
-		{"big-endian", npy(dict(">i2", "False", "(2,)"), "\x02\x01\x04\x03"), tensor.Of(tensor.Int16, 2), "\x01\x02\x03\x04"},
-		{"scalar", npy(dict("|b1", "False", "()"), "\x01"), tensor.Of(tensor.Bool), "\x01"},
-		{"Fortran", npy(dict("|u1", "True", "(2, 3)"), "adbecf"), tensor.Of(tensor.Uint8, 2, 3), "abcdef"},
-		{"Fortran of rank 3", npy(dict("|u1", "True", "(2, 2, 2)"), "aecgbfdh"), tensor.Of(tensor.Uint8, 2, 2, 2), "abcdefgh"},
-		{"Fortran, big-endian", npy(dict(">u2", "True", "(2, 2)"), "Aa\x00cBb\x00d"), tensor.Of(tensor.Uint16, 2, 2), "aAbBc\x00d\x00"},
-		{"empty", npy(dict("<f4", "True", "(3, 0)"), ""), tensor.Of(tensor.Float32, 3, 0), ""},
-		{"tight", npy("{'shape':(1,),'descr':'|i1','fortran_order':False}", "x"), tensor.Of(tensor.Int8, 1), "x"},
-		{"version 2", append([]byte(npyMagic+"\x02\x00\x36\x00\x00\x00"), "{'descr':'|u1', 'fortran_order':False, 'shape':(2,), }ab"...), tensor.Of(tensor.Uint8, 2), "ab"},
+		{"little-endian", npyFile(dict("<i2", "False", "(2, 1)"), "\x01\x02\x03\x04"), tensor.Of(tensor.Int16, 2, 1), "\x01\x02\x03\x04"},
+		{"big-endian", npyFile(dict(">i2", "False", "(2,)"), "\x02\x01\x04\x03"), tensor.Of(tensor.Int16, 2), "\x01\x02\x03\x04"},
+		{"scalar", npyFile(dict("|b1", "False", "()"), "\x01"), tensor.Of(tensor.Bool), "\x01"},
+		{"Fortran", npyFile(dict("|u1", "True", "(2, 3)"), "adbecf"), tensor.Of(tensor.Uint8, 2, 3), "abcdef"},
+		{"Fortran of rank 3", npyFile(dict("|u1", "True", "(2, 2, 2)"), "aecgbfdh"), tensor.Of(tensor.Uint8, 2, 2, 2), "abcdefgh"},
+		{"Fortran, big-endian", npyFile(dict(">u2", "True", "(2, 2)"), "Aa\x00cBb\x00d"), tensor.Of(tensor.Uint16, 2, 2), "aAbBc\x00d\x00"},
+		{"empty", npyFile(dict("<f4", "True", "(3, 0)"), ""), tensor.Of(tensor.Float32, 3, 0), ""},
+		{"tight", npyFile("{'shape':(1,),'descr':'|i1','fortran_order':False}", "x"), tensor.Of(tensor.Int8, 1), "x"},
+		{"version 2", append([]byte(npy.Magic+"\x02\x00\x36\x00\x00\x00"), "{'descr':'|u1', 'fortran_order':False, 'shape':(2,), }ab"...), tensor.Of(tensor.Uint8, 2), "ab"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			typ, data := decoded(t, test.file, nil)
@@ -114,22 +115,22 @@ func TestRefusals(t *testing.T) {
 		{"spec of two channels", small.String(), abi.AppendImageSpec(nil, abi.ImageSpec{Channels: 2}), abi.FaultInput, -1, "2 channels"},
 		{"spec of int64", small.String(), abi.AppendImageSpec(nil, abi.ImageSpec{DType: uint8(tensor.Int64)}), missing, -1, "int64 is not supported"},
 
-		{"npy of objects", string(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, -1, `"|O" is not supported`},
-		{"npy of strings", string(npy("{'descr': '<U5', 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, -1, `"<U5" is not supported`},
-		{"npy of records", string(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, -1, "records"},
-		{"npy of two keys", string(npy("{'descr': '<f4', 'shape': (1,), }", "1234")), nil, malformed, 43, "2 of 3 keys"},
-		{"npy of four keys", string(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", "1234")), nil, malformed, 73, `key "more"`},
-		{"npy of a key twice", string(npy("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", "1234")), nil, malformed, 35, "stands twice"},
-		{"npy of code", string(npy("{'descr': __import__('os'), 'fortran_order': False, 'shape': (1,)}", "1234")), nil, malformed, 20, `"'" expected`},
-		{"npy of text after the end", string(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}#", "1")), nil, malformed, 65, "text after"},
-		{"npy of less", string(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576), }", "1234")), nil, malformed, 81, "but 4 follow"},
-		{"npy of more", string(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", "12")), nil, malformed, 65, "but 2 follow"},
-		{"npy that overflows", string(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (9999999999, 9999999999)}", "1")), nil, malformed, 85, "size over"},
-		{"npy of a number that overflows", string(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999,)}", "1")), nil, malformed, 61, "a dimension expected"},
-		{"npy of rank 9", string(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", "1")), nil, missing, -1, "more than 8 dims"},
-		{"npy without byte order", string(npy("{'descr': '|f4', 'fortran_order': False, 'shape': (1,)}", "1234")), nil, malformed, 25, "no byte order"},
-		{"npy of a long header", npyMagic + "\x02\x00\xff\xff\xff\xff{", nil, malformed, 12, "length 4294967295, but 1 bytes are left"},
-		{"npy of version 9", npyMagic + "\x09\x00\x00\x00", nil, malformed, 6, "npy version 9.0"},
+		{"npy of objects", string(npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, 20, `"|O" is not supported`},
+		{"npy of strings", string(npyFile("{'descr': '<U5', 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, 20, `"<U5" is not supported`},
+		{"npy of records", string(npyFile("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, 20, "records"},
+		{"npy of two keys", string(npyFile("{'descr': '<f4', 'shape': (1,), }", "1234")), nil, malformed, 43, "2 of 3 keys"},
+		{"npy of four keys", string(npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", "1234")), nil, malformed, 73, `key "more"`},
+		{"npy of a key twice", string(npyFile("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", "1234")), nil, malformed, 35, "stands twice"},
+		{"npy of code", string(npyFile("{'descr': __import__('os'), 'fortran_order': False, 'shape': (1,)}", "1234")), nil, malformed, 20, `"'" expected`},
+		{"npy of text after the end", string(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}#", "1")), nil, malformed, 65, "text after"},
+		{"npy of less", string(npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576), }", "1234")), nil, malformed, 81, "but 4 follow"},
+		{"npy of more", string(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", "12")), nil, malformed, 65, "but 2 follow"},
+		{"npy that overflows", string(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (9999999999, 9999999999)}", "1")), nil, malformed, 85, "size over"},
+		{"npy of a number that overflows", string(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999,)}", "1")), nil, malformed, 61, "a dimension expected"},
+		{"npy of rank 9", string(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", "1")), nil, missing, 78, "more than 8 dims"},
+		{"npy without byte order", string(npyFile("{'descr': '|f4', 'fortran_order': False, 'shape': (1,)}", "1234")), nil, malformed, 25, "no byte order"},
+		{"npy of a long header", npy.Magic + "\x02\x00\xff\xff\xff\xff{", nil, malformed, 12, "length 4294967295, but 1 bytes are left"},
+		{"npy of version 9", npy.Magic + "\x09\x00\x00\x00", nil, malformed, 6, "npy version 9.0"},
 
 		{"tensor of strings", string(pb().num(2, 8).str(6, "s")), nil, missing, 0, "element type string"},
 		{"tensor of float8", string(pb().num(2, 17).str(9, "s")), nil, missing, 0, "float8e4m3fn"},
@@ -261,7 +262,7 @@ func FuzzLoad(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(file.Bytes())
-	f.Add(npy("{'descr': '>f4', 'fortran_order': True, 'shape': (1,1), }", "1234"))
+	f.Add(npyFile("{'descr': '>f4', 'fortran_order': True, 'shape': (1,1), }", "1234"))
 	f.Add([]byte(pb().num(1, 3).num(2, 5).str(5, "\x01\x02\x03")))
 	f.Fuzz(func(_ *testing.T, file []byte) {
 		box := boxtest.New(file)

@@ -1,40 +1,46 @@
-package decode
+// Package npy reads numpy's files: an .npy, which is one array, and an .npz,
+// which is a zip archive of them.
+package npy
 
 import (
-	"slices"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
-	"github.com/glovebox-ml/glovebox/guest/internal/format/onnx"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-const npyMagic = "\x93NUMPY"
+// Magic is what an .npy begins with.
+const Magic = "\x93NUMPY"
 
 // maxHeader bounds the header of an .npy, which is a line of some 100 bytes.
 const maxHeader = 64 << 10
 
-// npyTypes are the element types, without the byte order.
-var npyTypes = map[string]tensor.DType{
+// dtypes are the element types, without the byte order.
+var dtypes = map[string]tensor.DType{
 	"f2": tensor.Float16, "f4": tensor.Float32, "f8": tensor.Float64, "b1": tensor.Bool,
 	"i1": tensor.Int8, "i2": tensor.Int16, "i4": tensor.Int32, "i8": tensor.Int64,
 	"u1": tensor.Uint8, "u2": tensor.Uint16, "u4": tensor.Uint32, "u8": tensor.Uint64,
 }
 
-// readNpy reads an .npy: a header, which is the text of a Python dictionary
-// with exactly three keys, and the elements up to the end of the file.
+// ReadArray reads an .npy that takes all of c: a header, which is the text of a
+// Python dictionary with exactly three keys, and the elements.
 //
 //	0           6     7     8        10 or 12
 //	┌───────────┬─────┬─────┬────────┬────────────────────┬──────────┐
 //	│ \x93NUMPY │ 1–3 │ 0   │ length │ {'descr': '<f4', … │ elements │
 //	└───────────┴─────┴─────┴────────┴────────────────────┴──────────┘
-func readNpy(box abi.Box, c scan.Cursor) onnx.Tensor {
-	c.Take(uint64(len(npyMagic)))
+func ReadArray(c scan.Cursor) weights.Tensor {
+	start := c.Offset()
+	if head := c.Take(uint64(len(Magic))); string(head.Bytes(maxHeader)) != Magic {
+		c.FailAt(start, "no npy")
+	}
 	major, minor := c.Byte(), c.Byte()
 	if major < 1 || major > 3 || minor != 0 {
-		c.FailAt(6, "npy version %d.%d", major, minor)
+		c.FailAt(start+6, "npy version %d.%d", major, minor)
 	}
 	length := uint64(0)
 	if major == 1 {
@@ -53,47 +59,10 @@ func readNpy(box abi.Box, c scan.Cursor) onnx.Tensor {
 	if c.Left() != typ.Bytes() {
 		c.Fail("%s takes %d bytes, but %d follow", typ, typ.Bytes(), c.Left())
 	}
-	t := onnx.Tensor{Type: typ, Blob: c.Blob().Handle(), At: c.Offset()}
-	if h.big || h.fortran && len(h.dims) > 1 {
-		p := c.Bytes(typ.Bytes())
-		if h.big {
-			swap(p, typ.DType.Size())
-		}
-		if h.fortran {
-			p = rowMajor(p, h.dims, typ.DType.Size())
-		}
-		t.Blob, t.At = write(box, p), 0
+	return weights.Tensor{
+		DType: h.dtype, Shape: h.dims, Blob: c.Blob().Handle(), At: c.Offset(), Size: c.Left(),
+		BigEndian: h.big, ColumnMajor: h.fortran,
 	}
-	return t
-}
-
-// swap reverses the bytes of each element.
-func swap(p []byte, size int) {
-	for i := 0; i < len(p); i += size {
-		slices.Reverse(p[i : i+size])
-	}
-}
-
-// rowMajor puts elements that were written with the first dim running fastest
-// into the order in which the last one does.
-func rowMajor(p []byte, dims []int64, size int) []byte {
-	out := make([]byte, 0, len(p))
-	index := make([]int64, len(dims))
-	for len(out) < len(p) {
-		at, stride := int64(0), int64(size)
-		for i, d := range dims {
-			at += index[i] * stride
-			stride *= d
-		}
-		out = append(out, p[at:][:size]...)
-		for i := len(dims) - 1; i >= 0; i-- {
-			if index[i]++; index[i] < dims[i] {
-				break
-			}
-			index[i] = 0
-		}
-	}
-	return out
 }
 
 // header reads the text of a header.
@@ -109,6 +78,12 @@ type header struct {
 
 func (h *header) fail(format string, args ...any) {
 	h.cursor.FailAt(h.cursor.Offset()+int64(h.pos), "npy header: "+format, args...)
+}
+
+// lacks refuses a header that is as it should be, but says what is not there.
+func (h *header) lacks(at int, format string, args ...any) {
+	c := &h.cursor
+	scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: c.Blob().Handle(), Offset: c.Offset() + int64(at), Text: fmt.Sprintf(format, args...)})
 }
 
 func (h *header) skip() {
@@ -179,8 +154,10 @@ func (h *header) read() {
 }
 
 func (h *header) descr() {
+	h.skip()
+	at := h.pos
 	if h.take("[") {
-		refuse(abi.FaultUnsupported, "an npy of records is not supported")
+		h.lacks(at, "an npy of records is not supported")
 	}
 	s := h.quoted()
 	order := strings.IndexByte("|<>", (s + " ")[0])
@@ -188,8 +165,8 @@ func (h *header) descr() {
 		h.fail("element type %q", s)
 	}
 	var ok bool
-	if h.dtype, ok = npyTypes[s[1:]]; !ok {
-		refuse(abi.FaultUnsupported, "an npy of element type %q is not supported", s)
+	if h.dtype, ok = dtypes[s[1:]]; !ok {
+		h.lacks(at, "an npy of element type %q is not supported", s)
 	}
 	if order == 0 && h.dtype.Size() != 1 {
 		h.fail("element type %q has no byte order", s)
@@ -210,7 +187,7 @@ func (h *header) shape() {
 		}
 		h.pos += n
 		if h.dims = append(h.dims, d); len(h.dims) > tensor.MaxRank {
-			refuse(abi.FaultUnsupported, "an npy of more than %d dims is not supported", tensor.MaxRank)
+			h.lacks(h.pos, "an npy of more than %d dims is not supported", tensor.MaxRank)
 		}
 		if !h.take(",") {
 			h.expect(")")

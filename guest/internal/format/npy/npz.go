@@ -1,0 +1,88 @@
+package npy
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+)
+
+// suffix is what the names of members end in; the tensors are called without.
+const suffix = ".npy"
+
+// Fits reports whether a file begins as an .npy does.
+func Fits(c scan.Cursor) bool { return bytes.HasPrefix(c.Peek(len(Magic)), []byte(Magic)) }
+
+// FitsArchive reports whether a file begins as a zip archive does.
+func FitsArchive(c scan.Cursor) bool {
+	head := string(c.Peek(4))
+	return head == localMagic || head == endMagic
+}
+
+// Read reads an .npy as a file of one tensor, which has the name that numpy
+// gives to an array without one.
+func Read(box abi.Box, h abi.Handle, f *weights.File) {
+	f.Format = "npy"
+	t := ReadArray(scan.Open(box, h).All())
+	t.Name = "arr_0"
+	f.Tensors = []weights.Tensor{t}
+}
+
+// ReadArchive lists the arrays of an .npz in their order.
+func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
+	f.Format = "npz"
+	a := archive{box: box, blob: h, all: scan.Open(box, h).All()}
+	entries, dir := a.directory()
+	var next uint64 // where the members so far end
+	var total uint64
+	room := uint64(maxRatio*a.all.Left() + ratioSet)
+	seen := map[string]bool{}
+	start := dir.Offset()
+	for range entries {
+		at := dir.Offset()
+		m, offset := a.central(&dir)
+		name, ok := strings.CutSuffix(m.name, suffix)
+		switch {
+		case !ok:
+			a.lacks(at, m.name, "member %q is no %s: of zip archives, those of arrays are read", m.name, suffix)
+		case seen[name]:
+			dir.FailAt(at, "member %q stands twice", m.name)
+		case offset != next:
+			dir.FailAt(at, "member %q is at byte %d, but those before it end at %d", m.name, offset, next)
+		case m.size > room-total:
+			a.lacks(at, m.name, "members of more than %d bytes in an archive of %d", room, a.all.Left())
+		}
+		seen[name] = true
+		total += m.size
+		var data scan.Cursor
+		data, next = a.local(offset, m)
+		f.Attempt(func() { a.array(f, name, m, data) })
+	}
+	if dir.Left() > 0 {
+		dir.Fail("%d bytes behind the last entry of the directory", dir.Left())
+	}
+	if next != uint64(start) {
+		dir.FailAt(int64(next), "%d bytes that are of no member", uint64(start)-next)
+	}
+}
+
+// array reads the array that is a member. A fault in what was inflated is one
+// of the member's bytes in the file.
+func (a *archive) array(f *weights.File, name string, m member, data scan.Cursor) {
+	at := data.Offset()
+	var t weights.Tensor
+	fault := scan.Catch(func() { t = ReadArray(a.contents(m, data)) })
+	if fault != nil {
+		if fault.Blob != a.blob {
+			fault.Blob, fault.Offset = a.blob, at
+		}
+		fault.Node = name
+		scan.Refuse(*fault)
+	}
+	if t.Name = name; t.Blob != a.blob {
+		t.Packed = at
+	}
+	f.Tensors = append(f.Tensors, t)
+}

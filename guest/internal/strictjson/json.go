@@ -1,0 +1,299 @@
+// Package strictjson reads JSON text as RFC 8259 has it and no other: no
+// comments, no key twice, however it is spelt, and no text that is not UTF-8.
+// It holds no more than the string it is at, so a header of any length is read
+// in a few kilobytes; the caller says what it expects and bounds its depth.
+package strictjson
+
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+)
+
+const (
+	// maxKeys bounds the keys of one object, all of which are remembered. Files
+	// of the largest models name some 20,000 tensors.
+	maxKeys = 100_000
+	// maxNumber bounds the text of a number. The shortest text that gives a
+	// float64 back has at most 24 bytes.
+	maxNumber = 64
+)
+
+// Reader reads one JSON text from a range of a blob. What does not fit ends
+// the reading with a fault at its byte.
+type Reader struct {
+	scan.Cursor
+	what string // of which text faults speak
+}
+
+// New reads the JSON text in c, which is called what in faults.
+func New(c scan.Cursor, what string) *Reader { return &Reader{c, what} }
+
+// Refuse refuses the text at a byte of the blob.
+func (r *Reader) Refuse(at int64, format string, args ...any) {
+	r.FailAt(at, r.what+": "+format, args...)
+}
+
+// Next passes over blanks and is the byte that the next value begins with, or
+// 0 at the end.
+func (r *Reader) Next() byte {
+	for {
+		p := r.Peek(1)
+		switch {
+		case len(p) == 0:
+			return 0
+		case p[0] != ' ' && p[0] != '\n' && p[0] != '\r' && p[0] != '\t':
+			return p[0]
+		}
+		r.Byte()
+	}
+}
+
+// take passes over b, if it is next.
+func (r *Reader) take(b byte) bool {
+	if r.Next() != b {
+		return false
+	}
+	r.Byte()
+	return true
+}
+
+func (r *Reader) expect(b byte) {
+	if !r.take(b) {
+		r.Refuse(r.Offset(), "%q expected", b)
+	}
+}
+
+// Object reads an object. It calls value with each key, where the key stands,
+// and r at its value, which value must read.
+func (r *Reader) Object(limit int64, value func(key string, at int64)) {
+	r.expect('{')
+	if r.take('}') {
+		return
+	}
+	seen := map[string]bool{}
+	for {
+		r.Next()
+		at := r.Offset()
+		key := r.String(limit)
+		switch {
+		case seen[key]:
+			r.Refuse(at, "key %q stands twice", key)
+		case len(seen) == maxKeys:
+			r.Refuse(at, "more than %d keys", maxKeys)
+		}
+		seen[key] = true
+		r.expect(':')
+		value(key, at)
+		if !r.take(',') {
+			r.expect('}')
+			return
+		}
+	}
+}
+
+// Array reads an array. It calls value with r at each element.
+func (r *Reader) Array(value func(i int)) {
+	r.expect('[')
+	if r.take(']') {
+		return
+	}
+	for i := 0; ; i++ {
+		value(i)
+		if !r.take(',') {
+			r.expect(']')
+			return
+		}
+	}
+}
+
+// End passes over blanks up to the end of the text.
+func (r *Reader) End() {
+	if r.Next() != 0 || r.Left() > 0 {
+		r.Refuse(r.Offset(), "text after the end")
+	}
+}
+
+// number reads the text of a number.
+func (r *Reader) number() (text string, at int64) {
+	r.Next()
+	at = r.Offset()
+	p := r.Peek(maxNumber)
+	n := 0
+	digits := func() {
+		from := n
+		for n < len(p) && p[n] >= '0' && p[n] <= '9' {
+			n++
+		}
+		if n == from {
+			r.Refuse(at, "a number expected")
+		}
+	}
+	sign := func(signs string) {
+		for i := range signs {
+			if n < len(p) && p[n] == signs[i] {
+				n++
+				return
+			}
+		}
+	}
+	sign("-")
+	zero := n < len(p) && p[n] == '0'
+	first := n
+	digits()
+	if zero && n > first+1 {
+		r.Refuse(at, "a number with a zero in front")
+	}
+	if n < len(p) && p[n] == '.' {
+		n++
+		digits()
+	}
+	if n < len(p) && (p[n] == 'e' || p[n] == 'E') {
+		n++
+		sign("+-")
+		digits()
+	}
+	if n == maxNumber {
+		r.Refuse(at, "a number of more than %d bytes", maxNumber-1)
+	}
+	text = string(p[:n])
+	r.Take(uint64(n))
+	return text, at
+}
+
+// Uint reads a whole number from 0 to 2⁶³-1, without a fraction or exponent.
+func (r *Reader) Uint() int64 {
+	text, at := r.number()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || text[0] == '-' {
+		r.Refuse(at, "%s is not a whole number from 0 to 2⁶³-1", text)
+	}
+	return n
+}
+
+// Int reads a whole number without a fraction or exponent.
+func (r *Reader) Int() int64 {
+	text, at := r.number()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		r.Refuse(at, "%s is not a whole number from -2⁶³ to 2⁶³-1", text)
+	}
+	return n
+}
+
+// Float reads a number that a float64 can hold.
+func (r *Reader) Float() float64 {
+	text, at := r.number()
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		r.Refuse(at, "%s is out of range", text)
+	}
+	return f
+}
+
+// Bool reads true or false.
+func (r *Reader) Bool() bool {
+	switch {
+	case r.literal("true"):
+		return true
+	case r.literal("false"):
+		return false
+	}
+	r.Refuse(r.Offset(), "true or false expected")
+	return false
+}
+
+// Null passes over null, if it is next.
+func (r *Reader) Null() bool { return r.literal("null") }
+
+func (r *Reader) literal(s string) bool {
+	r.Next()
+	if string(r.Peek(len(s))) != s {
+		return false
+	}
+	r.Take(uint64(len(s)))
+	return true
+}
+
+// String reads a text of at most limit bytes.
+func (r *Reader) String(limit int64) string {
+	r.Next()
+	at := r.Offset()
+	r.expect('"')
+	var s []byte
+	for {
+		p := r.Peek(256)
+		n := 0
+		for n < len(p) && p[n] != '"' && p[n] != '\\' && p[n] >= ' ' {
+			n++
+		}
+		s = append(s, p[:n]...)
+		if int64(len(s)) > limit {
+			r.Refuse(at, "a text of more than %d bytes", limit)
+		}
+		r.Take(uint64(n))
+		if n == len(p) {
+			if n == 0 {
+				r.Refuse(at, "a text without an end")
+			}
+			continue
+		}
+		switch b := r.Byte(); b {
+		case '"':
+			if !utf8.Valid(s) {
+				r.Refuse(at, "a text that is not UTF-8")
+			}
+			return string(s)
+		case '\\':
+			s = r.escape(s)
+		default:
+			r.Refuse(r.Offset()-1, "control character %#x in a text", b)
+		}
+	}
+}
+
+// escapes are the characters that a backslash and a letter stand for.
+var escapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+func (r *Reader) escape(s []byte) []byte {
+	at := r.Offset() - 1
+	b := r.Byte()
+	if c, ok := escapes[b]; ok {
+		return append(s, c)
+	}
+	if b != 'u' {
+		r.Refuse(at, "escape \\%c", b)
+	}
+	c := r.unit()
+	if utf16.IsSurrogate(c) {
+		if string(r.Peek(2)) != `\u` {
+			r.Refuse(at, "half of a surrogate pair")
+		}
+		r.Take(2)
+		if c = utf16.DecodeRune(c, r.unit()); c == utf8.RuneError {
+			r.Refuse(at, "half of a surrogate pair")
+		}
+	}
+	return utf8.AppendRune(s, c)
+}
+
+// unit reads the four hexadecimal digits of an escape.
+func (r *Reader) unit() rune {
+	at := r.Offset()
+	var hex [4]byte
+	r.ReadFull(hex[:])
+	n := rune(0)
+	for _, b := range hex {
+		switch {
+		case b >= '0' && b <= '9':
+			n = n<<4 | rune(b-'0')
+		case b|0x20 >= 'a' && b|0x20 <= 'f':
+			n = n<<4 | rune(b|0x20-'a'+10)
+		default:
+			r.Refuse(at, "escape \\u%q", hex)
+		}
+	}
+	return n
+}
