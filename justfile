@@ -19,6 +19,15 @@ shared:
     go run ./cli/glovebox test --quiet ../shared/models || true
     go run ./cli/glovebox test --quiet ../shared/conformance/onnx/node | tail -n 1
 
+# Time the models beside ONNX Runtime and write BENCHMARKS.md. Needs a Python
+# with numpy, onnx and onnxruntime, and the anchors of ../shared/bench in MODELS.
+bench models="out/models" python="python3":
+    go build -o out/glovebox ./cli/glovebox
+    test -d {{models}} || {{python}} ../shared/bench/gen_models.py {{models}}
+    {{python}} docs/bench.py out/glovebox {{models}}/m_*.onnx ../shared/models/ppocr-v4/*.onnx ../shared/models/yolox-nano/*.onnx \
+        ../shared/models/ultraface/*.onnx ../shared/models/super-resolution/*.onnx ../shared/models/magika-v3_3/*.onnx \
+        ../shared/models/mnist-*/m*.onnx
+
 # The limits in milliseconds, on a quiet machine.
 limits:
     GLOVEBOX_LIMITS=1 go test -count=1 -run 'Limit|Deadline|Collector' ./runtime/...

@@ -24,7 +24,7 @@ func (s *session) benchCommand() *cli.Command {
 		Description: "Inputs are those of the model's test_data_set_0 (or test_data_set_STEM) if there is one, else random.\n" +
 			"Free dims are 1 unless --dim says otherwise.",
 		Flags: shared(
-			&cli.IntFlag{Name: "runs", Value: 10, Usage: "timed runs"},
+			&cli.IntFlag{Name: "runs", Value: 10, Usage: "timed runs; 0 times the load and the first run alone"},
 			&cli.IntFlag{Name: "warmup", Value: 2, Usage: "runs before them, after the first"},
 			&cli.BoolFlag{Name: "profile", Usage: "print the time of each operation", DisableDefaultText: true},
 			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim: `NAME=N`"},
@@ -57,8 +57,8 @@ func (s *session) bench(c *cli.Context) error {
 		return usagef("bench needs one model; see glovebox bench --help")
 	}
 	runs, warmup := c.Int("runs"), c.Int("warmup")
-	if runs < 1 || warmup < 0 {
-		return usagef("--runs must be at least 1 and --warmup at least 0")
+	if runs < 0 || warmup < 0 {
+		return usagef("--runs and --warmup must not be negative")
 	}
 	dims, err := dimSizes(c.StringSlice("dim"))
 	if err != nil {
@@ -70,12 +70,14 @@ func (s *session) bench(c *cli.Context) error {
 	}
 	defer rt.Close()
 	path := c.Args().First()
-	// The first load also compiles the guest, which a process does once.
-	_, done, err := load(c, rt, path)
-	if err != nil {
-		return err
+	if runs > 0 {
+		// The first load also compiles the guest, which a process does once.
+		_, done, err := load(c, rt, path)
+		if err != nil {
+			return err
+		}
+		done()
 	}
-	done()
 	start := time.Now()
 	m, done, err := load(c, rt, path)
 	if err != nil {
@@ -94,6 +96,10 @@ func (s *session) bench(c *cli.Context) error {
 	}
 	t.First = ms(time.Since(start))
 	t.GuestRun = ms(m.Stats().GuestTime)
+	if runs == 0 {
+		t.Peak = m.Stats().PeakBytes
+		return s.printTiming(t, res)
+	}
 	for range warmup {
 		if _, err := m.Run(c.Context, in); err != nil {
 			return err
@@ -114,18 +120,28 @@ func (s *session) bench(c *cli.Context) error {
 	t.Median, t.Min = times[len(times)/2], times[0]
 	t.Guest = ms(after.GuestTime-before.GuestTime) / float64(runs)
 	t.Kernel = ms(after.KernelTime-before.KernelTime) / float64(runs)
-	t.Flops = float64(res.Cost.Flops)
-	t.Gflops = t.Flops / t.Median / 1e6
 	t.Peak = after.PeakBytes
 	s.meter.stop()
 	if c.Bool("profile") {
 		return s.profile(c.Context, m, in)
 	}
+	return s.printTiming(t, res)
+}
+
+func (s *session) printTiming(t timing, res *glovebox.Result) error {
+	t.Flops = float64(res.Cost.Flops)
+	if t.Median > 0 {
+		t.Gflops = t.Flops / t.Median / 1e6
+	}
+	s.meter.stop()
 	if s.json {
 		return writeJSON(s.out, t)
 	}
-	fmt.Fprintf(s.out, "%s\nthreads  %d\nmedian   %.3f ms of %d runs\nminimum  %.3f ms\nload     %.3f ms\nfirst    %.3f ms, %.3f ms of it in the guest\nguest    %.3f ms a run\nkernels  %.3f ms a run\nflops    %.4g, %.1f GFLOP/s\npeak     %.1f MiB\n",
-		quoted(path), t.Threads, t.Median, runs, t.Min, t.Load, t.First, t.GuestRun, t.Guest, t.Kernel, t.Flops, t.Gflops, float64(t.Peak)/(1<<20))
+	if t.Runs > 0 {
+		fmt.Fprintf(s.out, "median   %.3f ms of %d runs\nminimum  %.3f ms\nguest    %.3f ms a run\nkernels  %.3f ms a run\n", t.Median, t.Runs, t.Min, t.Guest, t.Kernel)
+	}
+	fmt.Fprintf(s.out, "load     %.3f ms\nfirst    %.3f ms, %.3f ms of it in the guest\nthreads  %d\nflops    %.4g, %.1f GFLOP/s\npeak     %.1f MiB\n",
+		t.Load, t.First, t.GuestRun, t.Threads, t.Flops, t.Gflops, float64(t.Peak)/(1<<20))
 	return nil
 }
 
