@@ -24,6 +24,11 @@ const (
 	// TaskDecode: blob 1 is one value (an image, an .npy, a TensorProto) and
 	// blob 2, if there, an ImageSpec. load declares output port 0; run gives it.
 	TaskDecode Task = 3
+
+	// TaskBits are the bits of the task itself. Those above are options.
+	TaskBits Task = 0xff
+	// OptionKnownClosures lets in closures that are known by their structure.
+	OptionKnownClosures Task = 1 << 8
 )
 
 // Handle names something the host holds for one instance: a small integer,

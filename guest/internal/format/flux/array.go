@@ -1,0 +1,176 @@
+package flux
+
+import (
+	"fmt"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// array is an array of numbers: bytes of the file with the first axis fastest.
+type array struct {
+	at     int64
+	dtype  tensor.DType
+	dims   []int64 // Julia's
+	opaque bool    // elements that no type of ours fits: their bytes are the first dim
+	turned bool    // read with its two axes exchanged
+}
+
+// elements are the types of numbers that Julia has.
+var elements = map[string]tensor.DType{
+	"Core.Float16": tensor.Float16, "Core.Float32": tensor.Float32, "Core.Float64": tensor.Float64,
+	"Core.BFloat16": tensor.BFloat16, "BFloat16s.BFloat16": tensor.BFloat16,
+	"Core.Int8": tensor.Int8, "Core.Int16": tensor.Int16, "Core.Int32": tensor.Int32, "Core.Int64": tensor.Int64,
+	"Core.UInt8": tensor.Uint8, "Core.UInt16": tensor.Uint16, "Core.UInt32": tensor.Uint32, "Core.UInt64": tensor.Uint64,
+	"Core.Bool": tensor.Bool, "Core.Char": tensor.Uint32,
+}
+
+// typ is a as the type of a row-major tensor, whose dims are in the opposite
+// order.
+func (a *array) typ() abi.Type {
+	dims := make([]int64, len(a.dims))
+	for i, d := range a.dims {
+		dims[len(dims)-1-i] = d
+	}
+	return tensor.Of(a.dtype, dims...)
+}
+
+// array reads what follows the tag of an array.
+func (f *file) array(n *node) value {
+	size := n.get("size")
+	v := value{form: formArray, n: n, typ: n.get("type"), data: n.get("data"), size: size.items}
+	count := int64(1)
+	for i := range v.size {
+		d := &v.size[i]
+		if !d.isInt() || d.bits < 0 {
+			return code(n, "an array with a dim that is no size")
+		}
+		count = tensor.MulSat(count, d.bits)
+	}
+	switch {
+	case size.kind != kindArray:
+		return code(n, "an array without a size")
+	case v.data.kind == kindArray:
+		if int64(len(v.data.items)) != count {
+			return code(n, "an array of %d elements that has %d", count, len(v.data.items))
+		}
+		v.items = v.data.items
+	case v.data.kind != kindBinary:
+		return code(n, "an array without data")
+	default:
+		if _, why := f.numbers(v); why != "" {
+			return code(n, "%s", why)
+		}
+	}
+	return v
+}
+
+// numbers gives an array of plain elements, or says what is wrong with it.
+func (f *file) numbers(v value) (a *array, why string) {
+	a = &array{at: v.data.at}
+	count := int64(1)
+	for i := range v.size {
+		a.dims = append(a.dims, v.size[i].bits)
+		count = tensor.MulSat(count, v.size[i].bits)
+	}
+	name := f.typeName(v.typ)
+	if name == "" {
+		return nil, "an array of elements without a plain type"
+	}
+	each := int64(1)
+	if params := f.params(v.typ); (name == "Base.Complex" || name == "Core.Complex") && len(params) == 1 {
+		name, each = f.typeName(&params[0]), 2
+	}
+	have := v.data.bits
+	d, ok := elements[name]
+	if !ok {
+		if count > 0 && have%count != 0 {
+			return nil, fmt.Sprintf("an array of %d elements of type %s in %d bytes", count, name, have)
+		}
+		a.dtype, a.opaque = tensor.Uint8, true
+		a.dims = append([]int64{have / max(count, 1)}, a.dims...)
+		return a.ranked()
+	}
+	if want := tensor.MulSat(tensor.MulSat(count, each), int64(d.Size())); want != have {
+		return nil, fmt.Sprintf("an array %d of %s, %d bytes, that has %d", a.dims, name, want, have)
+	}
+	a.dtype = d
+	if each > 1 {
+		a.dims = append([]int64{each}, a.dims...)
+	}
+	return a.ranked()
+}
+
+// ranked refuses more dims than a tensor has.
+func (a *array) ranked() (*array, string) {
+	if len(a.dims) > tensor.MaxRank {
+		return nil, fmt.Sprintf("an array of %d dims", len(a.dims))
+	}
+	if err := a.typ().Check(); err != nil {
+		return nil, err.Error()
+	}
+	return a, ""
+}
+
+// bytes is a vector that BSON.jl wrote as binary data without a tag.
+func (n *node) bytes() *array {
+	return &array{at: n.at, dtype: tensor.Uint8, dims: []int64{n.bits}}
+}
+
+// unwrap gives the array that a value is, looking through what Tracker, CUDA
+// and LinearAlgebra put around arrays; nil, if it is none.
+func (f *file) unwrap(n *node) *array {
+	turned := false
+	for range maxWrapped {
+		v := f.value(n)
+		switch {
+		case v.form == formArray && v.data.kind == kindBinary:
+			a, _ := f.numbers(v)
+			if turned && len(a.dims) != 2 {
+				return nil
+			}
+			a.turned = turned
+			return a
+		case v.form == formPlain && v.n.kind == kindBinary:
+			return v.n.bytes()
+		case v.form != formStruct:
+			return nil
+		}
+		if n = f.wrapped(v); n == nil {
+			return nil
+		}
+		if name := last(v.name); name == "Adjoint" || name == "Transpose" {
+			turned = !turned
+		}
+	}
+	return nil
+}
+
+// maxWrapped is how many wrappers an array may have around it.
+const maxWrapped = 8
+
+// wrapped is the field of a wrapper of arrays that holds the array, or nil.
+func (f *file) wrapped(v value) *node {
+	field := -1
+	switch v.name {
+	case "Tracker.TrackedArray", "Flux.Tracker.TrackedArray":
+		field = 1
+	case "LinearAlgebra.Adjoint", "LinearAlgebra.Transpose":
+		field = 0
+	case "CUDA.CuArray", "CuArrays.CuArray":
+		for i := range v.items {
+			inner := f.value(&v.items[i])
+			if inner.form != formArray {
+				continue
+			}
+			if field >= 0 {
+				return nil
+			}
+			field = i
+		}
+	}
+	if field < 0 || field >= len(v.items) {
+		return nil
+	}
+	return &v.items[field]
+}

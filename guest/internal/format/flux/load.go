@@ -1,0 +1,231 @@
+// Package flux reads models that Julia's Flux wrote with BSON.jl, as whole
+// models or as what Flux.state gives. Such a file can hold code that Julia runs
+// when it loads it; here it is data or it is refused, by its path in the file
+// and with its place, and nothing in it is ever evaluated.
+//
+// Arrays of Julia have their first axis fastest: read row by row they are the
+// same array with its axes in the opposite order. So a model takes images as
+// (width, height, channels, batch), and its layers see (batch, channels,
+// height, width), without a byte being moved.
+package flux
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/layer"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// Fits reports whether a file is a BSON document as far as its ends can tell.
+func Fits(c scan.Cursor) bool {
+	if c.Left() < 5 || !Looks(c) || int64(binary.LittleEndian.Uint32(c.Peek(4))) != c.Left() {
+		return false
+	}
+	c.Take(uint64(c.Left()) - 1)
+	return c.Byte() == 0
+}
+
+// Looks reports whether a file begins like one of BSON.jl, whatever its length.
+func Looks(c scan.Cursor) bool {
+	head := c.Peek(maxKey)
+	if len(head) < 5 {
+		return false
+	}
+	if head[4] == 0 {
+		return len(head) == 5
+	}
+	end := bytes.IndexByte(head[5:], 0)
+	return kind(head[4]).String() != "" && end > 0 && !bytes.ContainsFunc(head[5:5+end], func(r rune) bool { return r < ' ' || r == 0xfffd })
+}
+
+// Model is what a file has that can run.
+type Model struct{ nets []net }
+
+// net is one network of a file.
+type net struct {
+	tree  *layer.Layer
+	in    []abi.PortDim
+	input abi.Port
+	out   abi.Port
+}
+
+// Load reads the file in blob 1. Of several networks in it those that can run
+// do, each with a port of its name.
+func Load(box abi.Box, task abi.Task) *Model {
+	f := open(box)
+	var first *abi.Fault
+	note := func(fault abi.Fault) {
+		if first == nil {
+			first = &fault
+		}
+	}
+	s := f.survey(note)
+	first = nil
+	m := &Model{}
+	var names []string
+	for _, c := range s.models {
+		var tree *layer.Layer
+		b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
+		fault := scan.Catch(func() {
+			tree = b.model(c)
+			tree.Check()
+		})
+		if fault != nil {
+			note(*fault)
+			continue
+		}
+		m.nets, names = append(m.nets, newNet(tree)), append(names, c.p.String())
+	}
+	switch {
+	case len(m.nets) == 0 && first != nil:
+		scan.Refuse(*first)
+	case len(m.nets) == 0:
+		f.empty(s)
+	}
+	m.declare(box, names)
+	return m
+}
+
+// empty refuses a file that has no network in it.
+func (f *file) empty(s *survey) {
+	fault := abi.Fault{Kind: abi.FaultUnsupported, Blob: 1, Offset: 0}
+	fault.Text = fmt.Sprintf("the file holds %d arrays and no network: give the architecture as JSON and this file as its weights", len(s.arrays))
+	refused := 0
+	f.survey(func(c abi.Fault) {
+		if refused++; refused == 1 {
+			fault = c
+		}
+	})
+	scan.Refuse(fault)
+}
+
+// declare tells the host the ports: x and y, or where there are several
+// networks one of each with the name of each, none of which has to be given.
+func (m *Model) declare(box abi.Box, names []string) {
+	for i := range m.nets {
+		n := &m.nets[i]
+		n.input.Name, n.out.Name = "x", "y"
+		if len(names) > 1 {
+			n.input.Name, n.out.Name = names[i], names[i]
+			n.input.Optional, n.out.Optional = true, true
+		}
+		n.tree.Place(box)
+		for _, p := range [...]abi.Port{n.input, n.out} {
+			if e := box.PortDeclare(abi.AppendPort(nil, p)); e != abi.OK {
+				scan.Refuse(abi.Fault{Kind: abi.FaultMalformed, Blob: 1, Offset: -1, Text: fmt.Sprintf("port %q: %v", p.Name, e)})
+			}
+		}
+	}
+}
+
+// newNet finds what a network takes: the type of its numbers, and the dims as
+// far as its first layer with weights says them.
+func newNet(tree *layer.Layer) net {
+	n := net{tree: tree}
+	d := tensor.Float32
+	if t, ok := numbers(tree); ok {
+		d = t
+	}
+	n.out = abi.Port{Output: true, DType: uint8(d)}
+	n.input = abi.Port{DType: uint8(d)}
+	first := opening(tree)
+	if first == nil {
+		return n
+	}
+	free := func(name string) abi.PortDim { return abi.PortDim{Size: -1, Name: name} }
+	features := abi.PortDim{Size: first.In}
+	axes := []string{"width", "height", "depth"}
+	switch spatial := max(len(first.Kernel), len(first.Size)); first.Kind {
+	case layer.Embedding:
+		n.input.DType = uint8(tensor.Int64)
+	case layer.Dense, layer.Bilinear:
+		n.input.Dims = []abi.PortDim{features, free("batch")}
+	case layer.Conv, layer.ConvTranspose, layer.MaxPool, layer.MeanPool, layer.AdaptiveMaxPool, layer.AdaptiveMeanPool:
+		for i := range spatial {
+			n.input.Dims = append(n.input.Dims, free(axes[i]))
+		}
+		if first.In == 0 {
+			features = free("channels")
+		}
+		n.input.Dims = append(n.input.Dims, features, free("batch"))
+	}
+	n.input.Ranked = n.input.Dims != nil
+	return n
+}
+
+// numbers is the type of the first weight of a tree.
+func numbers(l *layer.Layer) (tensor.DType, bool) {
+	for _, r := range [...]layer.Role{layer.Main, layer.WeightIH, layer.Variance} {
+		if w := l.Weights[r]; w != nil {
+			return w.Type.DType, true
+		}
+	}
+	for _, inner := range l.Layers {
+		if d, ok := numbers(inner); ok {
+			return d, true
+		}
+	}
+	return 0, false
+}
+
+// opening is the first layer that says what dims it takes, or nil.
+func opening(l *layer.Layer) *layer.Layer {
+	switch l.Kind {
+	case layer.Chain:
+		for _, inner := range l.Layers {
+			if inner.Kind != layer.Dropout && inner.Kind != layer.Elementwise && inner.Kind != layer.Identity {
+				return opening(inner)
+			}
+		}
+		return nil
+	case layer.SkipConnection, layer.Parallel, layer.Maxout:
+		return opening(l.Layers[0])
+	}
+	return l
+}
+
+// Run serves one request.
+func (m *Model) Run(box abi.Box) {
+	t := trace.New(box)
+	ran := 0
+	for i := range m.nets {
+		n := &m.nets[i]
+		x := t.Input(uint32(i), n.input.Dims)
+		if x == nil {
+			continue
+		}
+		ys := layer.Trace(t, n.tree, reversed(t, x))
+		if len(ys) != 1 {
+			t.Fail(abi.FaultUnsupported, "a network that gives %d arrays", len(ys))
+		}
+		t.Output(uint32(i), reversed(t, t.Cast(ys[0], tensor.DType(n.out.DType))))
+		ran++
+	}
+	if ran == 0 {
+		t.Fail(abi.FaultInput, "no input; give one of %s", strings.Join(m.names(), ", "))
+	}
+	t.Finish()
+}
+
+func (m *Model) names() []string {
+	var names []string
+	for i := range m.nets {
+		names = append(names, m.nets[i].input.Name)
+	}
+	return names
+}
+
+// reversed reads x with its axes in the opposite order.
+func reversed(t *trace.Tracer, x *trace.Value) *trace.Value {
+	perm := make([]int64, x.Rank())
+	for i := range perm {
+		perm[i] = int64(len(perm) - 1 - i)
+	}
+	return t.Permute(x, perm...)
+}
