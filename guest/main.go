@@ -24,11 +24,11 @@ func main() {}
 func load(task uint32) uint32 {
 	host := box.New()
 	return answer(host, func() {
-		switch abi.Task(task) {
+		switch task := abi.Task(task); task & abi.TaskBits {
 		case abi.TaskModel:
-			loaded = format.Load(host)
+			loaded = format.Load(host, task)
 		case abi.TaskInspect:
-			format.Inspect(host)
+			format.Inspect(host, task)
 		case abi.TaskDecode:
 			loaded = decode.Load(host)
 		default:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/flux"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/npy"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/onnx"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/safetensors"
@@ -20,16 +21,28 @@ type Model interface {
 	Run(box abi.Box)
 }
 
-// containers are the formats that hold weights and nothing to run.
-var containers = [...]struct {
-	name string
-	fits func(scan.Cursor) bool
-	read weights.Reader
-}{
-	{"a safetensors file", safetensors.Fits, safetensors.Read},
-	{"a numpy array", npy.Fits, npy.Read},
-	{"a zip archive", npy.FitsArchive, npy.ReadArchive},
+// front is the front end of a format. Each can be read as weights; load and
+// inspect are nil where a file holds weights and nothing to run.
+type front struct {
+	name    string
+	fits    func(scan.Cursor) bool
+	read    weights.Reader
+	load    func(box abi.Box, task abi.Task) Model
+	inspect func(box abi.Box, task abi.Task)
 }
+
+var fronts = [...]front{
+	{"a safetensors file", safetensors.Fits, safetensors.Read, nil, nil},
+	{"a numpy array", npy.Fits, npy.Read, nil, nil},
+	{"a zip archive", npy.FitsArchive, npy.ReadArchive, nil, nil},
+	{"a BSON file", fitsBSON, flux.Read, loadFlux, flux.Inspect},
+}
+
+// fitsBSON is also true of a damaged file that is certainly no ONNX model, so
+// that the reader can say where the damage is.
+func fitsBSON(c scan.Cursor) bool { return flux.Fits(c) || flux.Looks(c) && !onnx.Fits(c) }
+
+func loadFlux(box abi.Box, task abi.Task) Model { return flux.Load(box, task) }
 
 // magics are the formats that begin with bytes of their own and have no reader.
 // ONNX is not among them: a protobuf message has no magic, so its reader
@@ -50,61 +63,74 @@ var magics = [...]struct {
 	{0, "\x1f\x8b", "a gzip file"},
 }
 
-// recognise finds the reader of a file of weights, and what such a file is
-// called. There is none for a file that may be ONNX; one that is certainly of
-// another format, or of two, is refused.
-func recognise(box abi.Box, h abi.Handle) (read weights.Reader, name string) {
+// recognise finds the front end of a file. There is none for a file that may
+// be ONNX; one that is certainly of another format, or of two, is refused.
+func recognise(box abi.Box, h abi.Handle) *front {
 	c := scan.Open(box, h).All()
 	head := bytes.Clone(c.Peek(16))
 	if len(head) == 0 {
 		c.Fail("the file is empty")
 	}
-	for _, f := range containers {
+	var found *front
+	for i := range fronts {
+		f := &fronts[i]
 		if !f.fits(c) {
 			continue
 		}
-		if read != nil {
-			c.Fail("the file is both %s and %s", name, f.name)
+		if found != nil {
+			c.Fail("the file is both %s and %s", found.name, f.name)
 		}
-		read, name = f.read, f.name
+		found = f
 	}
 	for _, m := range magics {
 		switch {
 		case len(head) < m.offset || !bytes.HasPrefix(head[m.offset:], []byte(m.magic)):
-		case read != nil:
-			c.Fail("the file is both %s and %s", name, m.name)
+		case found != nil:
+			c.Fail("the file is both %s and %s", found.name, m.name)
 		default:
 			scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: fmt.Sprintf("%s is not supported", m.name)})
 		}
 	}
-	return read, name
+	if found != nil && onnx.Fits(c) {
+		c.Fail("the file is both %s and an ONNX model", found.name)
+	}
+	return found
 }
 
-// Load reads the model that the host opened and declares its ports.
-func Load(box abi.Box) Model {
-	if _, name := recognise(box, 1); name != "" {
+// Load reads the model that the host opened and declares its ports. task has
+// the options of the load.
+func Load(box abi.Box, task abi.Task) Model {
+	f := recognise(box, 1)
+	switch {
+	case f == nil:
+		return onnx.Load(box)
+	case f.load == nil:
 		scan.Refuse(abi.Fault{
 			Kind: abi.FaultUnsupported, Blob: 1, Offset: 0,
-			Text: name + " holds weights alone: give the architecture as JSON, and this file as its weights",
+			Text: f.name + " holds weights alone: give the architecture as JSON, and this file as its weights",
 		})
 	}
-	return onnx.Load(box)
+	return f.load(box, task)
 }
 
 // Weights reads blob h as a file of weights.
 func Weights(box abi.Box, h abi.Handle) *weights.File {
-	read, _ := recognise(box, h)
-	if read == nil {
+	f := recognise(box, h)
+	if f == nil {
 		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: "no format of weights that is known"})
 	}
-	return weights.Load(box, h, read)
+	return weights.Load(box, h, f.read)
 }
 
-// Inspect reports what is in the file, and what was refused of it.
-func Inspect(box abi.Box) {
-	if read, _ := recognise(box, 1); read != nil {
-		weights.Inspect(box, read)
-		return
+// Inspect reports what is in the file, and what was refused of it. task has
+// the options of the load.
+func Inspect(box abi.Box, task abi.Task) {
+	switch f := recognise(box, 1); {
+	case f == nil:
+		onnx.Inspect(box)
+	case f.inspect == nil:
+		weights.Inspect(box, f.read)
+	default:
+		f.inspect(box, task)
 	}
-	onnx.Inspect(box)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
@@ -33,6 +34,16 @@ func (a *array) typ() abi.Type {
 		dims[len(dims)-1-i] = d
 	}
 	return tensor.Of(a.dtype, dims...)
+}
+
+// tensor is a as one of the tensors of a file, with Julia's dims.
+func (a *array) tensor(h abi.Handle, p *path) weights.Tensor {
+	typ := a.typ()
+	t := weights.Tensor{Name: p.String(), DType: a.dtype, Shape: a.dims, Blob: h, At: a.at, Size: typ.Bytes(), ColumnMajor: true}
+	if a.turned {
+		t.Shape, t.ColumnMajor = []int64{a.dims[1], a.dims[0]}, false
+	}
+	return t
 }
 
 // array reads what follows the tag of an array.
@@ -106,7 +117,8 @@ func (a *array) ranked() (*array, string) {
 	if len(a.dims) > tensor.MaxRank {
 		return nil, fmt.Sprintf("an array of %d dims", len(a.dims))
 	}
-	if err := a.typ().Check(); err != nil {
+	typ := a.typ()
+	if err := typ.Check(); err != nil {
 		return nil, err.Error()
 	}
 	return a, ""

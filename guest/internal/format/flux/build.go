@@ -35,16 +35,21 @@ func (b *builder) part(n *node, p *path) part { return part{b.f.value(n), p, b} 
 
 // refuse ends the building of a layer.
 func (v part) refuse(format string, args ...any) {
-	f := refusal(v.n, v.p, fmt.Sprintf(format, args...))
-	scan.Refuse(f)
+	scan.Refuse(v.b.f.refusal(v.n, v.p, fmt.Sprintf(format, args...)))
 }
 
-// model builds the tree of a value that is a layer.
-func (b *builder) model(c candidate) *layer.Layer {
-	if b.f.expanded(c.n) > maxExpanded {
-		b.part(c.n, c.p).refuse("back-references that come to more than %d values, or to themselves", maxExpanded)
-	}
-	return b.layer(c.n, c.p)
+// model builds and checks the tree of a value that is a layer, or says why it
+// cannot run.
+func (b *builder) model(c candidate) (tree *layer.Layer, fault *abi.Fault) {
+	fault = scan.Catch(func() {
+		if b.f.expanded(c.n) > maxExpanded {
+			b.part(c.n, c.p).refuse("back-references that come to more than %d values, or to themselves", maxExpanded)
+		}
+		if tree = b.layer(c.n, c.p); b.holes == nil {
+			tree.Check()
+		}
+	})
+	return tree, fault
 }
 
 // layer builds the layer that n is.
@@ -61,7 +66,7 @@ func (b *builder) layer(n *node, p *path) *layer.Layer {
 		b.holes(*fault)
 		l = &layer.Layer{}
 	}
-	l.Path, l.Blob, l.Offset = p.String(), 1, v.n.at
+	l.Path, l.Blob, l.Offset = p.String(), b.f.blob.Handle(), v.n.at
 	return l
 }
 
@@ -330,7 +335,7 @@ func (v part) weight() *layer.Weight {
 	if a.opaque {
 		v.refuse("an array of elements that are no numbers")
 	}
-	w := &layer.Weight{Path: v.p.String(), Blob: 1, Offset: a.at, Type: a.typ()}
+	w := &layer.Weight{Path: v.p.String(), Blob: v.b.f.blob.Handle(), Offset: a.at, Type: a.typ()}
 	if a.turned {
 		w.Perm = []int64{1, 0}
 	}

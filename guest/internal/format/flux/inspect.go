@@ -5,107 +5,97 @@ import (
 	"strings"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/layer"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 )
 
-// maxRefusals is how many refused parts are worth listing.
-const maxRefusals = 1000
-
-// inspection reports what a file holds.
-type inspection struct {
-	box     abi.Box
-	refused map[int64]bool // offsets of what was refused already
+// Read reads the arrays in blob h, whose names are their paths. Code in the
+// file plays no part in them.
+func Read(box abi.Box, h abi.Handle, to *weights.File) {
+	to.Format, to.Version = "bson", "BSON.jl"
+	f := open(box, h)
+	to.Tensors = f.survey(func(abi.Fault) {}).arrays
 }
 
-func (in *inspection) emit(it abi.Item) {
-	if e := in.box.Emit(abi.EmitReport, abi.AppendItem(nil, it)); e != abi.OK {
-		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Offset: -1, Text: "the report is too long"})
-	}
-}
-
-func (in *inspection) field(name, value string) {
-	in.emit(abi.Item{Kind: abi.ItemField, Blob: 1, Offset: -1, Strings: []string{name, value}})
-}
-
-// refuse reports a part that is refused, once.
-func (in *inspection) refuse(f abi.Fault) {
-	if in.refused[f.Offset] || len(in.refused) > maxRefusals {
-		return
-	}
-	in.refused[f.Offset] = true
-	in.emit(abi.Item{
-		Kind: abi.ItemRefused, Blob: f.Blob, Offset: f.Offset, Strings: []string{f.Text, f.Node, f.Op}, Ints: []int64{int64(f.Kind)},
+// Inspect reports the networks in blob 1, its arrays, and what is refused of it.
+func Inspect(box abi.Box, task abi.Task) {
+	weights.Inspect(box, func(box abi.Box, h abi.Handle, to *weights.File) {
+		in := &inspection{box: box, file: to, refused: map[int64]bool{}, let: map[int64]bool{}}
+		in.read(h, task&abi.OptionKnownClosures != 0)
 	})
 }
 
-// Inspect reports the models in blob 1, its arrays, and what is refused of it.
-// The dims of arrays are Julia's.
-func Inspect(box abi.Box, task abi.Task) {
-	in := &inspection{box: box, refused: map[int64]bool{}}
-	in.emit(abi.Item{Kind: abi.ItemFormat, Blob: 1, Offset: -1, Strings: []string{"bson", "BSON.jl"}})
-	f := open(box)
-	in.field("axes", "in Julia's order, the first one fastest: images are width, height, channels, batch")
+// inspection finds out what a file holds.
+type inspection struct {
+	box     abi.Box
+	file    *weights.File
+	refused map[int64]bool // offsets of what was refused already
+	let     map[int64]bool // and of what was let in
+}
+
+func (in *inspection) read(h abi.Handle, closures bool) {
+	in.file.Format, in.file.Version = "bson", "BSON.jl"
+	f := open(in.box, h)
 	var faults []abi.Fault
 	s := f.survey(func(fault abi.Fault) { faults = append(faults, fault) })
-	b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
+	in.file.Tensors = s.arrays
+	if f.void {
+		in.file.Field("julia", "0.6")
+	}
+	in.file.Field("axes", "as in Julia, the first one fastest: images are width, height, channels, batch")
 	m, names := &Model{}, []string(nil)
-	let := map[int64]bool{}
 	for _, c := range s.models {
-		holes := 0
-		b.holes = func(fault abi.Fault) { holes++; in.refuse(fault) }
-		var tree *layer.Layer
-		if fault := scan.Catch(func() { tree = b.model(c) }); fault != nil {
-			in.refuse(*fault)
+		holes := false
+		b := builder{f: f, closures: closures, holes: func(fault abi.Fault) { holes = true; in.refuse(fault) }}
+		tree, wrong := b.model(c)
+		if wrong != nil {
+			in.refuse(*wrong)
 			continue
 		}
-		in.tree(tree, let)
-		if holes > 0 {
+		in.tree(tree)
+		if holes {
 			continue
 		}
-		if fault := scan.Catch(tree.Check); fault != nil {
-			in.refuse(*fault)
+		if wrong := scan.Catch(tree.Check); wrong != nil {
+			in.refuse(*wrong)
 			continue
 		}
 		m.nets, names = append(m.nets, newNet(tree)), append(names, c.p.String())
 	}
 	for _, fault := range faults {
-		if !let[fault.Offset] {
+		if !in.let[fault.Offset] {
 			in.refuse(fault)
 		}
 	}
-	for i := range s.arrays {
-		in.array(&s.arrays[i])
-	}
 	if len(m.nets) > 0 {
-		m.declare(box, names)
+		m.declare(in.box, names)
 	} else if len(in.refused) == 0 {
-		in.field("content", "arrays without a network: weights for an architecture given as JSON")
+		in.file.Field("content", "arrays without a network: weights for an architecture given as JSON")
 	}
 }
 
-func (in *inspection) array(a *Array) {
-	dims := a.Type.Shape()
-	ints := []int64{int64(a.Type.DType), a.Type.Bytes()}
-	for i := len(dims) - 1; i >= 0; i-- {
-		ints = append(ints, dims[i])
+// refuse reports a part that is refused, once.
+func (in *inspection) refuse(f abi.Fault) {
+	if !in.refused[f.Offset] {
+		in.refused[f.Offset] = true
+		in.file.Refuse(f)
 	}
-	in.emit(abi.Item{Kind: abi.ItemTensor, Blob: 1, Offset: a.Offset, Strings: []string{a.Path, ""}, Ints: ints})
 }
 
 // tree reports each layer as a field with its path, and how often each kind
 // occurs. It notes where a closure was let in.
-func (in *inspection) tree(l *layer.Layer, let map[int64]bool) {
+func (in *inspection) tree(l *layer.Layer) {
 	counts := map[layer.Kind]int64{}
 	var kinds []layer.Kind
 	var walk func(l *layer.Layer, depth int)
 	walk = func(l *layer.Layer, depth int) {
-		in.field("layer "+l.Path, strings.Repeat("  ", depth)+describe(l))
+		in.file.Field("layer "+l.Path, strings.Repeat("  ", depth)+describe(l))
 		if counts[l.Kind]++; counts[l.Kind] == 1 {
 			kinds = append(kinds, l.Kind)
 		}
 		if l.Kind == layer.Flatten {
-			let[l.Offset] = true
+			in.let[l.Offset] = true
 		}
 		for _, inner := range l.Layers {
 			walk(inner, depth+1)
@@ -117,7 +107,10 @@ func (in *inspection) tree(l *layer.Layer, let map[int64]bool) {
 	walk(l, 0)
 	for _, k := range kinds {
 		if k != "" {
-			in.emit(abi.Item{Kind: abi.ItemOp, Blob: 1, Offset: -1, Strings: []string{"Flux", string(k)}, Ints: []int64{counts[k], 1}})
+			op := abi.Item{Kind: abi.ItemOp, Blob: 1, Offset: -1, Strings: []string{"Flux", string(k)}, Ints: []int64{counts[k], 1}}
+			if e := in.box.Emit(abi.EmitReport, abi.AppendItem(nil, op)); e != abi.OK {
+				scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Offset: -1, Text: "the report is too long"})
+			}
 		}
 	}
 }

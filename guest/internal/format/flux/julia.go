@@ -48,9 +48,9 @@ type file struct {
 // are written out: thirty that refer twice to the one before would be 2^30.
 const maxExpanded = 4 * maxNodes
 
-// open reads the file in blob 1, and finds what back-references refer to.
-func open(box abi.Box) *file {
-	blob := scan.Open(box, 1)
+// open reads the file in blob h, and finds what back-references refer to.
+func open(box abi.Box, h abi.Handle) *file {
+	blob := scan.Open(box, h)
 	r := &reader{names: map[string]string{}}
 	root := r.file(blob.All())
 	_, void := r.names["Void"]

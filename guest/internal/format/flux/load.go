@@ -50,7 +50,6 @@ type Model struct{ nets []net }
 // net is one network of a file.
 type net struct {
 	tree  *layer.Layer
-	in    []abi.PortDim
 	input abi.Port
 	out   abi.Port
 }
@@ -58,51 +57,38 @@ type net struct {
 // Load reads the file in blob 1. Of several networks in it those that can run
 // do, each with a port of its name.
 func Load(box abi.Box, task abi.Task) *Model {
-	f := open(box)
-	var first *abi.Fault
-	note := func(fault abi.Fault) {
-		if first == nil {
-			first = &fault
+	f := open(box, 1)
+	var fault *abi.Fault
+	s := f.survey(func(found abi.Fault) {
+		if fault == nil {
+			fault = &found
 		}
+	})
+	if len(s.models) > 0 {
+		fault = nil // what is refused beside a network does not take part in it
 	}
-	s := f.survey(note)
-	first = nil
 	m := &Model{}
 	var names []string
 	for _, c := range s.models {
-		var tree *layer.Layer
 		b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
-		fault := scan.Catch(func() {
-			tree = b.model(c)
-			tree.Check()
-		})
-		if fault != nil {
-			note(*fault)
-			continue
+		tree, wrong := b.model(c)
+		if wrong == nil {
+			m.nets, names = append(m.nets, newNet(tree)), append(names, c.p.String())
+		} else if fault == nil {
+			fault = wrong
 		}
-		m.nets, names = append(m.nets, newNet(tree)), append(names, c.p.String())
 	}
-	switch {
-	case len(m.nets) == 0 && first != nil:
-		scan.Refuse(*first)
-	case len(m.nets) == 0:
-		f.empty(s)
+	if len(m.nets) == 0 && fault == nil {
+		fault = &abi.Fault{
+			Kind: abi.FaultUnsupported, Blob: 1, Offset: 0,
+			Text: fmt.Sprintf("a file of %d arrays without a network: give the architecture as JSON, and this file as its weights", len(s.arrays)),
+		}
+	}
+	if len(m.nets) == 0 {
+		scan.Refuse(*fault)
 	}
 	m.declare(box, names)
 	return m
-}
-
-// empty refuses a file that has no network in it.
-func (f *file) empty(s *survey) {
-	fault := abi.Fault{Kind: abi.FaultUnsupported, Blob: 1, Offset: 0}
-	fault.Text = fmt.Sprintf("the file holds %d arrays and no network: give the architecture as JSON and this file as its weights", len(s.arrays))
-	refused := 0
-	f.survey(func(c abi.Fault) {
-		if refused++; refused == 1 {
-			fault = c
-		}
-	})
-	scan.Refuse(fault)
 }
 
 // declare tells the host the ports: x and y, or where there are several

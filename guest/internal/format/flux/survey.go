@@ -1,14 +1,9 @@
 package flux
 
-import "github.com/glovebox-ml/glovebox/guest/abi"
-
-// Array is an array of numbers that a file holds. Type is that of a row-major
-// reading, so its dims are Julia's in the opposite order.
-type Array struct {
-	Path   string
-	Offset int64
-	Type   abi.Type
-}
+import (
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
+)
 
 // survey visits every value of a file once, and finds its arrays, its models
 // and what is refused of it.
@@ -16,7 +11,7 @@ type survey struct {
 	f       *file
 	seen    [2]map[*node]bool // values behind back-references; by whether quiet
 	queue   []visit
-	arrays  []Array
+	arrays  []weights.Tensor
 	models  []candidate
 	refused func(fault abi.Fault)
 }
@@ -53,8 +48,8 @@ func (f *file) survey(refused func(fault abi.Fault)) *survey {
 func (s *survey) push(v visit) { s.queue = append(s.queue, v) }
 
 // refusal is the fault of a part of a file that is refused.
-func refusal(n *node, p *path, what string) abi.Fault {
-	return abi.Fault{Kind: abi.FaultMalformed, Blob: 1, Offset: n.at, Node: p.String(), Text: what + ": " + advice}
+func (f *file) refusal(n *node, p *path, what string) abi.Fault {
+	return abi.Fault{Kind: abi.FaultMalformed, Blob: f.blob.Handle(), Offset: n.at, Node: p.String(), Text: what + ": " + advice}
 }
 
 const advice = "nothing of it is run; save Flux.state(model) and give the architecture as JSON"
@@ -73,7 +68,7 @@ func (s *survey) visit(at visit) {
 	}
 	v := s.f.value(n)
 	if what := problem(v); what != "" {
-		s.refused(refusal(v.n, at.p, what))
+		s.refused(s.f.refusal(v.n, at.p, what))
 	}
 	if v.form == formStruct && !at.model && !at.quiet && layerName(v.name) != "" {
 		s.models = append(s.models, candidate{at.n, at.p})
@@ -81,7 +76,7 @@ func (s *survey) visit(at visit) {
 	}
 	if a := s.f.unwrap(n); a != nil {
 		if !at.quiet {
-			s.arrays = append(s.arrays, Array{at.p.String(), a.at, a.typ()})
+			s.arrays = append(s.arrays, a.tensor(s.f.blob.Handle(), at.p))
 		}
 		at.quiet = true
 	}
