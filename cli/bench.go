@@ -23,14 +23,12 @@ func (s *session) benchCommand() *cli.Command {
 		ArgsUsage: "MODEL",
 		Description: "Inputs are those of the model's test_data_set_0 (or test_data_set_STEM) if there is one, else random.\n" +
 			"Free dims are 1 unless --dim says otherwise.",
-		Flags: shared(
+		Flags: append(partFlags(), shared(
 			&cli.IntFlag{Name: "runs", Value: 10, Usage: "timed runs; 0 times the load and the first run alone"},
 			&cli.IntFlag{Name: "warmup", Value: 2, Usage: "runs before them, after the first"},
 			&cli.BoolFlag{Name: "profile", Usage: "print the time of each operation", DisableDefaultText: true},
 			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim: `NAME=N`"},
-			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
-			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
-		),
+		)...),
 		Action: s.bench,
 	}
 }

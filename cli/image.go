@@ -94,33 +94,32 @@ func triple(s string) (v [3]float32, err error) {
 	return v, nil
 }
 
-// spec is how an image becomes the input of a port: as a flag says, the rest
-// from the port. Which dim is the channels must be clear.
+// spec is how an image becomes the input of a port: as the flag says, and what
+// it leaves open as the port has it.
 func (v *values) spec(p glovebox.Port, path string) (glovebox.ImageSpec, error) {
 	s, given := v.specs[p.Name]
 	if !given {
 		s, given = v.specs[""]
 	}
-	if len(p.Dims) != 4 {
-		return s, usagef("%s: input %s does not look like an image; convert the file to .npy", path, p)
-	}
-	colour := func(d glovebox.Dim) bool { return d.Size == 1 || d.Size == 3 }
-	first, last := colour(p.Dims[1]), colour(p.Dims[3])
-	if !given && first == last {
-		return s, usagef("%s: the layout of input %s is not clear; give --image '%s:size=224x224,layout=nchw,color=rgb'", path, p, safeName(p.Name))
-	}
 	if !given {
-		s.ChannelsLast = last
+		s, err := p.Image()
+		if err != nil {
+			msg := fmt.Sprintf("%s: how it becomes the input %s is not clear; give --image '%s:size=224x224,layout=nchw,color=rgb'", path, p, safeName(p.Name))
+			return s, &exit{exitRefused, msg}
+		}
+		return s, nil
 	}
-	h, w, c := p.Dims[2], p.Dims[3], p.Dims[1]
-	if s.ChannelsLast {
-		h, w, c = p.Dims[1], p.Dims[2], p.Dims[3]
-	}
-	if s.Channels == 0 && c.Size > 0 {
-		s.Channels = c.Size
-	}
-	if s.Width == 0 && h.Size > 0 && w.Size > 0 {
-		s.Width, s.Height = w.Size, h.Size
+	if len(p.Dims) == 4 {
+		h, w, c := p.Dims[2], p.Dims[3], p.Dims[1]
+		if s.ChannelsLast {
+			h, w, c = p.Dims[1], p.Dims[2], p.Dims[3]
+		}
+		if s.Channels == 0 {
+			s.Channels = max(c.Size, 0)
+		}
+		if s.Width == 0 && h.Size > 0 && w.Size > 0 {
+			s.Width, s.Height = w.Size, h.Size
+		}
 	}
 	if p.DType == glovebox.Uint8 {
 		s.DType = glovebox.Uint8

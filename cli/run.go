@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,14 +18,12 @@ func (s *session) runCommand() *cli.Command {
 		ArgsUsage: "MODEL [NAME=]VALUE…",
 		Description: "VALUE is a file (.npy, .pb, .json, an image), - for standard input, or JSON on the line.\n" +
 			"With one input, MODEL VALUE is enough.",
-		Flags: shared(
+		Flags: append(partFlags(), shared(
 			&cli.StringFlag{Name: "out", Usage: "write each output to `DIR` as an .npy file"},
 			&cli.StringSliceFlag{Name: "image", Usage: "how an image becomes an input: `NAME:size=WxH,mean=…,scale=…,layout=nchw|nhwc,color=rgb|bgr|grey`"},
 			&cli.StringFlag{Name: "labels", Usage: "a `FILE` with one label a line, for the top values"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "how many of the largest values of a single vector to print"},
-			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
-			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
-		),
+		)...),
 		Action: s.run,
 	}
 }
@@ -72,63 +69,6 @@ func (s *session) run(c *cli.Context) error {
 		return printJSON(s.out, model.Outputs(), res)
 	}
 	return printResult(s.out, model.Outputs(), res, labels, c.Int("top"))
-}
-
-// load opens a model with the parts that the flags name, or all files of a
-// directory. The answered function closes them.
-func load(c *cli.Context, rt *glovebox.Runtime, path string) (*glovebox.Model, func(), error) {
-	parts, done, err := openParts(c, path)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := rt.Load(c.Context, parts...)
-	if err != nil {
-		done()
-		return nil, nil, err
-	}
-	return m, func() { m.Close(); done() }, nil
-}
-
-func openParts(c *cli.Context, path string) ([]glovebox.Part, func(), error) {
-	type named struct{ name, path string }
-	files := []named{{filepath.Base(path), path}}
-	for _, p := range c.StringSlice("part") {
-		name, file, ok := strings.Cut(p, "=")
-		if !ok {
-			return nil, nil, usagef("--part %q: want NAME=FILE", p)
-		}
-		files = append(files, named{name, file})
-	}
-	if dir := c.String("parts"); dir != "" {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, nil, &exit{exitOpen, err.Error()}
-		}
-		for _, e := range entries {
-			if e.Type().IsRegular() && e.Name() != filepath.Base(path) {
-				files = append(files, named{e.Name(), filepath.Join(dir, e.Name())})
-			}
-		}
-	}
-	var parts []glovebox.Part
-	var opened []*glovebox.File
-	done := func() {
-		for _, f := range opened {
-			f.Close()
-		}
-	}
-	for _, f := range files {
-		file, err := glovebox.OpenFile(f.path)
-		if err != nil {
-			done()
-			return nil, nil, err
-		}
-		opened = append(opened, file)
-		part := file.Part()
-		part.Name = f.name
-		parts = append(parts, part)
-	}
-	return parts, done, nil
 }
 
 func readLabels(path string) ([]string, error) {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -221,31 +220,15 @@ func decodeFile(ctx context.Context, rt *glovebox.Runtime, path string) (glovebo
 // partsBeside opens a model with every other file of its folder as a part:
 // which of them it uses is the model's to say, and it can name no others.
 func partsBeside(model string) ([]glovebox.Part, func(), error) {
-	entries, err := os.ReadDir(filepath.Dir(model))
+	beside, err := filesIn(filepath.Dir(model), filepath.Base(model))
 	if err != nil {
-		return nil, nil, &exit{exitOpen, err.Error()}
+		return nil, nil, err
 	}
-	files := []string{filepath.Base(model)}
-	for _, e := range entries {
-		if e.Type().IsRegular() && e.Name() != files[0] && !strings.HasSuffix(e.Name(), ".onnx") {
-			files = append(files, e.Name())
+	files := []named{{filepath.Base(model), model}}
+	for _, f := range beside {
+		if !strings.HasSuffix(f.name, ".onnx") {
+			files = append(files, f)
 		}
 	}
-	var parts []glovebox.Part
-	var opened []*glovebox.File
-	done := func() {
-		for _, f := range opened {
-			f.Close()
-		}
-	}
-	for _, name := range files {
-		f, err := glovebox.OpenFile(filepath.Join(filepath.Dir(model), name))
-		if err != nil {
-			done()
-			return nil, nil, err
-		}
-		opened = append(opened, f)
-		parts = append(parts, f.Part())
-	}
-	return parts, done, nil
+	return open(files)
 }
