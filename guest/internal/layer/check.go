@@ -16,6 +16,12 @@ func (l *Layer) refuse(offset int64, kind abi.FaultKind, format string, args ...
 	scan.Refuse(abi.Fault{Kind: kind, Blob: l.Blob, Offset: offset, Node: l.Path, Op: string(l.Kind), Text: fmt.Sprintf(format, args...)})
 }
 
+// refuseWeight ends the load for something that is wrong with a weight of l,
+// which may be in another file than l.
+func (l *Layer) refuseWeight(w *Weight, kind abi.FaultKind, format string, args ...any) {
+	scan.Refuse(abi.Fault{Kind: kind, Blob: w.Blob, Offset: w.Offset, Node: l.Path, Op: string(l.Kind), Text: fmt.Sprintf(format, args...)})
+}
+
 // Check refuses a tree that breaks the table of kinds: a parameter out of its
 // range, a weight of the wrong shape, too many layers.
 func (l *Layer) Check() {
@@ -45,7 +51,7 @@ func (l *Layer) check(left *int, depth int) {
 	if (l.Join == JoinLayer) != (l.Joiner != nil) {
 		l.refuse(-1, abi.FaultMalformed, "a way to join without its layer")
 	}
-	for _, inner := range l.inner() {
+	for _, inner := range l.Inner() {
 		inner.check(left, depth+1)
 	}
 }
@@ -117,10 +123,10 @@ func (l *Layer) checkWeights(spec Spec) {
 		}
 		found++
 		if !w.Type.DType.IsFloat() {
-			l.refuse(w.Offset, abi.FaultUnsupported, "%s is %s", a.Role, w.Type)
+			l.refuseWeight(w, abi.FaultUnsupported, "%s is %s", a.Role, w.Type)
 		}
 		if a.Dims != nil && !slices.Equal(w.Shape(), a.Dims(l)) {
-			l.refuse(w.Offset, abi.FaultMalformed, "%s has the shape %d, not %d", a.Role, w.Shape(), a.Dims(l))
+			l.refuseWeight(w, abi.FaultMalformed, "%s has the shape %d, not %d", a.Role, w.Shape(), a.Dims(l))
 		}
 	}
 	if found != len(l.Weights) {

@@ -1,6 +1,10 @@
 package layer
 
-import "math"
+import (
+	"maps"
+	"math"
+	"slices"
+)
 
 // Param is a parameter of a kind: its name, where it is in a Layer, and the
 // range of its numbers. At gives a *int64, *[]int64, *float64, *bool,
@@ -140,3 +144,6 @@ func SpecOf(k Kind) (Spec, bool) {
 	s, ok := specs[k]
 	return s, ok
 }
+
+// Kinds are all kinds, by name.
+func Kinds() []Kind { return slices.Sorted(maps.Keys(specs)) }

@@ -183,16 +183,16 @@ func (l *Layer) Place(box abi.Box) {
 		}
 		var e abi.Errno
 		if w.constant, e = trace.NewConstant(box, w.Blob, w.Offset, w.Type); e != abi.OK {
-			l.refuse(w.Offset, abi.FaultMalformed, "%s: %v", w.Path, e)
+			l.refuseWeight(w, abi.FaultMalformed, "%s: %v", w.Path, e)
 		}
 	}
-	for _, inner := range l.inner() {
+	for _, inner := range l.Inner() {
 		inner.Place(box)
 	}
 }
 
-// inner are the layers that l is made of.
-func (l *Layer) inner() []*Layer {
+// Inner are the layers that l is made of.
+func (l *Layer) Inner() []*Layer {
 	if l.Joiner != nil {
 		return append(l.Layers[:len(l.Layers):len(l.Layers)], l.Joiner)
 	}
