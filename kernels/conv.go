@@ -209,7 +209,7 @@ func (s *convStep) spread(p patch, y, x, w []float32) {
 			}
 			xr, wr := x[(image+at)*s.c:], w[k*s.n+p.col0:]
 			if fan == 1 {
-				simd.MulAdd(row, xr[p.col0:], wr)
+				simd.MulAdd(row, xr[p.col0:], wr, row)
 				continue
 			}
 			for j := range row {

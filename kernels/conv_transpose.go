@@ -267,7 +267,7 @@ func transposePlaces[T real](c *Call, s *transposeStep, y, x, w []T) error {
 // mulAdd adds a·b to c, fused in float32.
 func mulAdd[T real](c, a, b []T) {
 	if c, ok := any(c).([]float32); ok {
-		simd.MulAdd(c, any(a).([]float32), any(b).([]float32))
+		simd.MulAdd(c, any(a).([]float32), any(b).([]float32), c)
 		return
 	}
 	for i := range c {

@@ -78,18 +78,36 @@ func whole[T float32 | float64](f func(float64) float64) loop {
 
 func float32Loops() *loops {
 	l := floatLoops[float32]()
+	for fn, f := range map[Fn]simd.Unary{
+		FnNeg: simd.Neg, FnAbs: simd.Abs, FnSqrt: simd.Sqrt, FnRecip: simd.Recip,
+		FnFloor: simd.Floor, FnCeil: simd.Ceil, FnRint: simd.Rint, FnTrunc: simd.Trunc,
+		FnExp: simd.Exp, FnTanh: simd.Tanh, FnErf: simd.Erf,
+		FnRelu: simd.Relu, FnSigmoid: simd.Sigmoid, FnSilu: simd.Silu,
+		FnGelu: simd.Gelu, FnGeluTanh: simd.GeluTanh, FnHardSwish: simd.HardSwish,
+	} {
+		l[fn] = with1(f.Map)
+	}
+	for fn, f := range map[Fn]simd.Binary{
+		FnAdd: simd.Add, FnSub: simd.Sub, FnMul: simd.Mul, FnDiv: simd.Div, FnMin: simd.Min, FnMax: simd.Max,
+	} {
+		l[fn] = with2(f.Map)
+	}
+	for fn, f := range map[Fn]simd.Tuned{FnLeaky: simd.Leaky, FnQuickGelu: simd.QuickGelu, FnHardSigmoid: simd.HardSigmoid} {
+		l[fn] = func(dst, a, _, _ []byte, imm uint64) {
+			alpha, beta := parameters(imm)
+			f.Map(tensor.View[float32](dst), tensor.View[float32](a), alpha, beta)
+		}
+	}
+	l[FnFma] = with3(simd.MulAdd)
+
 	l[FnMod] = scalar2(simd.Mod)
 	l[FnFmod] = scalar2(simd.Fmod)
 	l[FnPow] = scalar2(simd.Pow)
 	l[FnAtan2] = scalar2(simd.Atan2)
-	l[FnFma] = fmaLoop(simd.FMA)
-
-	l[FnExp] = with1(simd.Exp)
 	l[FnExp2] = scalar1(simd.Exp2)
 	l[FnLog] = scalar1(simd.Log)
 	l[FnLog1p] = scalar1(simd.Log1p)
 	l[FnExpm1] = scalar1(simd.Expm1)
-	l[FnErf] = with1(simd.Erf)
 	l[FnSin] = scalar1(simd.Sin)
 	l[FnCos] = scalar1(simd.Cos)
 	l[FnTan] = scalar1(simd.Tan)
@@ -98,16 +116,10 @@ func float32Loops() *loops {
 	l[FnAtan] = scalar1(simd.Atan)
 	l[FnSinh] = scalar1(simd.Sinh)
 	l[FnCosh] = scalar1(simd.Cosh)
-	l[FnTanh] = with1(simd.Tanh)
 	l[FnAsinh] = scalar1(simd.Asinh)
 	l[FnAcosh] = scalar1(simd.Acosh)
 	l[FnAtanh] = scalar1(simd.Atanh)
 
-	l[FnSigmoid] = with1(simd.Sigmoid)
-	l[FnSilu] = with1(simd.Silu)
-	l[FnQuickGelu] = param1(func(x, alpha, _ float32) float32 { return simd.QuickGelu32(x, alpha) })
-	l[FnGelu] = with1(simd.Gelu)
-	l[FnGeluTanh] = with1(simd.GeluTanh)
 	l[FnElu] = param1(func(x, alpha, _ float32) float32 { return simd.Elu(x, alpha) })
 	l[FnSelu] = param1(simd.Selu)
 	l[FnCelu] = param1(func(x, alpha, _ float32) float32 { return simd.Celu(x, alpha) })

@@ -93,7 +93,7 @@ func runSoftmax(c *Call) error {
 			}
 		}, math.Log)
 	default:
-		return softmax(c, simd.Exp, simd.Log)
+		return softmax(c, simd.Exp.Map, simd.Log)
 	}
 }
 
@@ -138,10 +138,10 @@ func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
 					at += s.maskStride
 				}
 			}
-			peaks[s.stat(row, b)] = simd.Max(z, low)
+			peaks[s.stat(row, b)] = simd.Highest(z, low)
 		},
 		row: func(row int) {
-			peaks[s.stat(row, 0)] = simd.Max(peaks[s.stat(row, 0):s.stat(row+1, 0)], low)
+			peaks[s.stat(row, 0)] = simd.Highest(peaks[s.stat(row, 0):s.stat(row+1, 0)], low)
 		},
 	}, rowPass{
 		block: func(row, b, lo, hi int) {

@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"fmt"
 	"hash/fnv"
 	"math"
 	"math/big"
@@ -10,9 +9,9 @@ import (
 	"testing"
 )
 
-// unary lists the functions of one argument with what float64 gives and how
+// accurate lists the functions of one argument with what float64 gives and how
 // far from it they may be: ulps of the result, or a part of |x|.
-var unary = []struct {
+var accurate = []struct {
 	name string
 	f    func(float32) float32
 	want func(float64) float64
@@ -93,7 +92,7 @@ func TestExhaustive(t *testing.T) {
 }
 
 func testUnary(t *testing.T, step uint64) {
-	for _, u := range unary {
+	for _, u := range accurate {
 		t.Run(u.name, func(t *testing.T) {
 			t.Parallel()
 			worst, at := 0.0, float32(0)
@@ -148,7 +147,7 @@ func TestSameBits(t *testing.T) {
 	for i := range 20000 {
 		args = append(args, float32(i-10000)/700)
 	}
-	for _, u := range unary {
+	for _, u := range accurate {
 		for _, x := range args {
 			add(u.f(x))
 		}
@@ -207,7 +206,7 @@ func sameFloat(a, b float32) bool {
 
 func TestSignsOfZero(t *testing.T) {
 	zero := float32(math.Copysign(0, -1))
-	for _, u := range unary {
+	for _, u := range accurate {
 		if want := u.want(math.Copysign(0, -1)); want == 0 && u.name != "acosh" {
 			if got := u.f(zero); !sameFloat(got, float32(want)) {
 				t.Errorf("%s(-0) = %g, want %g", u.name, got, want)
@@ -393,43 +392,5 @@ func TestOdd(t *testing.T) {
 		if got, want := coarse(big.NewFloat(float64(OddFloat32(-v)))), coarse(big.NewFloat(-v)); got != want {
 			t.Fatalf("OddFloat32(%g) rounds to %g, want %g", -v, got, want)
 		}
-	}
-}
-
-func TestSlices(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		slice func(dst, x []float32)
-		one   func(float32) float32
-	}{
-		{"exp", Exp, Exp32}, {"sigmoid", Sigmoid, Sigmoid32}, {"silu", Silu, Silu32}, {"tanh", Tanh, Tanh32},
-		{"erf", Erf, Erf32}, {"gelu", Gelu, Gelu32}, {"gelu_tanh", GeluTanh, GeluTanh32},
-	} {
-		dst := make([]float32, len(specials))
-		c.slice(dst, specials)
-		for i, x := range specials {
-			if want := c.one(x); !sameFloat(dst[i], want) {
-				t.Errorf("%s(%g) = %g in a slice, %g alone", c.name, x, dst[i], want)
-			}
-		}
-	}
-}
-
-func BenchmarkSlices(b *testing.B) {
-	x := make([]float32, 1024)
-	for i := range x {
-		x[i] = float32(i-512) / 100
-	}
-	dst := make([]float32, len(x))
-	for _, c := range []struct {
-		name string
-		f    func(dst, x []float32)
-	}{{"exp", Exp}, {"sigmoid", Sigmoid}, {"tanh", Tanh}, {"erf", Erf}, {"gelu", Gelu}} {
-		b.Run(fmt.Sprint(c.name), func(b *testing.B) {
-			b.SetBytes(4096)
-			for b.Loop() {
-				c.f(dst, x)
-			}
-		})
 	}
 }

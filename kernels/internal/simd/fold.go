@@ -46,9 +46,9 @@ func joined[T float](lane *[Lanes]T) T {
 	return lane[0]
 }
 
-// Max is the largest element of x, or low where that is larger; a NaN if one
+// Highest is the largest element of x, or low where that is larger; a NaN if one
 // is in x.
-func Max[T float](x []T, low T) T {
+func Highest[T float](x []T, low T) T {
 	for _, v := range x {
 		low = max(low, v)
 	}

@@ -252,16 +252,3 @@ func delicate(s float64) bool {
 func fused(a, b, c float64) float64 {
 	return float64(FMA(float32(a), float32(b), float32(c)))
 }
-
-// MulAdd sets c[i] to fma(a[i], b[i], c[i]) for each i of c.
-func MulAdd(c, a, b []float32) {
-	a, b = a[:len(c)], b[:len(c)]
-	for i, v := range c {
-		x, y, z := float64(a[i]), float64(b[i]), float64(v)
-		s := x*y + z
-		if delicate(s) {
-			s = fused(x, y, z)
-		}
-		c[i] = float32(s)
-	}
-}

@@ -191,15 +191,3 @@ func TestGemmRefuses(t *testing.T) {
 		})
 	}
 }
-
-func TestMulAdd(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	a, b, c := awkward(r, 5000), awkward(r, 5000), awkward(r, 5000)
-	y := append([]float32{}, c...)
-	MulAdd(y, a, b)
-	for i, v := range y {
-		if want := FMA(a[i], b[i], c[i]); math.Float32bits(v) != math.Float32bits(want) {
-			t.Fatalf("fma(%v, %v, %v) is %v, want %v", a[i], b[i], c[i], v, want)
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package simd
 
 //go:generate go -C _asm run ./gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg simd
+//go:generate go -C _asm run ./elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg simd
 
 // A level is a set of instructions that primitives are written in. Each level
 // gives the bits of the portable one.

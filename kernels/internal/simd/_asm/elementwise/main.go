@@ -1,0 +1,135 @@
+// The elementwise program writes functions of one to three vectors.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	. "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/vec"
+)
+
+// A function computes a vector from vectors of its inputs and of its
+// parameters.
+type function struct {
+	name   string
+	inputs int
+	tuned  bool // with parameters alpha and beta
+	of     func(f Form, x, p []V) V
+}
+
+func one(name string, of func(f Form, x V) V) function {
+	return function{name, 1, false, func(f Form, x, _ []V) V { return of(f, x[0]) }}
+}
+
+func two(name string, of func(f Form, a, b V) V) function {
+	return function{name, 2, false, func(f Form, x, _ []V) V { return of(f, x[0], x[1]) }}
+}
+
+var functions = []function{
+	two("add", func(f Form, a, b V) V { return f.Add(a, b) }),
+	two("sub", func(f Form, a, b V) V { return f.Sub(a, b) }),
+	two("mul", func(f Form, a, b V) V { return f.Mul(a, b) }),
+	two("div", func(f Form, a, b V) V { return f.Div(a, b) }),
+	two("min", Form.Min),
+	two("max", Form.Max),
+	{"fma", 3, false, func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+
+	one("neg", Form.Neg),
+	one("abs", Form.Abs),
+	one("sqrt", Form.Sqrt),
+	one("recip", func(f Form, x V) V { return f.Div(f.Load(f.Const(1)), x) }),
+	one("floor", func(f Form, x V) V { return f.Round(x, 1) }),
+	one("ceil", func(f Form, x V) V { return f.Round(x, 2) }),
+	one("rint", func(f Form, x V) V { return f.Round(x, 0) }),
+	one("trunc", func(f Form, x V) V { return f.Round(x, 3) }),
+
+	one("exp", exp),
+	one("tanh", tanh),
+	one("erf", erf),
+	one("relu", relu),
+	one("sigmoid", sigmoid),
+	one("silu", silu),
+	one("gelu", gelu),
+	one("geluTanh", geluTanh),
+	one("hardSwish", hardSwish),
+	{"quickGelu", 1, true, func(f Form, x, p []V) V {
+		return f.Mul(sigmoid(f, f.Mul(x[0], p[0])), x[0])
+	}},
+	{"hardSigmoid", 1, true, func(f Form, x, p []V) V {
+		return unit(f, f.Add(f.Mul(x[0], p[0]), p[1]))
+	}},
+	{"leaky", 1, true, func(f Form, x, p []V) V {
+		return f.Select(LT, x[0], f.Zero(), f.Mul(x[0], p[0]), x[0])
+	}},
+}
+
+func main() {
+	ConstraintExpr("!purego")
+	for _, f := range Forms {
+		for _, fn := range functions {
+			fn.write(f)
+		}
+	}
+	Generate()
+}
+
+// write writes the function over n elements, the last of them under a mask.
+func (fn function) write(f Form) {
+	inputs := []string{"a", "b", "c"}[:fn.inputs]
+	signature := "func(dst"
+	for _, name := range inputs {
+		signature += ", " + name
+	}
+	signature += " *float32, n int"
+	if fn.tuned {
+		signature += ", alpha, beta float32"
+	}
+	TEXT(fn.name+f.Name, NOSPLIT, signature+")")
+	Pragma("noescape")
+
+	dst, n, i := pointer("dst"), pointer("n"), GP64()
+	var in []reg.GPVirtual
+	for _, name := range inputs {
+		in = append(in, pointer(name))
+	}
+	var params []V
+	if fn.tuned {
+		for _, name := range []string{"alpha", "beta"} {
+			b, err := Param(name).Resolve()
+			if err != nil {
+				panic(err)
+			}
+			params = append(params, f.Broadcast(b.Addr))
+		}
+	}
+	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
+
+	XORQ(i, i)
+	SUBQ(Imm(uint64(f.Lanes)), n)
+	JLT(LabelRef("rest"))
+	Label("vectors")
+	var x []V
+	for _, p := range in {
+		x = append(x, f.Load(at(p)))
+	}
+	VMOVUPS(fn.of(f, x, params), at(dst))
+	ADDQ(Imm(uint64(f.Lanes)), i)
+	SUBQ(Imm(uint64(f.Lanes)), n)
+	JGE(LabelRef("vectors"))
+
+	Label("rest")
+	ADDQ(Imm(uint64(f.Lanes)), n)
+	JZ(LabelRef("done"))
+	mask := f.First(n)
+	x = nil
+	for _, p := range in {
+		x = append(x, mask.Load(at(p)))
+	}
+	mask.Store(fn.of(f, x, params), at(dst))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }

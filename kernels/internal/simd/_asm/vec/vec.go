@@ -1,0 +1,272 @@
+// Package vec writes vector instructions alike for AVX-512 and for AVX2.
+package vec
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// V is a vector of float32s or of 32-bit integers.
+type V = reg.VecVirtual
+
+// Form is an instruction set.
+type Form struct {
+	Name  string
+	Lanes int // of 32 bits
+	wide  bool
+}
+
+// Forms are those for which each primitive is written.
+var Forms = []Form{{"512", 16, true}, {"256", 8, false}}
+
+// Bytes is the size of a vector.
+func (f Form) Bytes() int { return 4 * f.Lanes }
+
+// New is a register that holds nothing.
+func (f Form) New() V {
+	if f.wide {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// Zero is a vector of zeros.
+func (f Form) Zero() V {
+	v := f.New()
+	VXORPS(v, v, v)
+	return v
+}
+
+var constants = map[uint32]Mem{}
+
+// Const is a vector of x in memory.
+func (f Form) Const(x float64) Mem { return f.Bits(math.Float32bits(float32(x))) }
+
+// Bits is a vector of integers in memory.
+func (f Form) Bits(x uint32) Mem {
+	m, ok := constants[x]
+	if !ok {
+		m = GLOBL(fmt.Sprintf("all_%08x", x), RODATA|NOPTR)
+		for i := range 16 {
+			DATA(4*i, U32(x))
+		}
+		constants[x] = m
+	}
+	return m
+}
+
+// Load is the vector at m.
+func (f Form) Load(m Op) V {
+	v := f.New()
+	VMOVUPS(m, v)
+	return v
+}
+
+// Broadcast is a vector of the float32 at m.
+func (f Form) Broadcast(m Mem) V {
+	v := f.New()
+	VBROADCASTSS(m, v)
+	return v
+}
+
+// Op2 makes a function of an instruction that computes dst = a · b. One of its
+// operands, b, may be in memory.
+func (f Form) op2(i func(...Op), a V, b Op) V {
+	v := f.New()
+	i(b, a, v)
+	return v
+}
+
+// Arithmetic, each rounded once.
+func (f Form) Add(a V, b Op) V { return f.op2(VADDPS, a, b) }
+func (f Form) Sub(a V, b Op) V { return f.op2(VSUBPS, a, b) }
+func (f Form) Mul(a V, b Op) V { return f.op2(VMULPS, a, b) }
+func (f Form) Div(a V, b Op) V { return f.op2(VDIVPS, a, b) }
+
+// Bitwise operations.
+func (f Form) And(a V, b Op) V    { return f.op2(VANDPS, a, b) }
+func (f Form) AndNot(a V, b Op) V { return f.op2(VANDNPS, a, b) } // ¬a ∧ b
+func (f Form) Or(a V, b Op) V     { return f.op2(VORPS, a, b) }
+func (f Form) Xor(a V, b Op) V    { return f.op2(VXORPS, a, b) }
+
+// Integers.
+func (f Form) AddInt(a V, b Op) V { return f.op2(VPADDD, a, b) }
+func (f Form) SubInt(a V, b Op) V { return f.op2(VPSUBD, a, b) }
+func (f Form) Left(a V, n int) V {
+	v := f.New()
+	VPSLLD(U8(n), a, v)
+	return v
+}
+
+// Right copies the sign.
+func (f Form) Right(a V, n int) V {
+	v := f.New()
+	VPSRAD(U8(n), a, v)
+	return v
+}
+
+// FMA is a·b + c, rounded once.
+func (f Form) FMA(a, b, c V) V {
+	v := f.New()
+	VMOVAPS(c, v)
+	VFMADD231PS(b, a, v)
+	return v
+}
+
+// MaxOf and MinOf are x where x is NaN or both are zero.
+func (f Form) MaxOf(bound Op, x V) V { return f.first(VMAXPS, bound, x) }
+func (f Form) MinOf(bound Op, x V) V { return f.first(VMINPS, bound, x) }
+
+func (f Form) first(i func(...Op), bound Op, x V) V {
+	b, ok := bound.(V)
+	if !ok {
+		b = f.Load(bound)
+	}
+	return f.op2(i, b, x)
+}
+
+// Predicates of comparisons, none of which traps on NaN.
+const (
+	EQ        = 0
+	LT        = 17
+	LE        = 18
+	NE        = 4
+	GE        = 29
+	GT        = 30
+	Unordered = 3
+)
+
+// Select is yes where the comparison of a and b holds, no elsewhere.
+func (f Form) Select(predicate int, a V, b Op, yes, no V) V {
+	v := f.New()
+	if f.wide {
+		k := K()
+		VCMPPS(U8(predicate), b, a, k)
+		VBLENDMPS(yes, no, k, v)
+		return v
+	}
+	mask := f.New()
+	VCMPPS(U8(predicate), b, a, mask)
+	VBLENDVPS(mask, yes, no, v)
+	return v
+}
+
+// Max and Min are as in Go: NaN if either is, and -0 before 0.
+func (f Form) Max(a, b V) V {
+	return f.nanOf(a, b, f.And(f.MaxOf(a, b), f.MaxOf(b, a)))
+}
+
+func (f Form) Min(a, b V) V {
+	return f.nanOf(a, b, f.Or(f.MinOf(a, b), f.MinOf(b, a)))
+}
+
+// nanOf is v, or a NaN where a or b is one.
+func (f Form) nanOf(a, b, v V) V { return f.Select(Unordered, a, b, f.Add(a, b), v) }
+
+// Abs and Neg change the sign bit alone.
+func (f Form) Abs(x V) V { return f.And(x, f.Bits(0x7fffffff)) }
+func (f Form) Neg(x V) V { return f.Xor(x, f.Bits(0x80000000)) }
+
+// CopySign is x with the sign of s.
+func (f Form) CopySign(x, s V) V { return f.Or(f.Abs(x), f.And(s, f.Bits(0x80000000))) }
+
+// Round rounds to whole numbers: mode 0 to even, 1 down, 2 up, 3 to zero.
+func (f Form) Round(x V, mode int) V {
+	v := f.New()
+	if f.wide {
+		VRNDSCALEPS(U8(8|mode), x, v)
+	} else {
+		VROUNDPS(U8(8|mode), x, v)
+	}
+	return v
+}
+
+// Sqrt is the square root.
+func (f Form) Sqrt(x V) V {
+	v := f.New()
+	VSQRTPS(x, v)
+	return v
+}
+
+// Horner is the polynomial of x with coefficients c, highest first, each
+// product rounded before the coefficient is added.
+func (f Form) Horner(x V, c ...float64) V {
+	s := f.Load(f.Const(c[0]))
+	for _, k := range c[1:] {
+		s = f.Add(f.Mul(s, x), f.Const(k))
+	}
+	return s
+}
+
+// A Mask is some of the first lanes.
+type Mask struct {
+	form Form
+	reg  reg.Register
+}
+
+// First is a mask of the first n lanes, n less than their number.
+func (f Form) First(n reg.GPVirtual) Mask {
+	if f.wide {
+		ones, k := GP32(), K()
+		MOVL(U32(0xffff), ones)
+		BZHIL(n.As32(), ones, ones)
+		KMOVW(ones, k)
+		return Mask{f, k}
+	}
+	lanes, m, count := f.New(), f.New(), f.New()
+	x := XMM()
+	VMOVD(n.As32(), x)
+	VPBROADCASTD(x, count)
+	VMOVDQU(lane(), lanes)
+	VPCMPGTD(lanes, count, m)
+	return Mask{f, m}
+}
+
+var lanes *Mem
+
+// lane is the number of each lane in memory.
+func lane() Mem {
+	if lanes == nil {
+		m := GLOBL("lane", RODATA|NOPTR)
+		for i := range 16 {
+			DATA(4*i, U32(uint32(i)))
+		}
+		lanes = &m
+	}
+	return *lanes
+}
+
+// Load reads the lanes of the mask; the others are 0.
+func (m Mask) Load(from Mem) V {
+	v := m.form.New()
+	if m.form.wide {
+		VMOVUPS_Z(from, m.reg, v)
+	} else {
+		VMASKMOVPS(from, m.reg, v)
+	}
+	return v
+}
+
+// Store writes the lanes of the mask.
+func (m Mask) Store(v V, to Mem) {
+	if m.form.wide {
+		VMOVUPS(v, m.reg, to)
+	} else {
+		VMASKMOVPS(v, m.reg, to)
+	}
+}
+
+// Keep is v with zeros outside of the mask.
+func (m Mask) Keep(v V) V {
+	w := m.form.New()
+	if m.form.wide {
+		VMOVAPS_Z(v, m.reg, w)
+	} else {
+		VANDPS(v, m.reg, w)
+	}
+	return w
+}
