@@ -14,6 +14,7 @@ import (
 func partFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
+		&cli.StringFlag{Name: "weights", Usage: "the `FILE` with the weights of an architecture"},
 		&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
 	}
 }
@@ -44,6 +45,9 @@ func openParts(c *cli.Context, path string) ([]glovebox.Part, func(), error) {
 			return nil, nil, usagef("--part %q: want NAME=FILE", p)
 		}
 		files = append(files, named{name, file})
+	}
+	if path := c.String("weights"); path != "" {
+		files = append(files, named{"weights", path})
 	}
 	if dir := c.String("parts"); dir != "" {
 		beside, err := filesIn(dir, filepath.Base(path))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/arch"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/flux"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/npy"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/onnx"
@@ -21,28 +22,35 @@ type Model interface {
 	Run(box abi.Box)
 }
 
-// front is the front end of a format. Each can be read as weights; load and
-// inspect are nil where a file holds weights and nothing to run.
+// front is the front end of a format. read is nil where a file holds no
+// weights; load and inspect are nil where it holds nothing to run.
 type front struct {
 	name    string
 	fits    func(scan.Cursor) bool
 	read    weights.Reader
-	load    func(box abi.Box, task abi.Task) Model
-	inspect func(box abi.Box, task abi.Task)
+	load    func(box abi.Box, task abi.Task, open weights.Opener) Model
+	inspect func(box abi.Box, task abi.Task, open weights.Opener)
 }
 
 var fronts = [...]front{
 	{"a safetensors file", safetensors.Fits, safetensors.Read, nil, nil},
 	{"a numpy array", npy.Fits, npy.Read, nil, nil},
 	{"a zip archive", npy.FitsArchive, npy.ReadArchive, nil, nil},
-	{"a BSON file", fitsBSON, flux.Read, loadFlux, flux.Inspect},
+	{"a BSON file", fitsBSON, flux.Read, loadFlux, inspectFlux},
+	{"an architecture", arch.Fits, nil, loadArch, inspectArch},
 }
 
 // fitsBSON is also true of a damaged file that is certainly no ONNX model, so
 // that the reader can say where the damage is.
 func fitsBSON(c scan.Cursor) bool { return flux.Fits(c) || flux.Looks(c) && !onnx.Fits(c) }
 
-func loadFlux(box abi.Box, task abi.Task) Model { return flux.Load(box, task) }
+func loadFlux(box abi.Box, task abi.Task, _ weights.Opener) Model { return flux.Load(box, task) }
+
+func inspectFlux(box abi.Box, task abi.Task, _ weights.Opener) { flux.Inspect(box, task) }
+
+func loadArch(box abi.Box, _ abi.Task, open weights.Opener) Model { return arch.Load(box, open) }
+
+func inspectArch(box abi.Box, _ abi.Task, open weights.Opener) { arch.Inspect(box, open) }
 
 // magics are the formats that begin with bytes of their own and have no reader.
 // ONNX is not among them: a protobuf message has no magic, so its reader
@@ -110,13 +118,13 @@ func Load(box abi.Box, task abi.Task) Model {
 			Text: f.name + " holds weights alone: give the architecture as JSON, and this file as its weights",
 		})
 	}
-	return f.load(box, task)
+	return f.load(box, task, Weights)
 }
 
 // Weights reads blob h as a file of weights.
 func Weights(box abi.Box, h abi.Handle) *weights.File {
 	f := recognise(box, h)
-	if f == nil {
+	if f == nil || f.read == nil {
 		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: "no format of weights that is known"})
 	}
 	return weights.Load(box, h, f.read)
@@ -131,6 +139,6 @@ func Inspect(box abi.Box, task abi.Task) {
 	case f.inspect == nil:
 		weights.Inspect(box, f.read)
 	default:
-		f.inspect(box, task)
+		f.inspect(box, task, Weights)
 	}
 }

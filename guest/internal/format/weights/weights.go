@@ -30,6 +30,9 @@ type Field struct{ Name, Value string }
 // it can go on, and ends with a fault where it cannot.
 type Reader func(box abi.Box, h abi.Handle, f *File)
 
+// Opener reads blob h, whose format it finds out.
+type Opener func(box abi.Box, h abi.Handle) *File
+
 // Refuse notes that a part of the file is refused.
 func (f *File) Refuse(fault abi.Fault) {
 	if len(f.Refused) == maxRefused {

@@ -1,0 +1,153 @@
+package arch
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
+	"github.com/glovebox-ml/glovebox/guest/internal/layer"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// julia are the formats whose arrays have the axes that Flux gives them.
+var julia = map[string]bool{"bson": true, "jld2": true}
+
+// binder gives the layers of a description their weights.
+type binder struct {
+	box  abi.Box
+	blob abi.Handle // of the description
+	file *weights.File
+}
+
+// refuse ends the load for something that is wrong with a weight.
+func (b *binder) refuse(s *slot, kind abi.FaultKind, format string, args ...any) {
+	scan.Refuse(abi.Fault{
+		Kind: kind, Blob: b.blob, Offset: s.offset, Node: s.layer.Path, Op: string(s.layer.Kind), Text: fmt.Sprintf(format, args...),
+	})
+}
+
+// bind finds the weights of d in the part that holds them, which open reads.
+func (d *Description) bind(box abi.Box, blob abi.Handle, open weights.Opener) {
+	if len(d.slots) == 0 {
+		return
+	}
+	b := &binder{box: box, blob: blob}
+	h, e := box.BlobPart(WeightsPart)
+	if e != abi.OK {
+		scan.Refuse(abi.Fault{Kind: abi.FaultInput, Blob: blob, Offset: -1, Text: "an architecture needs a file of weights, as the part " + WeightsPart})
+	}
+	b.file = open(box, h)
+	if d.Bind == ByOrder && len(d.slots) != len(b.file.Tensors) {
+		b.refuse(&d.slots[0], abi.FaultMalformed, "%d weights to be taken in order from a file of %d tensors", len(d.slots), len(b.file.Tensors))
+	}
+	byName := map[string]*weights.Tensor{}
+	for i := range b.file.Tensors {
+		byName[b.file.Tensors[i].Name] = &b.file.Tensors[i]
+	}
+	for i := range d.slots {
+		s := &d.slots[i]
+		t := byName[s.name]
+		if d.Bind == ByOrder {
+			t = &b.file.Tensors[i]
+		}
+		if t == nil {
+			b.refuse(s, abi.FaultMalformed, "there is no tensor %q in the file of weights", s.name)
+		}
+		w := b.weight(s, t)
+		if want := b.shape(s); want != nil && !slices.Equal(w.Shape(), want) {
+			b.refuse(s, abi.FaultMalformed, "tensor %q is a %s of %d, not %d", t.Name, s.role, w.Shape(), want)
+		}
+		if s.layer.Weights == nil {
+			s.layer.Weights = map[layer.Role]*layer.Weight{}
+		}
+		s.layer.Weights[s.role] = w
+	}
+}
+
+// shape is the shape that a weight must have where its layer is not specific
+// about it: a statistic is one number a channel, or a group.
+func (b *binder) shape(s *slot) []int64 {
+	l := s.layer
+	switch {
+	case s.role == layer.Bias && l.Kind == layer.Scale:
+		return l.Size
+	case s.role != layer.Mean && s.role != layer.Variance:
+		return nil
+	case l.Kind == layer.GroupNorm:
+		return []int64{l.Groups}
+	}
+	return []int64{l.In}
+}
+
+// weight is a tensor as a weight in the conventions of package layer.
+func (b *binder) weight(s *slot, t *weights.Tensor) *layer.Weight {
+	typ := t.Type() // refuses what operations do not take
+	w := &layer.Weight{Path: t.Name, Blob: t.Blob, Offset: t.At, Type: typ}
+	stored := slices.Clone(t.Shape)
+	if t.ColumnMajor {
+		slices.Reverse(stored)
+	}
+	if t.BigEndian {
+		w.Blob, w.Offset = t.RowMajor(b.box)
+		stored = t.Shape
+	}
+	w.Type = tensor.Of(typ.DType, stored...)
+	if s.steps != nil {
+		b.steps(s, w)
+		return w
+	}
+	// What the axes of the tensor are called in its file, and here.
+	turned := t.ColumnMajor && !t.BigEndian
+	if julia[b.file.Format] && !matrix[s.role] && !(s.role == layer.Main && matrices[s.layer.Kind]) {
+		turned = !turned
+		if s.role == layer.Main && (s.layer.Kind == layer.Conv || s.layer.Kind == layer.ConvTranspose) {
+			for axis := 2; axis < len(stored); axis++ {
+				w.Flip = append(w.Flip, axis)
+			}
+		}
+	}
+	if turned && len(stored) > 1 {
+		for i := range stored {
+			w.Perm = append(w.Perm, int64(len(stored)-1-i))
+		}
+	}
+	return w
+}
+
+// Matrices of weights are (out, in) in Flux and here alike, all other arrays of
+// Flux have their axes in the opposite order, and its convolutions turn their
+// kernels over.
+var (
+	matrix   = map[layer.Role]bool{layer.WeightIH: true, layer.WeightHH: true, layer.WeightHN: true}
+	matrices = map[layer.Kind]bool{layer.Dense: true, layer.Bilinear: true}
+)
+
+// steps lets a weight come out of the bytes of its tensor as the description
+// says.
+func (b *binder) steps(s *slot, w *layer.Weight) {
+	w.Dims, w.Perm = s.steps.dims, s.steps.perm
+	dims := w.Dims
+	if dims == nil {
+		dims = w.Type.Shape()
+	}
+	if w.Dims != nil && (len(w.Dims) > maxDims || tensor.Product(w.Dims) != w.Type.Elems()) {
+		b.refuse(s, abi.FaultMalformed, "tensor %q is %s, not %d", w.Path, w.Type, w.Dims)
+	}
+	if w.Perm != nil {
+		sorted := slices.Clone(w.Perm)
+		slices.Sort(sorted)
+		for i, p := range sorted {
+			if p != int64(i) || len(sorted) != len(dims) {
+				b.refuse(s, abi.FaultMalformed, "perm %d of %d dims", w.Perm, len(dims))
+			}
+		}
+	}
+	for i, axis := range s.steps.flip {
+		if axis >= int64(len(dims)) || slices.Contains(s.steps.flip[:i], axis) {
+			b.refuse(s, abi.FaultMalformed, "flip %d of %d dims", s.steps.flip, len(dims))
+		}
+		w.Flip = append(w.Flip, int(axis))
+	}
+}
