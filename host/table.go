@@ -73,6 +73,7 @@ var rows = [...]row{
 	{abi.OpMatMul, &kernels.MatMul, attrs(func(a abi.MatMul) any {
 		return kernels.MatMulAttrs{TA: a.TA, TB: a.TB, Alpha: a.Alpha, Epilogue: micro(a.Epilogue)}
 	}), false},
+	{abi.OpAttention, &kernels.Attention, attrs(func(a abi.Attention) any { return kernels.AttentionAttrs(a) }), false},
 	{abi.OpConv, &kernels.Conv, attrs(func(a abi.Conv) any {
 		return kernels.ConvAttrs{
 			Stride: a.Stride, Dilation: a.Dilation, Before: a.Before, After: a.After, Groups: a.Groups, Epilogue: micro(a.Epilogue),

@@ -48,6 +48,7 @@ func TestHostilePlans(t *testing.T) {
 			w.Dims = x.Dims
 		}
 		sp := max(0, rank-2)
+		side := shape(tensor.Float32, 3)
 		ones, hid := make([]int64, 3), int64(rank)
 		for _, c := range []struct {
 			op    *Op
@@ -63,6 +64,7 @@ func TestHostilePlans(t *testing.T) {
 			{&Softmax, SoftmaxAttrs{Axis: small(), Log: flag()}, types(x, w)},
 			{&LayerNorm, LayerNormAttrs{Axis: small(), RMS: flag()}, types(x, w)},
 			{&GroupNorm, GroupNormAttrs{Groups: small()}, types(x)},
+			{&Attention, AttentionAttrs{Heads: small(), KVHeads: small(), Size: small(), ValueSize: small(), From: list(3), Beside: flag()}, types(side, side, side)},
 			{&LRN, LRNAttrs{Size: size(), A: 1, B: 1, K: 1}, types(x)},
 			{&LSTM, RecurrentAttrs{Direction: DirForward, Activations: usual(&LSTM, 1), Alpha: ones, Beta: ones},
 				types(shape(d, 3), tensor.Of(d, 1, 4*hid, 2), tensor.Of(d, 1, 4*hid, hid))},
@@ -85,7 +87,7 @@ func TestHostilePlans(t *testing.T) {
 			must(t, c.op, c.attrs, in...)
 		}
 	}
-	if len(ran) != 11 {
+	if len(ran) != 12 {
 		t.Errorf("only %d ops ran", len(ran))
 	}
 	for op, n := range ran {

@@ -187,6 +187,23 @@ type MatMul struct {
 	Epilogue Program
 }
 
+// Attention is softmax(Scale·q·kᵀ + bias)·v for each of Heads heads, of which
+// Heads/KVHeads neighbours share a head of k and v. Inputs: q, k, v, bias?.
+//
+// Each of q, k and v is [batch, heads, rows, Size], or [batch, rows, width]:
+// then the heads of a row lie side by side in it, from element From[0], From[1]
+// or From[2] on; no From means zeros. A row of v has ValueSize elements for
+// each head. bias broadcasts to [batch, Heads, rows of q, rows of k]. The
+// result is [batch, Heads, rows of q, ValueSize], or Beside [batch, rows of q,
+// Heads·ValueSize]. Zero gives 0 where a softmax is NaN. Scale 0 means 1.
+type Attention struct {
+	Heads, KVHeads  int64
+	Size, ValueSize int64
+	Scale           float32
+	From            []int64
+	Beside, Zero    bool
+}
+
 // Conv is a convolution of 1 to 3 spatial dims, channels last: x [n, sp…, c],
 // W [k…, c/Groups, m]; result [n, out…, m]. Lists have one entry for each
 // spatial dim. Epilogue: see MatMul; a bias is a part of it.
@@ -315,6 +332,16 @@ func (a *MatMul) code(c *coder) {
 	c.bool(&a.TB)
 	c.float(&a.Alpha)
 	c.program(&a.Epilogue)
+}
+func (a *Attention) code(c *coder) {
+	c.int(&a.Heads)
+	c.int(&a.KVHeads)
+	c.int(&a.Size)
+	c.int(&a.ValueSize)
+	c.float(&a.Scale)
+	c.ints(&a.From)
+	c.bool(&a.Beside)
+	c.bool(&a.Zero)
 }
 func (a *Conv) code(c *coder) {
 	c.ints(&a.Stride)
