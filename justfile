@@ -24,7 +24,7 @@ shared:
 bench models="out/models" python="python3":
     go build -o out/glovebox ./cli/glovebox
     test -d {{models}} || {{python}} ../shared/bench/gen_models.py {{models}}
-    {{python}} docs/bench.py out/glovebox {{models}}/m_*.onnx ../shared/models/ppocr-v4/*.onnx ../shared/models/yolox-nano/*.onnx \
+    {{python}} docs/bench/bench.py out/glovebox {{models}}/m_*.onnx ../shared/models/ppocr-v4/*.onnx ../shared/models/yolox-nano/*.onnx \
         ../shared/models/ultraface/*.onnx ../shared/models/super-resolution/*.onnx ../shared/models/magika-v3_3/*.onnx \
         ../shared/models/mnist-*/m*.onnx
 

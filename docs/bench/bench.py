@@ -1,6 +1,6 @@
 """Times Glovebox beside ONNX Runtime and writes BENCHMARKS.md.
 
-    python docs/bench.py GLOVEBOX MODEL.onnx... [--rounds N] [--out FILE]
+    python docs/bench/bench.py GLOVEBOX MODEL.onnx... [--rounds N] [--out FILE]
 
 Each model runs in turn in both, A B A B, on the same threads and inputs; a
 ratio is ONNX Runtime's time over ours, per round, and the median of the

@@ -1,5 +1,5 @@
 /* Prints the FMA peak of one core in GFLOP/s and the read bandwidth in GB/s.
- * cc -O3 -march=native -o peak docs/peak.c */
+ * cc -O3 -march=native -o peak docs/bench/peak.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
