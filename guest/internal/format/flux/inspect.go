@@ -1,7 +1,6 @@
 package flux
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -61,7 +60,7 @@ func (in *inspection) read(h abi.Handle, closures bool) {
 			in.refuse(*wrong)
 			continue
 		}
-		m.nets, names = append(m.nets, newNet(tree)), append(names, c.p.String())
+		m.nets, names = append(m.nets, network(tree)), append(names, c.p.String())
 	}
 	for _, fault := range faults {
 		if !in.let[fault.Offset] {
@@ -117,30 +116,8 @@ func (in *inspection) tree(l *layer.Layer) {
 
 // describe is a layer on one line.
 func describe(l *layer.Layer) string {
-	spec, ok := layer.SpecOf(l.Kind)
-	if !ok {
+	if l.Kind == "" {
 		return "refused"
 	}
-	var parts []string
-	for _, p := range spec.Params {
-		switch v := p.At(l).(type) {
-		case *int64:
-			parts = append(parts, fmt.Sprintf("%s %d", p.Name, *v))
-		case *[]int64:
-			parts = append(parts, fmt.Sprintf("%s %d", p.Name, *v))
-		case *float64:
-			parts = append(parts, fmt.Sprintf("%s %g", p.Name, *v))
-		case *bool:
-			if *v {
-				parts = append(parts, p.Name)
-			}
-		case *layer.Function:
-			if v.Name != "" && v.Name != "identity" {
-				parts = append(parts, v.Name)
-			}
-		case *layer.Join:
-			parts = append(parts, string(*v))
-		}
-	}
-	return strings.TrimSpace(string(l.Kind) + " " + strings.Join(parts, ", "))
+	return l.String()
 }

@@ -45,14 +45,7 @@ func Looks(c scan.Cursor) bool {
 }
 
 // Model is what a file has that can run.
-type Model struct{ nets []net }
-
-// net is one network of a file.
-type net struct {
-	tree  *layer.Layer
-	input abi.Port
-	out   abi.Port
-}
+type Model struct{ nets []*layer.Network }
 
 // Load reads the file in blob 1. Of several networks in it those that can run
 // do, each with a port of its name.
@@ -73,7 +66,7 @@ func Load(box abi.Box, task abi.Task) *Model {
 		b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
 		tree, wrong := b.model(c)
 		if wrong == nil {
-			m.nets, names = append(m.nets, newNet(tree)), append(names, c.p.String())
+			m.nets, names = append(m.nets, network(tree)), append(names, c.p.String())
 		} else if fault == nil {
 			fault = wrong
 		}
@@ -94,15 +87,14 @@ func Load(box abi.Box, task abi.Task) *Model {
 // declare tells the host the ports: x and y, or where there are several
 // networks one of each with the name of each, none of which has to be given.
 func (m *Model) declare(box abi.Box, names []string) {
-	for i := range m.nets {
-		n := &m.nets[i]
-		n.input.Name, n.out.Name = "x", "y"
+	for i, n := range m.nets {
+		n.Input.Name, n.Output.Name = "x", "y"
 		if len(names) > 1 {
-			n.input.Name, n.out.Name = names[i], names[i]
-			n.input.Optional, n.out.Optional = true, true
+			n.Input.Name, n.Output.Name = names[i], names[i]
+			n.Input.Optional, n.Output.Optional = true, true
 		}
-		n.tree.Place(box)
-		for _, p := range [...]abi.Port{n.input, n.out} {
+		n.Root.Place(box)
+		for _, p := range [...]abi.Port{n.Input, n.Output} {
 			if e := box.PortDeclare(abi.AppendPort(nil, p)); e != abi.OK {
 				scan.Refuse(abi.Fault{Kind: abi.FaultMalformed, Blob: 1, Offset: -1, Text: fmt.Sprintf("port %q: %v", p.Name, e)})
 			}
@@ -110,16 +102,14 @@ func (m *Model) declare(box abi.Box, names []string) {
 	}
 }
 
-// newNet finds what a network takes: the type of its numbers, and the dims as
-// far as its first layer with weights says them.
-func newNet(tree *layer.Layer) net {
-	n := net{tree: tree}
+// network finds what a tree takes: the type of its numbers, and the dims as far
+// as its first layer with weights says them.
+func network(tree *layer.Layer) *layer.Network {
 	d := tensor.Float32
 	if t, ok := numbers(tree); ok {
 		d = t
 	}
-	n.out = abi.Port{Output: true, DType: uint8(d)}
-	n.input = abi.Port{DType: uint8(d)}
+	n := &layer.Network{Root: tree, Reversed: true, Input: abi.Port{DType: uint8(d)}, Output: abi.Port{Output: true, DType: uint8(d)}}
 	first := opening(tree)
 	if first == nil {
 		return n
@@ -127,21 +117,21 @@ func newNet(tree *layer.Layer) net {
 	free := func(name string) abi.PortDim { return abi.PortDim{Size: -1, Name: name} }
 	features := abi.PortDim{Size: first.In}
 	axes := []string{"width", "height", "depth"}
-	switch spatial := max(len(first.Kernel), len(first.Size)); first.Kind {
+	switch first.Kind {
 	case layer.Embedding:
-		n.input.DType = uint8(tensor.Int64)
+		n.Input.DType = uint8(tensor.Int64)
 	case layer.Dense, layer.Bilinear:
-		n.input.Dims = []abi.PortDim{features, free("batch")}
+		n.Input.Dims = []abi.PortDim{features, free("batch")}
 	case layer.Conv, layer.ConvTranspose, layer.MaxPool, layer.MeanPool, layer.AdaptiveMaxPool, layer.AdaptiveMeanPool:
-		for i := range spatial {
-			n.input.Dims = append(n.input.Dims, free(axes[i]))
+		for i := range max(len(first.Kernel), len(first.Size)) {
+			n.Input.Dims = append(n.Input.Dims, free(axes[i]))
 		}
 		if first.In == 0 {
 			features = free("channels")
 		}
-		n.input.Dims = append(n.input.Dims, features, free("batch"))
+		n.Input.Dims = append(n.Input.Dims, features, free("batch"))
 	}
-	n.input.Ranked = n.input.Dims != nil
+	n.Input.Ranked = n.Input.Dims != nil
 	return n
 }
 
@@ -179,32 +169,25 @@ func opening(l *layer.Layer) *layer.Layer {
 // Run serves one request.
 func (m *Model) Run(box abi.Box) {
 	t := trace.New(box)
-	ran := 0
-	for i := range m.nets {
-		n := &m.nets[i]
-		x := t.Input(uint32(i), n.input.Dims)
+	var names []string
+	ran := false
+	for i, n := range m.nets {
+		names = append(names, n.Input.Name)
+		x := t.Input(uint32(i), n.Input.Dims)
 		if x == nil {
 			continue
 		}
-		ys := layer.Trace(t, n.tree, reversed(t, x))
+		ys := layer.Trace(t, n.Root, reversed(t, x))
 		if len(ys) != 1 {
 			t.Fail(abi.FaultUnsupported, "a network that gives %d arrays", len(ys))
 		}
-		t.Output(uint32(i), reversed(t, t.Cast(ys[0], tensor.DType(n.out.DType))))
-		ran++
+		t.Output(uint32(i), reversed(t, t.Cast(ys[0], tensor.DType(n.Output.DType))))
+		ran = true
 	}
-	if ran == 0 {
-		t.Fail(abi.FaultInput, "no input; give one of %s", strings.Join(m.names(), ", "))
+	if !ran {
+		t.Fail(abi.FaultInput, "no input; give one of %s", strings.Join(names, ", "))
 	}
 	t.Finish()
-}
-
-func (m *Model) names() []string {
-	var names []string
-	for i := range m.nets {
-		names = append(names, m.nets[i].input.Name)
-	}
-	return names
 }
 
 // reversed reads x with its axes in the opposite order.

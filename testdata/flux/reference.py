@@ -1,0 +1,435 @@
+"""An independent reading of Flux models in BSON: a parser and a forward pass.
+
+Arrays keep Julia's axes: images are (width, height, channels, batch). What each
+layer computes is written down from Flux's and NNlib's documentation, slowly and
+plainly, in float64. Nothing here is shared with the front end that it judges.
+"""
+import itertools
+import math
+import struct
+
+import numpy as np
+
+
+def parse(data):
+    """Reads one BSON document."""
+
+    def document(at, is_array):
+        end = at + struct.unpack_from("<i", data, at)[0]
+        at += 4
+        out = []
+        while data[at]:
+            kind = data[at]
+            stop = data.index(0, at + 1)
+            key = data[at + 1 : stop].decode()
+            at = stop + 1
+            if kind == 0x01:
+                value, at = struct.unpack_from("<d", data, at)[0], at + 8
+            elif kind == 0x02:
+                n = struct.unpack_from("<i", data, at)[0]
+                value, at = data[at + 4 : at + 3 + n].decode(), at + 4 + n
+            elif kind in (0x03, 0x04):
+                value, at = document(at, kind == 0x04)
+            elif kind == 0x05:
+                n = struct.unpack_from("<i", data, at)[0]
+                value, at = data[at + 5 : at + 5 + n], at + 5 + n
+            elif kind == 0x08:
+                value, at = bool(data[at]), at + 1
+            elif kind == 0x0A:
+                value = None
+            elif kind == 0x10:
+                value, at = struct.unpack_from("<i", data, at)[0], at + 4
+            elif kind == 0x12:
+                value, at = struct.unpack_from("<q", data, at)[0], at + 8
+            else:
+                raise ValueError(f"type {kind} at {at}")
+            out.append((key, value))
+        assert at + 1 == end
+        return ([v for _, v in out] if is_array else dict(out)), end
+
+    return document(0, False)[0]
+
+
+NUMBERS = {"Float16": "f2", "Float32": "f4", "Float64": "f8", "Int64": "i8", "Int32": "i4", "UInt8": "u1", "UInt32": "u4", "Bool": "?"}
+
+
+class Struct:
+    """A struct of Julia: the name of its type, the type's parameters, its fields."""
+
+    def __init__(self, name, params, fields):
+        self.name, self.params, self.fields = name, params, fields
+
+    @property
+    def short(self):
+        return self.name.split(".")[-1]
+
+
+class Reader:
+    def __init__(self, data):
+        self.root = parse(data)
+        self.refs = self.root.pop("_backrefs", [])
+        self.void = b"\x00Void\x00" in data
+
+    def follow(self, v):
+        while isinstance(v, dict) and v.get("tag") == "backref":
+            v = self.refs[v["ref"] - 1]
+        return v
+
+    def type(self, v):
+        v = self.follow(v)
+        return ".".join(p for p in v["name"] if p != "Main"), v["params"]
+
+    def value(self, v):
+        v = self.follow(v)
+        if isinstance(v, list):
+            return [self.value(x) for x in v]
+        if not isinstance(v, dict):
+            return v
+        tag = v.get("tag")
+        if tag is None:
+            return {k: self.value(x) for k, x in v.items()}
+        if tag == "symbol":
+            return v["name"]
+        if tag == "tuple":
+            return tuple(self.value(x) for x in v["data"])
+        if tag == "array":
+            name, _ = self.type(v["type"])
+            if isinstance(v["data"], list):
+                return [self.value(x) for x in v["data"]]
+            return np.frombuffer(v["data"], NUMBERS[name.split(".")[-1]]).reshape(v["size"], order="F")
+        if tag == "struct":
+            name, params = self.type(v["type"])
+            if name.split(".")[-1] in NUMBERS:
+                return np.frombuffer(v["data"], NUMBERS[name.split(".")[-1]])[0]
+            s = Struct(name, params, [self.value(x) for x in v["data"]])
+            if s.short in ("TrackedArray", "TrackedReal"):
+                return s.fields[1 if s.short == "TrackedArray" else 0]
+            return s
+        raise ValueError(f"tag {tag}")
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softplus(x):
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
+FUNCTIONS = {
+    "identity": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "leakyrelu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "σ": sigmoid,
+    "sigmoid": sigmoid,
+    "sigmoid_fast": sigmoid,
+    "hardσ": lambda x: np.clip((x + 3) / 6, 0, 1),
+    "logσ": lambda x: -softplus(-x),
+    "tanh": np.tanh,
+    "tanh_fast": np.tanh,
+    "hardtanh": lambda x: np.clip(x, -1, 1),
+    "elu": lambda x: np.where(x >= 0, x, np.expm1(x)),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    "celu": lambda x: np.where(x >= 0, x, np.expm1(x)),
+    "gelu": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "swish": lambda x: x * sigmoid(x),
+    "hardswish": lambda x: x * np.clip((x + 3) / 6, 0, 1),
+    "lisht": lambda x: x * np.tanh(x),
+    "mish": lambda x: x * np.tanh(softplus(x)),
+    "softplus": softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "tanhshrink": lambda x: x - np.tanh(x),
+    "softshrink": lambda x: np.minimum(np.maximum(0, x - 0.5), x + 0.5),
+    "trelu": lambda x: np.where(x > 1, x, 0),
+    "logcosh": lambda x: x + softplus(-2 * x) - math.log(2),
+    "exp": np.exp,
+    "abs": np.abs,
+    "abs2": np.square,
+    "sin": np.sin,
+}
+
+
+def function(s):
+    return FUNCTIONS[s.short.removeprefix("#")]
+
+
+def softmax(x):
+    e = np.exp(x - x.max(0, keepdims=True))
+    return e / e.sum(0, keepdims=True)
+
+
+def left(v, rank):
+    """Reshapes v so that it broadcasts as Julia does: from the first axis on."""
+    v = np.asarray(v, "f8")
+    return v.reshape(v.shape + (1,) * (rank - v.ndim))
+
+
+def wide(n, v):
+    return (v,) * n if isinstance(v, int) else tuple(v)
+
+
+def padding(n, pad):
+    pad = wide(n, pad)
+    return [(p, p) for p in pad] if len(pad) == n else [(pad[2 * i], pad[2 * i + 1]) for i in range(n)]
+
+
+def indices(shape):
+    return itertools.product(*(range(n) for n in shape))
+
+
+def conv(x, w, stride, pad, dilation, groups, flip):
+    n = w.ndim - 2
+    stride, dilation = wide(n, stride), wide(n, dilation)
+    if flip:
+        w = np.flip(w, tuple(range(n)))
+    x = np.pad(x, padding(n, pad) + [(0, 0), (0, 0)])
+    out = [(x.shape[i] - dilation[i] * (w.shape[i] - 1) - 1) // stride[i] + 1 for i in range(n)]
+    each_in, each_out = w.shape[n], w.shape[n + 1] // groups
+    y = np.zeros(out + [w.shape[n + 1], x.shape[-1]])
+    for at in indices(out):
+        for tap in indices(w.shape[:n]):
+            place = tuple(at[i] * stride[i] + tap[i] * dilation[i] for i in range(n))
+            for g in range(groups):
+                xs = x[place][g * each_in : (g + 1) * each_in]  # (in, batch)
+                ws = w[tap][:, g * each_out : (g + 1) * each_out]  # (in, out)
+                y[at][g * each_out : (g + 1) * each_out] += ws.T @ xs
+    return y
+
+
+def conv_transpose(x, w, stride, pad, outpad, dilation, groups):
+    """The gradient of conv: each element of x adds a flipped window of w."""
+    n = w.ndim - 2
+    stride, dilation, outpad = wide(n, stride), wide(n, dilation), wide(n, outpad)
+    pad = padding(n, pad)
+    w = np.flip(w, tuple(range(n)))
+    full = [(x.shape[i] - 1) * stride[i] + dilation[i] * (w.shape[i] - 1) + 1 + outpad[i] for i in range(n)]
+    each_out, each_in = w.shape[n], w.shape[n + 1] // groups
+    y = np.zeros(full + [each_out * groups, x.shape[-1]])
+    for at in indices(x.shape[:n]):
+        for tap in indices(w.shape[:n]):
+            place = tuple(at[i] * stride[i] + tap[i] * dilation[i] for i in range(n))
+            for g in range(groups):
+                xs = x[at][g * each_in : (g + 1) * each_in]
+                ws = w[tap][:, g * each_in : (g + 1) * each_in]  # (out, in)
+                y[place][g * each_out : (g + 1) * each_out] += ws @ xs
+    return y[tuple(slice(pad[i][0], full[i] - pad[i][1]) for i in range(n))]
+
+
+def depthwise(x, w, stride, pad, dilation):
+    n = w.ndim - 2
+    each, channels = w.shape[n], w.shape[n + 1]
+    parts = [conv(x[..., c : c + 1, :], w[..., c][..., None, :], stride, pad, dilation, 1, True) for c in range(channels)]
+    assert parts[0].shape[n] == each
+    return np.concatenate(parts, n)
+
+
+def pool(x, k, pad, stride, largest):
+    n = len(k)
+    stride = wide(n, stride)
+    x = np.pad(x, padding(n, pad) + [(0, 0), (0, 0)], constant_values=-np.inf if largest else 0)
+    out = [(x.shape[i] - k[i]) // stride[i] + 1 for i in range(n)]
+    y = np.zeros(out + list(x.shape[n:]))
+    for at in indices(out):
+        window = x[tuple(slice(at[i] * stride[i], at[i] * stride[i] + k[i]) for i in range(n))]
+        y[at] = (window.max if largest else window.mean)(tuple(range(n)))
+    return y
+
+
+def adaptive(x, out, largest):
+    stride = [x.shape[i] // out[i] for i in range(len(out))]
+    k = [x.shape[i] - (out[i] - 1) * stride[i] for i in range(len(out))]
+    return pool(x, k, (0,) * len(out), stride, largest)
+
+
+def channelwise(v, x):
+    return np.asarray(v, "f8").reshape((1,) * (x.ndim - 2) + (-1, 1))
+
+
+def norm(s, x, reader):
+    f = s.fields
+    groups = f.pop(0) if s.short == "GroupNorm" else None
+    act, beta, gamma, mean, var, eps = f[:6]
+    affine, track = (f[7], f[8]) if len(f) > 8 else (True, True)
+    spatial = tuple(range(x.ndim - 2))
+    if groups is not None and not (track and mean is not None):
+        shape = x.shape
+        grouped = x.reshape(shape[:-2] + (shape[-2] // groups, groups, shape[-1]), order="F")
+        axes = tuple(range(x.ndim - 1))
+        m = grouped.mean(axes, keepdims=True)
+        v = grouped.var(axes, keepdims=True)
+        y = ((grouped - m) / np.sqrt(v + eps)).reshape(shape, order="F")
+    elif track and mean is not None:
+        mean, var = np.asarray(mean, "f8").ravel(), np.asarray(var, "f8").ravel()
+        if groups is not None:
+            each = x.shape[-2] // groups
+            mean, var = np.repeat(mean, each), np.repeat(var, each)
+        old = s.short == "BatchNorm" and len(f) == 8 and (reader.void or isinstance(eps, float) and eps == 1e-8)
+        scale = channelwise(var, x) if old else np.sqrt(channelwise(var, x) + eps)
+        y = (x - channelwise(mean, x)) / scale
+    else:
+        axes = spatial + ((x.ndim - 1,) if s.short == "BatchNorm" else ())
+        y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
+    if affine and gamma is not None:
+        y = channelwise(gamma, x) * y + channelwise(beta, x)
+    return function(act)(y)
+
+
+def layer_norm(s, x, reader):
+    if len(s.fields) == 1:
+        diag, eps, dims, act = s.fields[0], 0.0, 1, None
+    else:
+        act, diag, eps, size, _ = s.fields
+        dims = len(size) if isinstance(size, tuple) else 1
+    axes = tuple(range(dims))
+    y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + float(eps) ** 2)
+    if diag.short in ("Scale", "Diagonal"):
+        y = forward(diag, y, reader)
+        return y if diag.short == "Scale" or act is None else function(act)(y)
+    return function(act)(y)
+
+
+def step(cell, h, x):
+    """One step: the new state and the output."""
+    f = cell.fields
+    if cell.short == "RNNCell":
+        h = function(f[0])(f[1] @ x + f[2] @ h + left(f[3], x.ndim))
+        return h, h
+    g, r, b = f[0] @ x, f[1] @ (h[0] if cell.short == "LSTMCell" else h), f[2]
+    n = f[1].shape[1]
+    b = np.zeros(f[0].shape[0]) if b is False else b
+    gate = lambda v, i: v[i * n : (i + 1) * n]
+    bias = lambda i: left(gate(b, i), x.ndim)
+    if cell.short == "LSTMCell":
+        i, forget, o = (sigmoid(gate(g, k) + gate(r, k) + bias(k)) for k in (0, 1, 3))
+        new = np.tanh(gate(g, 2) + gate(r, 2) + bias(2))
+        c = forget * h[1] + i * new
+        out = o * np.tanh(c)
+        return (out, c), out
+    reset, z = (sigmoid(gate(g, k) + gate(r, k) + bias(k)) for k in (0, 1))
+    if cell.short == "GRUv3Cell":
+        new = np.tanh(gate(g, 2) + f[3] @ (reset * h) + bias(2))
+    else:
+        new = np.tanh(gate(g, 2) + reset * gate(r, 2) + bias(2))
+    h = (1 - z) * new + z * h
+    return h, h
+
+
+def recur(s, x):
+    cell, state = s.fields[0], s.fields[-1]
+    each = lambda v: left(v, 2) if x.ndim > 1 else np.asarray(v, "f8").reshape(-1)
+    h = tuple(each(v) for v in state) if isinstance(state, tuple) else each(state)
+    if x.ndim < 3:
+        return step(cell, h, x)[1]
+    out = []
+    for t in range(x.shape[2]):
+        h, y = step(cell, h, x[:, :, t])
+        out.append(y)
+    return np.stack(out, 2)
+
+
+def sequence(s, x):
+    """Since Flux 0.15: (features, time) or (features, time, batch)."""
+    cell = s.fields[0]
+    n = cell.fields[2 if cell.short == "RNNCell" else 1].shape[1]
+    zeros = np.zeros((n,) + x.shape[2:])
+    h = (zeros, zeros) if cell.short == "LSTMCell" else zeros
+    out = []
+    for t in range(x.shape[1]):
+        h, y = step(cell, h, x[:, t])
+        out.append(y)
+    return np.stack(out, 1)
+
+
+def join(connection, parts, reader):
+    name = connection.short.removeprefix("#")
+    if connection.short == "BroadcastFunction":
+        name = connection.fields[0].short.removeprefix("#")
+    if name == "+":
+        return sum(parts[1:], parts[0])
+    if name == "*" and connection.short == "BroadcastFunction":
+        return math.prod(parts)
+    if name == "vcat":
+        return np.concatenate(parts, 0)
+    if name == "hcat":
+        return np.concatenate(parts, 1)
+    return forward(connection, tuple(parts), reader)
+
+
+def layers(v):
+    return v.fields if isinstance(v, Struct) else v
+
+
+def forward(s, x, reader):
+    """What the layer s makes of x."""
+    if isinstance(s, (tuple, list)):
+        for inner in s:
+            x = forward(inner, x, reader)
+        return x
+    f, name = s.fields, s.short
+    if name == "Chain":
+        return forward(layers(f[0]), x, reader)
+    if name in ("#softmax", "#logsoftmax"):
+        return softmax(x) if name == "#softmax" else np.log(softmax(x))
+    if name == "#flatten":
+        return x.reshape((-1, x.shape[-1]), order="F")
+    if name.startswith("#"):
+        return function(s)(x)
+    if name in ("Fix1", "BroadcastFunction"):
+        return function(f[-1])(x)
+    if name in ("Dropout", "AlphaDropout"):
+        return x
+    bias = lambda b, y: y if b is False or isinstance(b, Struct) else y + channelwise(b, y)
+    if name == "Dense":
+        y = np.tensordot(np.asarray(f[0], "f8"), x, 1)
+        return function(f[2])(y if f[1] is False else y + left(f[1], y.ndim))
+    if name in ("Scale", "Diagonal"):
+        y = left(f[0], x.ndim) * x
+        y = y if f[1] is False else y + left(f[1], x.ndim)
+        return function(f[2])(y) if len(f) > 2 else y
+    if name == "Bilinear":
+        a, b = x if isinstance(x, tuple) else (x, x)
+        y = np.einsum("oij,in,jn->on", f[0], a, b)
+        return function(f[2])(y if f[1] is False else y + left(f[1], 2))
+    if name == "Embedding":
+        return np.asarray(f[0], "f8")[:, x.astype(int) - 1]
+    if name == "Conv" or name == "CrossCor":
+        dilation, groups = f[5] if len(f) > 5 else 1, f[6] if len(f) > 6 else 1
+        return function(f[0])(bias(f[2], conv(x, f[1], f[3], f[4], dilation, groups, name == "Conv")))
+    if name == "DepthwiseConv":
+        return function(f[0])(bias(f[2], depthwise(x, f[1], f[3], f[4], f[5] if len(f) > 5 else 1)))
+    if name == "ConvTranspose":
+        outpad, dilation, groups = 0, f[5], f[6] if len(f) > 6 else 1
+        if len(f) > 7:
+            outpad, dilation, groups = f[5:8]
+        return function(f[0])(bias(f[2], conv_transpose(x, f[1], f[3], f[4], outpad, dilation, groups)))
+    if name in ("MaxPool", "MeanPool"):
+        return pool(x, f[0], f[1], f[2], name == "MaxPool")
+    if name in ("GlobalMaxPool", "GlobalMeanPool"):
+        axes = tuple(range(x.ndim - 2))
+        return (x.max if name == "GlobalMaxPool" else x.mean)(axes, keepdims=True)
+    if name in ("AdaptiveMaxPool", "AdaptiveMeanPool"):
+        return adaptive(x, f[0], name == "AdaptiveMaxPool")
+    if name in ("BatchNorm", "GroupNorm", "InstanceNorm"):
+        return norm(s, x, reader)
+    if name == "LayerNorm":
+        return layer_norm(s, x, reader)
+    if name == "SkipConnection":
+        return join(f[1], [forward(f[0], x, reader), x], reader)
+    if name == "Parallel":
+        inner = layers(f[1])
+        xs = x if isinstance(x, tuple) else (x,) * len(inner)
+        return join(f[0], [forward(l, v, reader) for l, v in zip(inner, xs)], reader)
+    if name == "Maxout":
+        return np.max([forward(l, x, reader) for l in f[0]], 0)
+    if name == "Recur":
+        return recur(s, x)
+    if name in ("RNN", "LSTM", "GRU", "GRUv3"):
+        return sequence(s, x)
+    raise ValueError(f"no layer {s.name}")
+
+
+def run(data, key, x):
+    """What the model called key in a file makes of x."""
+    reader = Reader(data)
+    return forward(reader.value(reader.root[key]), np.asarray(x, "f8") if x.dtype.kind == "f" else x, reader)
