@@ -93,6 +93,10 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 	if cg == 1 && a.Groups > 1 && x.DType != tensor.Float64 {
 		s.depthwise = true
 		s.gemm = newGemm(int(places), int(m), int(terms))
+		if m == c {
+			e.quicken(a.Epilogue, y, in[2:])
+			e.noPlus()
+		}
 		p.Scratch = float32Scratch(x, w, y)
 		return p, nil
 	}
@@ -141,7 +145,7 @@ func runConv(c *Call) error {
 			return err
 		}
 		return s.gemm.run(c, 1, func(p patch) {
-			s.spread(p, yf, x, w)
+			s.spread(p, yf, x, w, s.ending(p, 0, s.epilogue, c.In[2:]))
 			s.finish(p, 0, finish, y, s.epilogue, c.In[2:])
 		})
 	}
@@ -189,35 +193,6 @@ func copyTerms[T float32 | float64](s *convStep, dst, x []T, i, k int) {
 // tail is x from element at on. An x without places has no element there, and
 // none is needed.
 func tail[T any](x []T, at int) []T { return x[min(at, len(x)):] }
-
-// spread computes a patch of a depthwise y (places, m): channel j of y takes
-// channel j/(m/c) of x.
-func (s *convStep) spread(p patch, y, x, w []float32) {
-	fan := s.n / s.c
-	for i := p.row0; i < p.row1; i++ {
-		row := y[i*s.n+p.col0 : i*s.n+p.col1]
-		if p.k0 == 0 {
-			clear(row)
-		}
-		corner, image := s.corner(i)
-		tap := s.tap(p.k0)
-		for k := p.k0; k < p.k1; k++ {
-			at, ok := s.place(corner, tap)
-			s.next(&tap)
-			if !ok {
-				continue
-			}
-			xr, wr := x[(image+at)*s.c:], w[k*s.n+p.col0:]
-			if fan == 1 {
-				simd.MulAdd(row, xr[p.col0:], wr, row)
-				continue
-			}
-			for j := range row {
-				row[j] = simd.FMA(xr[(p.col0+j)/fan], wr[j], row[j])
-			}
-		}
-	}
-}
 
 // float64s computes y in float64, each sum in one accumulator.
 func (s *convStep) float64s(c *Call) error {

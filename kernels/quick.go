@@ -24,6 +24,13 @@ func (e *epilogue) quicken(p Program, out tensor.Type, extra []tensor.Type) {
 	}
 }
 
+// noPlus is for a product that does not add an operand like its result.
+func (e *epilogue) noPlus() {
+	if e != nil && e.plus != 0 {
+		e.quick = quick{}
+	}
+}
+
 // newQuick reads program p of an epilogue over inputs in, of which the first
 // is the result. The zero quick is an epilogue that is none of these.
 func newQuick(p *Program, in []tensor.Type) quick {

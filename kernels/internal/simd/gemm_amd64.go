@@ -30,11 +30,7 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add boo
 		gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
 		return
 	}
-	// Adding -0 changes nothing, adding 0 makes -0 to 0, as max(-0, 0) is.
-	zero := float32(math.Copysign(0, -1))
-	if end.Low == 0 {
-		zero = 0
-	}
+	zero := end.zero()
 	x, lens, runs := first(a.X), first(a.Lens), len(a.Lens)
 	for j := 0; j < n; {
 		wide, family := 1, tiles256
@@ -52,6 +48,15 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add boo
 		}
 		j += wide * Panel
 	}
+}
+
+// zero is added after the lower bound: 0 makes -0 to 0, as max(-0, 0) is, where
+// -0 changes nothing.
+func (e *Ending) zero() float32 {
+	if e.Low == 0 {
+		return 0
+	}
+	return float32(math.Copysign(0, -1))
 }
 
 // from is what is left of x from i on.

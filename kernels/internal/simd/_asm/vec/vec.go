@@ -205,8 +205,11 @@ func (f Form) Horner(x V, c ...float64) V {
 // A Mask is some of the first lanes.
 type Mask struct {
 	form Form
-	reg  reg.Register
+	reg  reg.Register // nil for all lanes
 }
+
+// All is the mask of all lanes.
+func (f Form) All() Mask { return Mask{form: f} }
 
 // First is a mask of the first n lanes, n less than their number.
 func (f Form) First(n reg.GPVirtual) Mask {
@@ -243,30 +246,59 @@ func lane() Mem {
 // Load reads the lanes of the mask; the others are 0.
 func (m Mask) Load(from Mem) V {
 	v := m.form.New()
-	if m.form.wide {
+	m.LoadTo(from, v)
+	return v
+}
+
+// LoadTo is Load into a register.
+func (m Mask) LoadTo(from Mem, v V) {
+	switch {
+	case m.reg == nil:
+		VMOVUPS(from, v)
+	case m.form.wide:
 		VMOVUPS_Z(from, m.reg, v)
-	} else {
+	default:
 		VMASKMOVPS(from, m.reg, v)
 	}
-	return v
+}
+
+// Operand is a vector in memory for an instruction that would read all lanes.
+func (m Mask) Operand(at Mem) Op {
+	if m.reg == nil {
+		return at
+	}
+	return m.Load(at)
 }
 
 // Store writes the lanes of the mask.
 func (m Mask) Store(v V, to Mem) {
-	if m.form.wide {
+	switch {
+	case m.reg == nil:
+		VMOVUPS(v, to)
+	case m.form.wide:
 		VMOVUPS(v, m.reg, to)
-	} else {
+	default:
 		VMASKMOVPS(v, m.reg, to)
 	}
 }
 
-// Keep is v with zeros outside of the mask.
-func (m Mask) Keep(v V) V {
-	w := m.form.New()
-	if m.form.wide {
-		VMOVAPS_Z(v, m.reg, w)
-	} else {
-		VANDPS(v, m.reg, w)
+// Arg is where an argument of the function lies.
+func Arg(name string) Mem {
+	b, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
 	}
-	return w
+	return b.Addr
+}
+
+// Clamp brings vectors between the arguments low and high, as Ending says. The
+// argument zero is 0 where low is and -0 elsewhere: max(-0, 0) is 0, but the
+// instruction gives its first operand of two zeros, as it does of a NaN.
+func (f Form) Clamp(list []V) {
+	low, high, zero := f.Broadcast(Arg("low")), f.Broadcast(Arg("high")), f.Broadcast(Arg("zero"))
+	for _, v := range list {
+		VMAXPS(v, low, v)
+		VADDPS(zero, v, v)
+		VMINPS(v, high, v)
+	}
 }
