@@ -31,6 +31,7 @@ func shared(own ...cli.Flag) []cli.Flag {
 		text("threads", "all", "threads that kernels use"),
 		text("isolation", "none", "none, process or strict"),
 		text("seed", "0", "seed of what is random in the box"),
+		flip("allow-known-closures", "let in x -> reshape(x, :, size(x, 4)) of a Flux model, which is not run but known"),
 		flip("json", "print JSON"),
 		flip("quiet", "print results and errors only"),
 		flip("verbose", "print what the box logs"),
@@ -139,6 +140,8 @@ func config(c *cli.Context) (cfg glovebox.Config, err error) {
 		set(usagef("--threads %d: at most 1024", threads))
 	}
 	cfg.Threads = int(threads)
+	cfg.Digests = c.Bool("digest")
+	cfg.KnownClosures = c.Bool("allow-known-closures")
 	if !c.Bool("no-cache") {
 		if dir, e := os.UserCacheDir(); e == nil {
 			cfg.CacheDir = filepath.Join(dir, "glovebox")

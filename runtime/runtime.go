@@ -145,6 +145,9 @@ func (r *Runtime) visit(c *call, task abi.Task, parts []Part) (*visit, error) {
 		return nil, c.fault(err)
 	}
 	stop := read.watch(c.ctx, c.stage)
+	if r.config.KnownClosures {
+		task |= abi.OptionKnownClosures
+	}
 	ret, err := v.guest.call(c.ctx, v.box, r.config.Logger, abi.ExportLoad, uint64(task))
 	stop()
 	v.end = c.ended(m, v.box, ret, err)
