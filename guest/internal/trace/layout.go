@@ -155,9 +155,11 @@ func (t *Tracer) through(op abi.Op, a abi.Attrs, in []*Value) []*Value {
 }
 
 // commonPerm is the permutation by which all inputs that are not constant are
-// read, or nil.
+// read, or nil. Where all are constant, they must be read alike: an input that
+// takes over the permutation of another would hand it back for ever.
 func commonPerm(in []*Value) []int64 {
 	var perm []int64
+	plain, varying := false, false
 	for _, v := range in {
 		if v == nil || v.perm == nil && !v.con || perm != nil && v.perm != nil && !samePerm(perm, v.perm) {
 			return nil
@@ -165,6 +167,11 @@ func commonPerm(in []*Value) []int64 {
 		if v.perm != nil {
 			perm = v.perm
 		}
+		plain = plain || v.perm == nil
+		varying = varying || !v.con
+	}
+	if plain && !varying {
+		return nil
 	}
 	return perm
 }

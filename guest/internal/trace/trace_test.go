@@ -243,3 +243,27 @@ func TestOps(t *testing.T) {
 		})
 	}
 }
+
+// TestConcatOfReadings joins what is read by a permute with what is not.
+func TestConcatOfReadings(t *testing.T) {
+	w := []kernels.Tensor{counting(f32(2, 3)), counting(f32(3, 2))}
+	want := []float64{0, 3, 0, 1, 1, 4, 2, 3, 2, 5, 4, 5}
+	cases := []struct {
+		name        string
+		left, right func(t *Tracer, in, w []*Value) *Value
+	}{
+		{"two constants", func(_ *Tracer, _, w []*Value) *Value { return w[0] }, func(_ *Tracer, _, w []*Value) *Value { return w[1] }},
+		{"an input and a constant", func(_ *Tracer, in, _ []*Value) *Value { return in[0] }, func(_ *Tracer, _, w []*Value) *Value { return w[1] }},
+		{"a constant and an input", func(_ *Tracer, _, w []*Value) *Value { return w[0] }, func(_ *Tracer, in, _ []*Value) *Value { return in[1] }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := newTrial(t, []tensor.Type{w[0].Type, w[1].Type}, w, 1, func(t *Tracer, in, w []*Value) []*Value {
+				return []*Value{t.Concat(1, t.Permute(c.left(t, in, w), 1, 0), c.right(t, in, w))}
+			})
+			if got := numbersOf(m.run(w...)[0]); !slices.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+		})
+	}
+}
