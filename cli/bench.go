@@ -208,17 +208,9 @@ func benchInputs(ctx context.Context, rt *glovebox.Runtime, m *glovebox.Model, p
 		if p.Optional {
 			continue
 		}
-		shape := make([]int, len(p.Dims))
-		n := 1
-		for i, d := range p.Dims {
-			shape[i] = d.Size
-			if d.Size < 0 {
-				shape[i] = 1
-				if size, ok := dims[d.Name]; ok && d.Name != "" {
-					shape[i] = size
-				}
-			}
-			n *= shape[i]
+		shape, n := sizes(p, dims), 1
+		for _, d := range shape {
+			n *= d
 		}
 		if n > 1<<28 {
 			return nil, usagef("input %s would have %d elements", p, n)

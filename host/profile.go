@@ -17,12 +17,12 @@ type Profile struct {
 
 // ProfileLine is what the calls of one op on the same types took.
 type ProfileLine struct {
-	Op    string
-	Types string // of the inputs and the first result
-	Calls int
-	Time  time.Duration
-	Flops int64
-	Bytes int64
+	Op    string        `json:"op"`
+	Types string        `json:"types"` // of the inputs and the first result
+	Calls int           `json:"calls"`
+	Time  time.Duration `json:"nanoseconds"`
+	Flops int64         `json:"flops"`
+	Bytes int64         `json:"bytes"`
 }
 
 // Profiled runs f with every kernel call of the model timed. Runs beside it

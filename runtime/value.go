@@ -217,9 +217,9 @@ func (r *Result) Tensor(name string) (Tensor, error) {
 
 // Cost is what a run takes.
 type Cost struct {
-	Work      uint64 // kernel work, 8 FLOP or their like each
-	GuestFuel uint64 // instructions in the box; 0 where a plan served the run
-	Flops     int64  // arithmetic of the kernels
-	Memory    int64  // bytes at the peak, the model's share included
-	Exact     bool   // false where the data decides
+	Work      uint64 `json:"work"`       // kernel work, 8 FLOP or their like each
+	GuestFuel uint64 `json:"guest_fuel"` // instructions in the box; 0 where a plan served the run
+	Flops     int64  `json:"flops"`      // arithmetic of the kernels
+	Memory    int64  `json:"peak_bytes"` // at the peak, the model's share included
+	Exact     bool   `json:"exact"`      // false where the data decides
 }

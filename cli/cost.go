@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	glovebox "github.com/glovebox-ml/glovebox/runtime"
+)
+
+// cost is what one run of a model would take, worked out from types alone.
+// Free dims are 1 unless dims says otherwise.
+func cost(ctx context.Context, rt *glovebox.Runtime, parts []glovebox.Part, dims map[string]int) (glovebox.Cost, error) {
+	m, err := rt.Load(ctx, parts...)
+	if err != nil {
+		return glovebox.Cost{}, err
+	}
+	defer m.Close()
+	in := map[string]glovebox.Type{}
+	for _, p := range m.Inputs() {
+		if !p.Optional {
+			in[p.Name] = glovebox.Type{DType: p.DType, Shape: sizes(p, dims)}
+		}
+	}
+	return m.Cost(ctx, in)
+}
+
+// sizes is a shape for a port: free dims are 1, or what dims has for their
+// name.
+func sizes(p glovebox.Port, dims map[string]int) []int {
+	shape := make([]int, len(p.Dims))
+	for i, d := range p.Dims {
+		shape[i] = d.Size
+		if d.Size < 0 {
+			shape[i] = 1
+			if n, ok := dims[d.Name]; ok && d.Name != "" {
+				shape[i] = n
+			}
+		}
+	}
+	return shape
+}
+
+func printCost(w io.Writer, c *glovebox.Cost) {
+	if c == nil {
+		return
+	}
+	rest := ""
+	if !c.Exact {
+		rest = ", and more that depends on the data"
+	}
+	fmt.Fprintf(w, "%-9s %d units of work, %.4g FLOP, %.1f MiB%s\n", "a run", c.Work, float64(c.Flops), float64(c.Memory)/(1<<20), rest)
+}
