@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
@@ -167,23 +168,20 @@ func groupNorm[T real](c *Call) error {
 			for j := int(from); j < int(to); {
 				g := j / s.perGroup
 				end := min((g+1)*s.perGroup, int(to))
-				normalize(d[j:end], v[j:end], means[first+g], scales[first+g])
+				simd.Normalize(d[j:end], v[j:end], part(gamma, j, end), part(beta, j, end), means[first+g], scales[first+g])
 				j = end
-			}
-			d = d[from:to]
-			if gamma != nil {
-				for i, g := range gamma[from:to] {
-					d[i] *= g
-				}
-			}
-			if beta != nil {
-				for i, b := range beta[from:to] {
-					d[i] += b
-				}
 			}
 		}
 		at, end := lo*int64(s.c)+from, (hi-1)*int64(s.c)+to
 		store(y, out, int(at), int(end))
 		s.epilogue.apply(y.Data, extra, at, end)
 	})
+}
+
+// part is v[lo:hi], or nil where there is no v.
+func part[T real](v []T, lo, hi int) []T {
+	if v == nil {
+		return nil
+	}
+	return v[lo:hi]
 }

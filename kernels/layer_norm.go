@@ -163,18 +163,8 @@ func layerNorm[T real](c *Call) error {
 	}, {
 		block: func(row, b, lo, hi int) {
 			at := row * s.n
-			d, v := out[at+lo:at+hi], v[at+lo:at+hi]
-			normalize(d, v, means[s.stat(row, 0)], scales[s.stat(row, 0)])
-			if gamma != nil {
-				for i, g := range gamma[lo:hi] {
-					d[i] *= g
-				}
-			}
-			if beta != nil {
-				for i, b := range beta[lo:hi] {
-					d[i] += b
-				}
-			}
+			simd.Normalize(out[at+lo:at+hi], v[at+lo:at+hi], part(gamma, lo, hi), part(beta, lo, hi),
+				means[s.stat(row, 0)], scales[s.stat(row, 0)])
 			store(y, out, at+lo, at+hi)
 			s.epilogue.apply(y.Data, c.In[min(len(c.In), normExtra):], int64(at+lo), int64(at+hi))
 		},
@@ -187,12 +177,4 @@ func layerNorm[T real](c *Call) error {
 		passes = append(passes[:1], passes[2])
 	}
 	return s.run(c, passes...)
-}
-
-// normalize sets y to (x - mean)·scale.
-func normalize[T real](y, x []T, mean, scale T) {
-	y = y[:len(x)]
-	for i, v := range x {
-		y[i] = (v - mean) * scale
-	}
 }

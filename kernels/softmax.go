@@ -85,19 +85,26 @@ func planSoftmax(in []tensor.Type, a SoftmaxAttrs) (Plan, error) {
 }
 
 func runSoftmax(c *Call) error {
-	switch c.Out[0].DType {
-	case tensor.Float64:
-		return softmax(c, func(dst, x []float64) {
-			for i, v := range x {
-				dst[i] = math.Exp(v)
-			}
-		}, math.Log)
-	default:
-		return softmax(c, simd.Exp.Map, simd.Log)
+	if c.Out[0].DType == tensor.Float64 {
+		return softmax(c, exponents64, math.Log)
 	}
+	return softmax(c, simd.Exponents, simd.Log)
 }
 
-func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
+// exponents64 is simd.Exponents for float64.
+func exponents64(dst, z []float64, peak float64) float64 {
+	var lanes [simd.Lanes]float64
+	for i, v := range z {
+		v = math.Exp(v - peak)
+		if dst != nil {
+			dst[i] = v
+		}
+		lanes[i%simd.Lanes] += v
+	}
+	return simd.Sum(lanes[:])
+}
+
+func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) T) error {
 	s, y := c.Plan.step.(*softmaxStep), c.Out[0]
 	if y.Elems() == 0 {
 		return nil
@@ -128,33 +135,19 @@ func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
 	err = s.run(c, rowPass{
 		block: func(row, b, lo, hi int) {
 			z, x := z[row*s.n+lo:row*s.n+hi], x[row*s.n+lo:row*s.n+hi]
-			for i, v := range x {
-				z[i] = T(s.scale) * v
-			}
-			if mask != nil {
-				m, at := mask[s.mask.at(row):], lo*s.maskStride
-				for i := range z {
-					z[i] += m[at]
-					at += s.maskStride
-				}
-			}
-			peaks[s.stat(row, b)] = simd.Highest(z, low)
+			peaks[s.stat(row, b)] = logits(s, z, x, mask, row, lo)
 		},
 		row: func(row int) {
 			peaks[s.stat(row, 0)] = simd.Highest(peaks[s.stat(row, 0):s.stat(row+1, 0)], low)
 		},
 	}, rowPass{
 		block: func(row, b, lo, hi int) {
-			z, e := z[row*s.n+lo:row*s.n+hi], z[row*s.n+lo:row*s.n+hi]
-			peak := peaks[s.stat(row, 0)]
-			for i := range z {
-				z[i] -= peak
-			}
+			z := z[row*s.n+lo : row*s.n+hi]
+			e := z
 			if s.log {
-				e = make([]T, len(z))
+				e = nil
 			}
-			exp(e, z)
-			sums[s.stat(row, b)] = simd.Sum(e)
+			sums[s.stat(row, b)] = exponents(e, z, peaks[s.stat(row, 0)])
 		},
 		row: func(row int) {
 			sum := total(&s.rows, sums, row)
@@ -165,13 +158,13 @@ func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
 		},
 	}, rowPass{
 		block: func(row, b, lo, hi int) {
-			z, sum := z[row*s.n+lo:row*s.n+hi], sums[s.stat(row, 0)]
-			for i := range z {
-				if s.log {
-					z[i] -= sum
-				} else {
-					z[i] /= sum
-				}
+			z, peak, sum := z[row*s.n+lo:row*s.n+hi], peaks[s.stat(row, 0)], sums[s.stat(row, 0)]
+			if !s.log {
+				simd.Divide(z, sum)
+				return
+			}
+			for i, v := range z {
+				z[i] = (v - peak) - sum
 			}
 		},
 	})
@@ -184,4 +177,20 @@ func softmax[T real](c *Call, exp func(dst, x []T), log func(T) T) error {
 		}
 	}
 	return c.split(int64(len(out)), 4, func(lo, hi int64) { store(y, out, int(lo), int(hi)) })
+}
+
+// logits sets z to the scaled and masked elements from lo on of a row, x, and
+// returns the largest.
+func logits[T real](s *softmaxStep, z, x, mask []T, row, lo int) T {
+	if mask == nil {
+		return simd.Logits(z, x, nil, T(s.scale))
+	}
+	m := mask[s.mask.at(row)+lo*s.maskStride:]
+	if s.maskStride == 1 {
+		return simd.Logits(z, x, m, T(s.scale))
+	}
+	for i, v := range x {
+		z[i] = T(T(s.scale)*v) + m[i*s.maskStride]
+	}
+	return simd.Highest(z, T(math.Inf(-1)))
 }

@@ -597,46 +597,38 @@ TEXT ·exp512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VMOVUPS all_c2d00000<>+0(SB), Z1
-	VMAXPS  Z0, Z1, Z0
-	VMOVUPS all_42b20000<>+0(SB), Z1
-	VMINPS  Z0, Z1, Z0
-	VMULPS  all_3fb8aa3b<>+0(SB), Z0, Z1
-	VADDPS  all_4b400000<>+0(SB), Z1, Z1
-	VPSUBD  all_4b400000<>+0(SB), Z1, Z2
-	VSUBPS  all_4b400000<>+0(SB), Z1, Z1
-	VMULPS  all_3f318000<>+0(SB), Z1, Z3
-	VSUBPS  Z3, Z0, Z0
-	VMULPS  all_b95e8083<>+0(SB), Z1, Z1
-	VSUBPS  Z1, Z0, Z0
-	VMOVUPS all_39506967<>+0(SB), Z1
-	VMULPS  Z0, Z1, Z1
-	VADDPS  all_3ab743ce<>+0(SB), Z1, Z1
-	VMULPS  Z0, Z1, Z1
-	VADDPS  all_3c088908<>+0(SB), Z1, Z1
-	VMULPS  Z0, Z1, Z1
-	VADDPS  all_3d2aa9c1<>+0(SB), Z1, Z1
-	VMULPS  Z0, Z1, Z1
-	VADDPS  all_3e2aaaaa<>+0(SB), Z1, Z1
-	VMULPS  Z0, Z1, Z1
-	VADDPS  all_3f000000<>+0(SB), Z1, Z1
-	VMULPS  Z0, Z0, Z3
-	VMULPS  Z3, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VADDPS  all_3f800000<>+0(SB), Z0, Z0
-	VPSRAD  $0x01, Z2, Z1
-	VPADDD  all_0000007f<>+0(SB), Z1, Z3
-	VPSLLD  $0x17, Z3, Z3
-	VMULPS  Z3, Z0, Z0
-	VPSUBD  Z1, Z2, Z1
-	VPADDD  all_0000007f<>+0(SB), Z1, Z1
-	VPSLLD  $0x17, Z1, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VMOVUPS   all_c2d00000<>+0(SB), Z1
+	VMAXPS    Z0, Z1, Z0
+	VMOVUPS   all_42b20000<>+0(SB), Z1
+	VMINPS    Z0, Z1, Z0
+	VMULPS    all_3fb8aa3b<>+0(SB), Z0, Z1
+	VADDPS    all_4b400000<>+0(SB), Z1, Z1
+	VSUBPS    all_4b400000<>+0(SB), Z1, Z1
+	VMULPS    all_3f318000<>+0(SB), Z1, Z2
+	VSUBPS    Z2, Z0, Z0
+	VMULPS    all_b95e8083<>+0(SB), Z1, Z2
+	VSUBPS    Z2, Z0, Z0
+	VMOVUPS   all_39506967<>+0(SB), Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3ab743ce<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3c088908<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3d2aa9c1<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3e2aaaaa<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3f000000<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z0, Z3
+	VMULPS    Z3, Z2, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    all_3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -651,35 +643,27 @@ rest:
 	VMINPS    Z0, Z1, Z0
 	VMULPS    all_3fb8aa3b<>+0(SB), Z0, Z1
 	VADDPS    all_4b400000<>+0(SB), Z1, Z1
-	VPSUBD    all_4b400000<>+0(SB), Z1, Z2
 	VSUBPS    all_4b400000<>+0(SB), Z1, Z1
-	VMULPS    all_3f318000<>+0(SB), Z1, Z3
-	VSUBPS    Z3, Z0, Z0
-	VMULPS    all_b95e8083<>+0(SB), Z1, Z1
-	VSUBPS    Z1, Z0, Z0
-	VMOVUPS   all_39506967<>+0(SB), Z1
-	VMULPS    Z0, Z1, Z1
-	VADDPS    all_3ab743ce<>+0(SB), Z1, Z1
-	VMULPS    Z0, Z1, Z1
-	VADDPS    all_3c088908<>+0(SB), Z1, Z1
-	VMULPS    Z0, Z1, Z1
-	VADDPS    all_3d2aa9c1<>+0(SB), Z1, Z1
-	VMULPS    Z0, Z1, Z1
-	VADDPS    all_3e2aaaaa<>+0(SB), Z1, Z1
-	VMULPS    Z0, Z1, Z1
-	VADDPS    all_3f000000<>+0(SB), Z1, Z1
+	VMULPS    all_3f318000<>+0(SB), Z1, Z2
+	VSUBPS    Z2, Z0, Z0
+	VMULPS    all_b95e8083<>+0(SB), Z1, Z2
+	VSUBPS    Z2, Z0, Z0
+	VMOVUPS   all_39506967<>+0(SB), Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3ab743ce<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3c088908<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3d2aa9c1<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3e2aaaaa<>+0(SB), Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    all_3f000000<>+0(SB), Z2, Z2
 	VMULPS    Z0, Z0, Z3
-	VMULPS    Z3, Z1, Z1
-	VADDPS    Z1, Z0, Z0
+	VMULPS    Z3, Z2, Z2
+	VADDPS    Z2, Z0, Z0
 	VADDPS    all_3f800000<>+0(SB), Z0, Z0
-	VPSRAD    $0x01, Z2, Z1
-	VPADDD    all_0000007f<>+0(SB), Z1, Z3
-	VPSLLD    $0x17, Z3, Z3
-	VMULPS    Z3, Z0, Z0
-	VPSUBD    Z1, Z2, Z1
-	VPADDD    all_0000007f<>+0(SB), Z1, Z1
-	VPSLLD    $0x17, Z1, Z1
-	VMULPS    Z1, Z0, Z0
+	VSCALEFPS Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
@@ -902,24 +886,6 @@ DATA all_3f000000<>+56(SB)/4, $0x3f000000
 DATA all_3f000000<>+60(SB)/4, $0x3f000000
 GLOBL all_3f000000<>(SB), RODATA|NOPTR, $64
 
-DATA all_0000007f<>+0(SB)/4, $0x0000007f
-DATA all_0000007f<>+4(SB)/4, $0x0000007f
-DATA all_0000007f<>+8(SB)/4, $0x0000007f
-DATA all_0000007f<>+12(SB)/4, $0x0000007f
-DATA all_0000007f<>+16(SB)/4, $0x0000007f
-DATA all_0000007f<>+20(SB)/4, $0x0000007f
-DATA all_0000007f<>+24(SB)/4, $0x0000007f
-DATA all_0000007f<>+28(SB)/4, $0x0000007f
-DATA all_0000007f<>+32(SB)/4, $0x0000007f
-DATA all_0000007f<>+36(SB)/4, $0x0000007f
-DATA all_0000007f<>+40(SB)/4, $0x0000007f
-DATA all_0000007f<>+44(SB)/4, $0x0000007f
-DATA all_0000007f<>+48(SB)/4, $0x0000007f
-DATA all_0000007f<>+52(SB)/4, $0x0000007f
-DATA all_0000007f<>+56(SB)/4, $0x0000007f
-DATA all_0000007f<>+60(SB)/4, $0x0000007f
-GLOBL all_0000007f<>(SB), RODATA|NOPTR, $64
-
 // func tanh512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·tanh512(SB), NOSPLIT, $0-24
@@ -953,35 +919,27 @@ vectors:
 	VMINPS    Z3, Z6, Z3
 	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z6
 	VADDPS    all_4b400000<>+0(SB), Z6, Z6
-	VPSUBD    all_4b400000<>+0(SB), Z6, Z7
 	VSUBPS    all_4b400000<>+0(SB), Z6, Z6
-	VMULPS    all_3f318000<>+0(SB), Z6, Z8
-	VSUBPS    Z8, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z6, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3c088908<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3f000000<>+0(SB), Z6, Z6
+	VMULPS    all_3f318000<>+0(SB), Z6, Z7
+	VSUBPS    Z7, Z3, Z3
+	VMULPS    all_b95e8083<>+0(SB), Z6, Z7
+	VSUBPS    Z7, Z3, Z3
+	VMOVUPS   all_39506967<>+0(SB), Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3c088908<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3f000000<>+0(SB), Z7, Z7
 	VMULPS    Z3, Z3, Z8
-	VMULPS    Z8, Z6, Z6
-	VADDPS    Z6, Z3, Z3
+	VMULPS    Z8, Z7, Z7
+	VADDPS    Z7, Z3, Z3
 	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VPSRAD    $0x01, Z7, Z6
-	VPADDD    all_0000007f<>+0(SB), Z6, Z8
-	VPSLLD    $0x17, Z8, Z8
-	VMULPS    Z8, Z3, Z3
-	VPSUBD    Z6, Z7, Z6
-	VPADDD    all_0000007f<>+0(SB), Z6, Z6
-	VPSLLD    $0x17, Z6, Z6
-	VMULPS    Z6, Z3, Z3
+	VSCALEFPS Z6, Z3, Z3
 	VADDPS    all_3f800000<>+0(SB), Z3, Z3
 	VMOVUPS   all_3f800000<>+0(SB), Z6
 	VMOVUPS   all_40000000<>+0(SB), Z7
@@ -1025,35 +983,27 @@ rest:
 	VMINPS    Z3, Z4, Z3
 	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z4
 	VADDPS    all_4b400000<>+0(SB), Z4, Z4
-	VPSUBD    all_4b400000<>+0(SB), Z4, Z6
 	VSUBPS    all_4b400000<>+0(SB), Z4, Z4
-	VMULPS    all_3f318000<>+0(SB), Z4, Z7
-	VSUBPS    Z7, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z4, Z4
-	VSUBPS    Z4, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3c088908<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3f000000<>+0(SB), Z4, Z4
+	VMULPS    all_3f318000<>+0(SB), Z4, Z6
+	VSUBPS    Z6, Z3, Z3
+	VMULPS    all_b95e8083<>+0(SB), Z4, Z6
+	VSUBPS    Z6, Z3, Z3
+	VMOVUPS   all_39506967<>+0(SB), Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3c088908<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3f000000<>+0(SB), Z6, Z6
 	VMULPS    Z3, Z3, Z7
-	VMULPS    Z7, Z4, Z4
-	VADDPS    Z4, Z3, Z3
+	VMULPS    Z7, Z6, Z6
+	VADDPS    Z6, Z3, Z3
 	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VPSRAD    $0x01, Z6, Z4
-	VPADDD    all_0000007f<>+0(SB), Z4, Z7
-	VPSLLD    $0x17, Z7, Z7
-	VMULPS    Z7, Z3, Z3
-	VPSUBD    Z4, Z6, Z4
-	VPADDD    all_0000007f<>+0(SB), Z4, Z4
-	VPSLLD    $0x17, Z4, Z4
-	VMULPS    Z4, Z3, Z3
+	VSCALEFPS Z4, Z3, Z3
 	VADDPS    all_3f800000<>+0(SB), Z3, Z3
 	VMOVUPS   all_3f800000<>+0(SB), Z4
 	VMOVUPS   all_40000000<>+0(SB), Z6
@@ -1236,35 +1186,27 @@ vectors:
 	VMINPS    Z3, Z6, Z3
 	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z6
 	VADDPS    all_4b400000<>+0(SB), Z6, Z6
-	VPSUBD    all_4b400000<>+0(SB), Z6, Z7
 	VSUBPS    all_4b400000<>+0(SB), Z6, Z6
-	VMULPS    all_3f318000<>+0(SB), Z6, Z8
-	VSUBPS    Z8, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z6, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3c088908<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3f000000<>+0(SB), Z6, Z6
+	VMULPS    all_3f318000<>+0(SB), Z6, Z7
+	VSUBPS    Z7, Z3, Z3
+	VMULPS    all_b95e8083<>+0(SB), Z6, Z7
+	VSUBPS    Z7, Z3, Z3
+	VMOVUPS   all_39506967<>+0(SB), Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3c088908<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
+	VMULPS    Z3, Z7, Z7
+	VADDPS    all_3f000000<>+0(SB), Z7, Z7
 	VMULPS    Z3, Z3, Z8
-	VMULPS    Z8, Z6, Z6
-	VADDPS    Z6, Z3, Z3
+	VMULPS    Z8, Z7, Z7
+	VADDPS    Z7, Z3, Z3
 	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VPSRAD    $0x01, Z7, Z6
-	VPADDD    all_0000007f<>+0(SB), Z6, Z8
-	VPSLLD    $0x17, Z8, Z8
-	VMULPS    Z8, Z3, Z3
-	VPSUBD    Z6, Z7, Z6
-	VPADDD    all_0000007f<>+0(SB), Z6, Z6
-	VPSLLD    $0x17, Z6, Z6
-	VMULPS    Z6, Z3, Z3
+	VSCALEFPS Z6, Z3, Z3
 	VMOVUPS   all_3f800000<>+0(SB), Z6
 	VSUBPS    Z3, Z6, Z3
 	VANDPS    all_7fffffff<>+0(SB), Z3, Z3
@@ -1325,35 +1267,27 @@ rest:
 	VMINPS    Z3, Z4, Z3
 	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z4
 	VADDPS    all_4b400000<>+0(SB), Z4, Z4
-	VPSUBD    all_4b400000<>+0(SB), Z4, Z6
 	VSUBPS    all_4b400000<>+0(SB), Z4, Z4
-	VMULPS    all_3f318000<>+0(SB), Z4, Z7
-	VSUBPS    Z7, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z4, Z4
-	VSUBPS    Z4, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3c088908<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
-	VMULPS    Z3, Z4, Z4
-	VADDPS    all_3f000000<>+0(SB), Z4, Z4
+	VMULPS    all_3f318000<>+0(SB), Z4, Z6
+	VSUBPS    Z6, Z3, Z3
+	VMULPS    all_b95e8083<>+0(SB), Z4, Z6
+	VSUBPS    Z6, Z3, Z3
+	VMOVUPS   all_39506967<>+0(SB), Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3c088908<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
+	VMULPS    Z3, Z6, Z6
+	VADDPS    all_3f000000<>+0(SB), Z6, Z6
 	VMULPS    Z3, Z3, Z7
-	VMULPS    Z7, Z4, Z4
-	VADDPS    Z4, Z3, Z3
+	VMULPS    Z7, Z6, Z6
+	VADDPS    Z6, Z3, Z3
 	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VPSRAD    $0x01, Z6, Z4
-	VPADDD    all_0000007f<>+0(SB), Z4, Z7
-	VPSLLD    $0x17, Z7, Z7
-	VMULPS    Z7, Z3, Z3
-	VPSUBD    Z4, Z6, Z4
-	VPADDD    all_0000007f<>+0(SB), Z4, Z4
-	VPSLLD    $0x17, Z4, Z4
-	VMULPS    Z4, Z3, Z3
+	VSCALEFPS Z4, Z3, Z3
 	VMOVUPS   all_3f800000<>+0(SB), Z4
 	VSUBPS    Z3, Z4, Z3
 	VANDPS    all_7fffffff<>+0(SB), Z3, Z3
@@ -1715,53 +1649,45 @@ TEXT ·sigmoid512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VORPS   all_80000000<>+0(SB), Z0, Z1
-	VMOVUPS all_c2d00000<>+0(SB), Z2
-	VMAXPS  Z1, Z2, Z1
-	VMOVUPS all_42b20000<>+0(SB), Z2
-	VMINPS  Z1, Z2, Z1
-	VMULPS  all_3fb8aa3b<>+0(SB), Z1, Z2
-	VADDPS  all_4b400000<>+0(SB), Z2, Z2
-	VPSUBD  all_4b400000<>+0(SB), Z2, Z3
-	VSUBPS  all_4b400000<>+0(SB), Z2, Z2
-	VMULPS  all_3f318000<>+0(SB), Z2, Z4
-	VSUBPS  Z4, Z1, Z1
-	VMULPS  all_b95e8083<>+0(SB), Z2, Z2
-	VSUBPS  Z2, Z1, Z1
-	VMOVUPS all_39506967<>+0(SB), Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3ab743ce<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3c088908<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3d2aa9c1<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3e2aaaaa<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3f000000<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z1, Z4
-	VMULPS  Z4, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  all_3f800000<>+0(SB), Z1, Z1
-	VPSRAD  $0x01, Z3, Z2
-	VPADDD  all_0000007f<>+0(SB), Z2, Z4
-	VPSLLD  $0x17, Z4, Z4
-	VMULPS  Z4, Z1, Z1
-	VPSUBD  Z2, Z3, Z2
-	VPADDD  all_0000007f<>+0(SB), Z2, Z2
-	VPSLLD  $0x17, Z2, Z2
-	VMULPS  Z2, Z1, Z1
-	VPSRAD  $0x1f, Z0, Z0
-	VANDPS  Z0, Z1, Z2
-	VANDNPS all_3f800000<>+0(SB), Z0, Z0
-	VORPS   Z0, Z2, Z0
-	VADDPS  all_3f800000<>+0(SB), Z1, Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VORPS     all_80000000<>+0(SB), Z0, Z1
+	VMOVUPS   all_c2d00000<>+0(SB), Z2
+	VMAXPS    Z1, Z2, Z1
+	VMOVUPS   all_42b20000<>+0(SB), Z2
+	VMINPS    Z1, Z2, Z1
+	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
+	VADDPS    all_4b400000<>+0(SB), Z2, Z2
+	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
+	VMULPS    all_3f318000<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMOVUPS   all_39506967<>+0(SB), Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3c088908<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3f000000<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z1, Z4
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z3, Z1, Z1
+	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS Z2, Z1, Z1
+	VPSRAD    $0x1f, Z0, Z0
+	VANDPS    Z0, Z1, Z2
+	VANDNPS   all_3f800000<>+0(SB), Z0, Z0
+	VORPS     Z0, Z2, Z0
+	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -1777,35 +1703,27 @@ rest:
 	VMINPS    Z1, Z2, Z1
 	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
 	VADDPS    all_4b400000<>+0(SB), Z2, Z2
-	VPSUBD    all_4b400000<>+0(SB), Z2, Z3
 	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
-	VMULPS    all_3f318000<>+0(SB), Z2, Z4
-	VSUBPS    Z4, Z1, Z1
-	VMULPS    all_b95e8083<>+0(SB), Z2, Z2
-	VSUBPS    Z2, Z1, Z1
-	VMOVUPS   all_39506967<>+0(SB), Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3ab743ce<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3c088908<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3d2aa9c1<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3e2aaaaa<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3f000000<>+0(SB), Z2, Z2
+	VMULPS    all_3f318000<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMOVUPS   all_39506967<>+0(SB), Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3c088908<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3f000000<>+0(SB), Z3, Z3
 	VMULPS    Z1, Z1, Z4
-	VMULPS    Z4, Z2, Z2
-	VADDPS    Z2, Z1, Z1
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z3, Z1, Z1
 	VADDPS    all_3f800000<>+0(SB), Z1, Z1
-	VPSRAD    $0x01, Z3, Z2
-	VPADDD    all_0000007f<>+0(SB), Z2, Z4
-	VPSLLD    $0x17, Z4, Z4
-	VMULPS    Z4, Z1, Z1
-	VPSUBD    Z2, Z3, Z2
-	VPADDD    all_0000007f<>+0(SB), Z2, Z2
-	VPSLLD    $0x17, Z2, Z2
-	VMULPS    Z2, Z1, Z1
+	VSCALEFPS Z2, Z1, Z1
 	VPSRAD    $0x1f, Z0, Z0
 	VANDPS    Z0, Z1, Z2
 	VANDNPS   all_3f800000<>+0(SB), Z0, Z0
@@ -1829,54 +1747,46 @@ TEXT ·silu512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VORPS   all_80000000<>+0(SB), Z0, Z1
-	VMOVUPS all_c2d00000<>+0(SB), Z2
-	VMAXPS  Z1, Z2, Z1
-	VMOVUPS all_42b20000<>+0(SB), Z2
-	VMINPS  Z1, Z2, Z1
-	VMULPS  all_3fb8aa3b<>+0(SB), Z1, Z2
-	VADDPS  all_4b400000<>+0(SB), Z2, Z2
-	VPSUBD  all_4b400000<>+0(SB), Z2, Z3
-	VSUBPS  all_4b400000<>+0(SB), Z2, Z2
-	VMULPS  all_3f318000<>+0(SB), Z2, Z4
-	VSUBPS  Z4, Z1, Z1
-	VMULPS  all_b95e8083<>+0(SB), Z2, Z2
-	VSUBPS  Z2, Z1, Z1
-	VMOVUPS all_39506967<>+0(SB), Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3ab743ce<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3c088908<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3d2aa9c1<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3e2aaaaa<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	VADDPS  all_3f000000<>+0(SB), Z2, Z2
-	VMULPS  Z1, Z1, Z4
-	VMULPS  Z4, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  all_3f800000<>+0(SB), Z1, Z1
-	VPSRAD  $0x01, Z3, Z2
-	VPADDD  all_0000007f<>+0(SB), Z2, Z4
-	VPSLLD  $0x17, Z4, Z4
-	VMULPS  Z4, Z1, Z1
-	VPSUBD  Z2, Z3, Z2
-	VPADDD  all_0000007f<>+0(SB), Z2, Z2
-	VPSLLD  $0x17, Z2, Z2
-	VMULPS  Z2, Z1, Z1
-	VPSRAD  $0x1f, Z0, Z2
-	VANDPS  Z2, Z1, Z3
-	VANDNPS all_3f800000<>+0(SB), Z2, Z2
-	VORPS   Z2, Z3, Z2
-	VADDPS  all_3f800000<>+0(SB), Z1, Z1
-	VDIVPS  Z1, Z2, Z1
-	VMULPS  Z0, Z1, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VORPS     all_80000000<>+0(SB), Z0, Z1
+	VMOVUPS   all_c2d00000<>+0(SB), Z2
+	VMAXPS    Z1, Z2, Z1
+	VMOVUPS   all_42b20000<>+0(SB), Z2
+	VMINPS    Z1, Z2, Z1
+	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
+	VADDPS    all_4b400000<>+0(SB), Z2, Z2
+	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
+	VMULPS    all_3f318000<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMOVUPS   all_39506967<>+0(SB), Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3c088908<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3f000000<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z1, Z4
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z3, Z1, Z1
+	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS Z2, Z1, Z1
+	VPSRAD    $0x1f, Z0, Z2
+	VANDPS    Z2, Z1, Z3
+	VANDNPS   all_3f800000<>+0(SB), Z2, Z2
+	VORPS     Z2, Z3, Z2
+	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VDIVPS    Z1, Z2, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -1892,35 +1802,27 @@ rest:
 	VMINPS    Z1, Z2, Z1
 	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
 	VADDPS    all_4b400000<>+0(SB), Z2, Z2
-	VPSUBD    all_4b400000<>+0(SB), Z2, Z3
 	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
-	VMULPS    all_3f318000<>+0(SB), Z2, Z4
-	VSUBPS    Z4, Z1, Z1
-	VMULPS    all_b95e8083<>+0(SB), Z2, Z2
-	VSUBPS    Z2, Z1, Z1
-	VMOVUPS   all_39506967<>+0(SB), Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3ab743ce<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3c088908<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3d2aa9c1<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3e2aaaaa<>+0(SB), Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    all_3f000000<>+0(SB), Z2, Z2
+	VMULPS    all_3f318000<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMOVUPS   all_39506967<>+0(SB), Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3c088908<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VADDPS    all_3f000000<>+0(SB), Z3, Z3
 	VMULPS    Z1, Z1, Z4
-	VMULPS    Z4, Z2, Z2
-	VADDPS    Z2, Z1, Z1
+	VMULPS    Z4, Z3, Z3
+	VADDPS    Z3, Z1, Z1
 	VADDPS    all_3f800000<>+0(SB), Z1, Z1
-	VPSRAD    $0x01, Z3, Z2
-	VPADDD    all_0000007f<>+0(SB), Z2, Z4
-	VPSLLD    $0x17, Z4, Z4
-	VMULPS    Z4, Z1, Z1
-	VPSUBD    Z2, Z3, Z2
-	VPADDD    all_0000007f<>+0(SB), Z2, Z2
-	VPSLLD    $0x17, Z2, Z2
-	VMULPS    Z2, Z1, Z1
+	VSCALEFPS Z2, Z1, Z1
 	VPSRAD    $0x1f, Z0, Z2
 	VANDPS    Z2, Z1, Z3
 	VANDNPS   all_3f800000<>+0(SB), Z2, Z2
@@ -1975,35 +1877,27 @@ vectors:
 	VMINPS    Z4, Z7, Z4
 	VMULPS    all_3fb8aa3b<>+0(SB), Z4, Z7
 	VADDPS    all_4b400000<>+0(SB), Z7, Z7
-	VPSUBD    all_4b400000<>+0(SB), Z7, Z8
 	VSUBPS    all_4b400000<>+0(SB), Z7, Z7
-	VMULPS    all_3f318000<>+0(SB), Z7, Z9
-	VSUBPS    Z9, Z4, Z4
-	VMULPS    all_b95e8083<>+0(SB), Z7, Z7
-	VSUBPS    Z7, Z4, Z4
-	VMOVUPS   all_39506967<>+0(SB), Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3c088908<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3f000000<>+0(SB), Z7, Z7
+	VMULPS    all_3f318000<>+0(SB), Z7, Z8
+	VSUBPS    Z8, Z4, Z4
+	VMULPS    all_b95e8083<>+0(SB), Z7, Z8
+	VSUBPS    Z8, Z4, Z4
+	VMOVUPS   all_39506967<>+0(SB), Z8
+	VMULPS    Z4, Z8, Z8
+	VADDPS    all_3ab743ce<>+0(SB), Z8, Z8
+	VMULPS    Z4, Z8, Z8
+	VADDPS    all_3c088908<>+0(SB), Z8, Z8
+	VMULPS    Z4, Z8, Z8
+	VADDPS    all_3d2aa9c1<>+0(SB), Z8, Z8
+	VMULPS    Z4, Z8, Z8
+	VADDPS    all_3e2aaaaa<>+0(SB), Z8, Z8
+	VMULPS    Z4, Z8, Z8
+	VADDPS    all_3f000000<>+0(SB), Z8, Z8
 	VMULPS    Z4, Z4, Z9
-	VMULPS    Z9, Z7, Z7
-	VADDPS    Z7, Z4, Z4
+	VMULPS    Z9, Z8, Z8
+	VADDPS    Z8, Z4, Z4
 	VADDPS    all_3f800000<>+0(SB), Z4, Z4
-	VPSRAD    $0x01, Z8, Z7
-	VPADDD    all_0000007f<>+0(SB), Z7, Z9
-	VPSLLD    $0x17, Z9, Z9
-	VMULPS    Z9, Z4, Z4
-	VPSUBD    Z7, Z8, Z7
-	VPADDD    all_0000007f<>+0(SB), Z7, Z7
-	VPSLLD    $0x17, Z7, Z7
-	VMULPS    Z7, Z4, Z4
+	VSCALEFPS Z7, Z4, Z4
 	VMOVUPS   all_3f800000<>+0(SB), Z7
 	VSUBPS    Z4, Z7, Z4
 	VANDPS    all_7fffffff<>+0(SB), Z4, Z4
@@ -2068,35 +1962,27 @@ rest:
 	VMINPS    Z4, Z5, Z4
 	VMULPS    all_3fb8aa3b<>+0(SB), Z4, Z5
 	VADDPS    all_4b400000<>+0(SB), Z5, Z5
-	VPSUBD    all_4b400000<>+0(SB), Z5, Z7
 	VSUBPS    all_4b400000<>+0(SB), Z5, Z5
-	VMULPS    all_3f318000<>+0(SB), Z5, Z8
-	VSUBPS    Z8, Z4, Z4
-	VMULPS    all_b95e8083<>+0(SB), Z5, Z5
-	VSUBPS    Z5, Z4, Z4
-	VMOVUPS   all_39506967<>+0(SB), Z5
-	VMULPS    Z4, Z5, Z5
-	VADDPS    all_3ab743ce<>+0(SB), Z5, Z5
-	VMULPS    Z4, Z5, Z5
-	VADDPS    all_3c088908<>+0(SB), Z5, Z5
-	VMULPS    Z4, Z5, Z5
-	VADDPS    all_3d2aa9c1<>+0(SB), Z5, Z5
-	VMULPS    Z4, Z5, Z5
-	VADDPS    all_3e2aaaaa<>+0(SB), Z5, Z5
-	VMULPS    Z4, Z5, Z5
-	VADDPS    all_3f000000<>+0(SB), Z5, Z5
+	VMULPS    all_3f318000<>+0(SB), Z5, Z7
+	VSUBPS    Z7, Z4, Z4
+	VMULPS    all_b95e8083<>+0(SB), Z5, Z7
+	VSUBPS    Z7, Z4, Z4
+	VMOVUPS   all_39506967<>+0(SB), Z7
+	VMULPS    Z4, Z7, Z7
+	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
+	VMULPS    Z4, Z7, Z7
+	VADDPS    all_3c088908<>+0(SB), Z7, Z7
+	VMULPS    Z4, Z7, Z7
+	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
+	VMULPS    Z4, Z7, Z7
+	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
+	VMULPS    Z4, Z7, Z7
+	VADDPS    all_3f000000<>+0(SB), Z7, Z7
 	VMULPS    Z4, Z4, Z8
-	VMULPS    Z8, Z5, Z5
-	VADDPS    Z5, Z4, Z4
+	VMULPS    Z8, Z7, Z7
+	VADDPS    Z7, Z4, Z4
 	VADDPS    all_3f800000<>+0(SB), Z4, Z4
-	VPSRAD    $0x01, Z7, Z5
-	VPADDD    all_0000007f<>+0(SB), Z5, Z8
-	VPSLLD    $0x17, Z8, Z8
-	VMULPS    Z8, Z4, Z4
-	VPSUBD    Z5, Z7, Z5
-	VPADDD    all_0000007f<>+0(SB), Z5, Z5
-	VPSLLD    $0x17, Z5, Z5
-	VMULPS    Z5, Z4, Z4
+	VSCALEFPS Z5, Z4, Z4
 	VMOVUPS   all_3f800000<>+0(SB), Z5
 	VSUBPS    Z4, Z5, Z4
 	VANDPS    all_7fffffff<>+0(SB), Z4, Z4
@@ -2155,58 +2041,50 @@ TEXT ·geluTanh512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VMULPS  Z0, Z0, Z1
-	VMULPS  all_3d922279<>+0(SB), Z1, Z1
-	VADDPS  all_3fcc422a<>+0(SB), Z1, Z1
-	VMULPS  Z1, Z0, Z1
-	VORPS   all_80000000<>+0(SB), Z1, Z2
-	VMOVUPS all_c2d00000<>+0(SB), Z3
-	VMAXPS  Z2, Z3, Z2
-	VMOVUPS all_42b20000<>+0(SB), Z3
-	VMINPS  Z2, Z3, Z2
-	VMULPS  all_3fb8aa3b<>+0(SB), Z2, Z3
-	VADDPS  all_4b400000<>+0(SB), Z3, Z3
-	VPSUBD  all_4b400000<>+0(SB), Z3, Z4
-	VSUBPS  all_4b400000<>+0(SB), Z3, Z3
-	VMULPS  all_3f318000<>+0(SB), Z3, Z5
-	VSUBPS  Z5, Z2, Z2
-	VMULPS  all_b95e8083<>+0(SB), Z3, Z3
-	VSUBPS  Z3, Z2, Z2
-	VMOVUPS all_39506967<>+0(SB), Z3
-	VMULPS  Z2, Z3, Z3
-	VADDPS  all_3ab743ce<>+0(SB), Z3, Z3
-	VMULPS  Z2, Z3, Z3
-	VADDPS  all_3c088908<>+0(SB), Z3, Z3
-	VMULPS  Z2, Z3, Z3
-	VADDPS  all_3d2aa9c1<>+0(SB), Z3, Z3
-	VMULPS  Z2, Z3, Z3
-	VADDPS  all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS  Z2, Z3, Z3
-	VADDPS  all_3f000000<>+0(SB), Z3, Z3
-	VMULPS  Z2, Z2, Z5
-	VMULPS  Z5, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  all_3f800000<>+0(SB), Z2, Z2
-	VPSRAD  $0x01, Z4, Z3
-	VPADDD  all_0000007f<>+0(SB), Z3, Z5
-	VPSLLD  $0x17, Z5, Z5
-	VMULPS  Z5, Z2, Z2
-	VPSUBD  Z3, Z4, Z3
-	VPADDD  all_0000007f<>+0(SB), Z3, Z3
-	VPSLLD  $0x17, Z3, Z3
-	VMULPS  Z3, Z2, Z2
-	VPSRAD  $0x1f, Z1, Z1
-	VANDPS  Z1, Z2, Z3
-	VANDNPS all_3f800000<>+0(SB), Z1, Z1
-	VORPS   Z1, Z3, Z1
-	VADDPS  all_3f800000<>+0(SB), Z2, Z2
-	VDIVPS  Z2, Z1, Z1
-	VMULPS  Z0, Z1, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VMULPS    Z0, Z0, Z1
+	VMULPS    all_3d922279<>+0(SB), Z1, Z1
+	VADDPS    all_3fcc422a<>+0(SB), Z1, Z1
+	VMULPS    Z1, Z0, Z1
+	VORPS     all_80000000<>+0(SB), Z1, Z2
+	VMOVUPS   all_c2d00000<>+0(SB), Z3
+	VMAXPS    Z2, Z3, Z2
+	VMOVUPS   all_42b20000<>+0(SB), Z3
+	VMINPS    Z2, Z3, Z2
+	VMULPS    all_3fb8aa3b<>+0(SB), Z2, Z3
+	VADDPS    all_4b400000<>+0(SB), Z3, Z3
+	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
+	VMULPS    all_3f318000<>+0(SB), Z3, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMULPS    all_b95e8083<>+0(SB), Z3, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMOVUPS   all_39506967<>+0(SB), Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3c088908<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3f000000<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z2, Z5
+	VMULPS    Z5, Z4, Z4
+	VADDPS    Z4, Z2, Z2
+	VADDPS    all_3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS Z3, Z2, Z2
+	VPSRAD    $0x1f, Z1, Z1
+	VANDPS    Z1, Z2, Z3
+	VANDNPS   all_3f800000<>+0(SB), Z1, Z1
+	VORPS     Z1, Z3, Z1
+	VADDPS    all_3f800000<>+0(SB), Z2, Z2
+	VDIVPS    Z2, Z1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -2226,35 +2104,27 @@ rest:
 	VMINPS    Z2, Z3, Z2
 	VMULPS    all_3fb8aa3b<>+0(SB), Z2, Z3
 	VADDPS    all_4b400000<>+0(SB), Z3, Z3
-	VPSUBD    all_4b400000<>+0(SB), Z3, Z4
 	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
-	VMULPS    all_3f318000<>+0(SB), Z3, Z5
-	VSUBPS    Z5, Z2, Z2
-	VMULPS    all_b95e8083<>+0(SB), Z3, Z3
-	VSUBPS    Z3, Z2, Z2
-	VMOVUPS   all_39506967<>+0(SB), Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3c088908<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3f000000<>+0(SB), Z3, Z3
+	VMULPS    all_3f318000<>+0(SB), Z3, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMULPS    all_b95e8083<>+0(SB), Z3, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMOVUPS   all_39506967<>+0(SB), Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3c088908<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3f000000<>+0(SB), Z4, Z4
 	VMULPS    Z2, Z2, Z5
-	VMULPS    Z5, Z3, Z3
-	VADDPS    Z3, Z2, Z2
+	VMULPS    Z5, Z4, Z4
+	VADDPS    Z4, Z2, Z2
 	VADDPS    all_3f800000<>+0(SB), Z2, Z2
-	VPSRAD    $0x01, Z4, Z3
-	VPADDD    all_0000007f<>+0(SB), Z3, Z5
-	VPSLLD    $0x17, Z5, Z5
-	VMULPS    Z5, Z2, Z2
-	VPSUBD    Z3, Z4, Z3
-	VPADDD    all_0000007f<>+0(SB), Z3, Z3
-	VPSLLD    $0x17, Z3, Z3
-	VMULPS    Z3, Z2, Z2
+	VSCALEFPS Z3, Z2, Z2
 	VPSRAD    $0x1f, Z1, Z1
 	VANDPS    Z1, Z2, Z3
 	VANDNPS   all_3f800000<>+0(SB), Z1, Z1
@@ -2381,55 +2251,47 @@ TEXT ·quickGelu512(SB), NOSPLIT, $0-32
 	JLT          rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z1
-	VMULPS  Z0, Z1, Z2
-	VORPS   all_80000000<>+0(SB), Z2, Z3
-	VMOVUPS all_c2d00000<>+0(SB), Z4
-	VMAXPS  Z3, Z4, Z3
-	VMOVUPS all_42b20000<>+0(SB), Z4
-	VMINPS  Z3, Z4, Z3
-	VMULPS  all_3fb8aa3b<>+0(SB), Z3, Z4
-	VADDPS  all_4b400000<>+0(SB), Z4, Z4
-	VPSUBD  all_4b400000<>+0(SB), Z4, Z5
-	VSUBPS  all_4b400000<>+0(SB), Z4, Z4
-	VMULPS  all_3f318000<>+0(SB), Z4, Z6
-	VSUBPS  Z6, Z3, Z3
-	VMULPS  all_b95e8083<>+0(SB), Z4, Z4
-	VSUBPS  Z4, Z3, Z3
-	VMOVUPS all_39506967<>+0(SB), Z4
-	VMULPS  Z3, Z4, Z4
-	VADDPS  all_3ab743ce<>+0(SB), Z4, Z4
-	VMULPS  Z3, Z4, Z4
-	VADDPS  all_3c088908<>+0(SB), Z4, Z4
-	VMULPS  Z3, Z4, Z4
-	VADDPS  all_3d2aa9c1<>+0(SB), Z4, Z4
-	VMULPS  Z3, Z4, Z4
-	VADDPS  all_3e2aaaaa<>+0(SB), Z4, Z4
-	VMULPS  Z3, Z4, Z4
-	VADDPS  all_3f000000<>+0(SB), Z4, Z4
-	VMULPS  Z3, Z3, Z6
-	VMULPS  Z6, Z4, Z4
-	VADDPS  Z4, Z3, Z3
-	VADDPS  all_3f800000<>+0(SB), Z3, Z3
-	VPSRAD  $0x01, Z5, Z4
-	VPADDD  all_0000007f<>+0(SB), Z4, Z6
-	VPSLLD  $0x17, Z6, Z6
-	VMULPS  Z6, Z3, Z3
-	VPSUBD  Z4, Z5, Z4
-	VPADDD  all_0000007f<>+0(SB), Z4, Z4
-	VPSLLD  $0x17, Z4, Z4
-	VMULPS  Z4, Z3, Z3
-	VPSRAD  $0x1f, Z2, Z2
-	VANDPS  Z2, Z3, Z4
-	VANDNPS all_3f800000<>+0(SB), Z2, Z2
-	VORPS   Z2, Z4, Z2
-	VADDPS  all_3f800000<>+0(SB), Z3, Z3
-	VDIVPS  Z3, Z2, Z2
-	VMULPS  Z1, Z2, Z1
-	VMOVUPS Z1, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z1
+	VMULPS    Z0, Z1, Z2
+	VORPS     all_80000000<>+0(SB), Z2, Z3
+	VMOVUPS   all_c2d00000<>+0(SB), Z4
+	VMAXPS    Z3, Z4, Z3
+	VMOVUPS   all_42b20000<>+0(SB), Z4
+	VMINPS    Z3, Z4, Z3
+	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z4
+	VADDPS    all_4b400000<>+0(SB), Z4, Z4
+	VSUBPS    all_4b400000<>+0(SB), Z4, Z4
+	VMULPS    all_3f318000<>+0(SB), Z4, Z5
+	VSUBPS    Z5, Z3, Z3
+	VMULPS    all_b95e8083<>+0(SB), Z4, Z5
+	VSUBPS    Z5, Z3, Z3
+	VMOVUPS   all_39506967<>+0(SB), Z5
+	VMULPS    Z3, Z5, Z5
+	VADDPS    all_3ab743ce<>+0(SB), Z5, Z5
+	VMULPS    Z3, Z5, Z5
+	VADDPS    all_3c088908<>+0(SB), Z5, Z5
+	VMULPS    Z3, Z5, Z5
+	VADDPS    all_3d2aa9c1<>+0(SB), Z5, Z5
+	VMULPS    Z3, Z5, Z5
+	VADDPS    all_3e2aaaaa<>+0(SB), Z5, Z5
+	VMULPS    Z3, Z5, Z5
+	VADDPS    all_3f000000<>+0(SB), Z5, Z5
+	VMULPS    Z3, Z3, Z6
+	VMULPS    Z6, Z5, Z5
+	VADDPS    Z5, Z3, Z3
+	VADDPS    all_3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS Z4, Z3, Z3
+	VPSRAD    $0x1f, Z2, Z2
+	VANDPS    Z2, Z3, Z4
+	VANDNPS   all_3f800000<>+0(SB), Z2, Z2
+	VORPS     Z2, Z4, Z2
+	VADDPS    all_3f800000<>+0(SB), Z3, Z3
+	VDIVPS    Z3, Z2, Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -2446,35 +2308,27 @@ rest:
 	VMINPS    Z2, Z3, Z2
 	VMULPS    all_3fb8aa3b<>+0(SB), Z2, Z3
 	VADDPS    all_4b400000<>+0(SB), Z3, Z3
-	VPSUBD    all_4b400000<>+0(SB), Z3, Z4
 	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
-	VMULPS    all_3f318000<>+0(SB), Z3, Z5
-	VSUBPS    Z5, Z2, Z2
-	VMULPS    all_b95e8083<>+0(SB), Z3, Z3
-	VSUBPS    Z3, Z2, Z2
-	VMOVUPS   all_39506967<>+0(SB), Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3c088908<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3f000000<>+0(SB), Z3, Z3
+	VMULPS    all_3f318000<>+0(SB), Z3, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMULPS    all_b95e8083<>+0(SB), Z3, Z4
+	VSUBPS    Z4, Z2, Z2
+	VMOVUPS   all_39506967<>+0(SB), Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3c088908<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    all_3f000000<>+0(SB), Z4, Z4
 	VMULPS    Z2, Z2, Z5
-	VMULPS    Z5, Z3, Z3
-	VADDPS    Z3, Z2, Z2
+	VMULPS    Z5, Z4, Z4
+	VADDPS    Z4, Z2, Z2
 	VADDPS    all_3f800000<>+0(SB), Z2, Z2
-	VPSRAD    $0x01, Z4, Z3
-	VPADDD    all_0000007f<>+0(SB), Z3, Z5
-	VPSLLD    $0x17, Z5, Z5
-	VMULPS    Z5, Z2, Z2
-	VPSUBD    Z3, Z4, Z3
-	VPADDD    all_0000007f<>+0(SB), Z3, Z3
-	VPSLLD    $0x17, Z3, Z3
-	VMULPS    Z3, Z2, Z2
+	VSCALEFPS Z3, Z2, Z2
 	VPSRAD    $0x1f, Z0, Z0
 	VANDPS    Z0, Z2, Z3
 	VANDNPS   all_3f800000<>+0(SB), Z0, Z0
@@ -3153,32 +3007,32 @@ vectors:
 	VMINPS  Y0, Y1, Y0
 	VMULPS  all_3fb8aa3b<>+0(SB), Y0, Y1
 	VADDPS  all_4b400000<>+0(SB), Y1, Y1
-	VPSUBD  all_4b400000<>+0(SB), Y1, Y2
-	VSUBPS  all_4b400000<>+0(SB), Y1, Y1
-	VMULPS  all_3f318000<>+0(SB), Y1, Y3
+	VSUBPS  all_4b400000<>+0(SB), Y1, Y2
+	VMULPS  all_3f318000<>+0(SB), Y2, Y3
 	VSUBPS  Y3, Y0, Y0
-	VMULPS  all_b95e8083<>+0(SB), Y1, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS all_39506967<>+0(SB), Y1
-	VMULPS  Y0, Y1, Y1
-	VADDPS  all_3ab743ce<>+0(SB), Y1, Y1
-	VMULPS  Y0, Y1, Y1
-	VADDPS  all_3c088908<>+0(SB), Y1, Y1
-	VMULPS  Y0, Y1, Y1
-	VADDPS  all_3d2aa9c1<>+0(SB), Y1, Y1
-	VMULPS  Y0, Y1, Y1
-	VADDPS  all_3e2aaaaa<>+0(SB), Y1, Y1
-	VMULPS  Y0, Y1, Y1
-	VADDPS  all_3f000000<>+0(SB), Y1, Y1
+	VMULPS  all_b95e8083<>+0(SB), Y2, Y2
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS all_39506967<>+0(SB), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  all_3ab743ce<>+0(SB), Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  all_3c088908<>+0(SB), Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  all_3d2aa9c1<>+0(SB), Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  all_3e2aaaaa<>+0(SB), Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  all_3f000000<>+0(SB), Y2, Y2
 	VMULPS  Y0, Y0, Y3
-	VMULPS  Y3, Y1, Y1
-	VADDPS  Y1, Y0, Y0
+	VMULPS  Y3, Y2, Y2
+	VADDPS  Y2, Y0, Y0
 	VADDPS  all_3f800000<>+0(SB), Y0, Y0
-	VPSRAD  $0x01, Y2, Y1
-	VPADDD  all_0000007f<>+0(SB), Y1, Y3
+	VPSUBD  all_4b400000<>+0(SB), Y1, Y1
+	VPSRAD  $0x01, Y1, Y2
+	VPADDD  all_0000007f<>+0(SB), Y2, Y3
 	VPSLLD  $0x17, Y3, Y3
 	VMULPS  Y3, Y0, Y0
-	VPSUBD  Y1, Y2, Y1
+	VPSUBD  Y2, Y1, Y1
 	VPADDD  all_0000007f<>+0(SB), Y1, Y1
 	VPSLLD  $0x17, Y1, Y1
 	VMULPS  Y1, Y0, Y0
@@ -3201,32 +3055,32 @@ rest:
 	VMINPS       Y1, Y2, Y1
 	VMULPS       all_3fb8aa3b<>+0(SB), Y1, Y2
 	VADDPS       all_4b400000<>+0(SB), Y2, Y2
-	VPSUBD       all_4b400000<>+0(SB), Y2, Y3
-	VSUBPS       all_4b400000<>+0(SB), Y2, Y2
-	VMULPS       all_3f318000<>+0(SB), Y2, Y4
+	VSUBPS       all_4b400000<>+0(SB), Y2, Y3
+	VMULPS       all_3f318000<>+0(SB), Y3, Y4
 	VSUBPS       Y4, Y1, Y1
-	VMULPS       all_b95e8083<>+0(SB), Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      all_39506967<>+0(SB), Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       all_3ab743ce<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       all_3c088908<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       all_3d2aa9c1<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       all_3e2aaaaa<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       all_3f000000<>+0(SB), Y2, Y2
+	VMULPS       all_b95e8083<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      all_39506967<>+0(SB), Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       all_3ab743ce<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       all_3c088908<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       all_3d2aa9c1<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       all_3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       all_3f000000<>+0(SB), Y3, Y3
 	VMULPS       Y1, Y1, Y4
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y2, Y1, Y1
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
 	VADDPS       all_3f800000<>+0(SB), Y1, Y1
-	VPSRAD       $0x01, Y3, Y2
-	VPADDD       all_0000007f<>+0(SB), Y2, Y4
+	VPSUBD       all_4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPADDD       all_0000007f<>+0(SB), Y3, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y1, Y1
-	VPSUBD       Y2, Y3, Y2
+	VPSUBD       Y3, Y2, Y2
 	VPADDD       all_0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y1, Y1
@@ -3235,6 +3089,24 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+DATA all_0000007f<>+0(SB)/4, $0x0000007f
+DATA all_0000007f<>+4(SB)/4, $0x0000007f
+DATA all_0000007f<>+8(SB)/4, $0x0000007f
+DATA all_0000007f<>+12(SB)/4, $0x0000007f
+DATA all_0000007f<>+16(SB)/4, $0x0000007f
+DATA all_0000007f<>+20(SB)/4, $0x0000007f
+DATA all_0000007f<>+24(SB)/4, $0x0000007f
+DATA all_0000007f<>+28(SB)/4, $0x0000007f
+DATA all_0000007f<>+32(SB)/4, $0x0000007f
+DATA all_0000007f<>+36(SB)/4, $0x0000007f
+DATA all_0000007f<>+40(SB)/4, $0x0000007f
+DATA all_0000007f<>+44(SB)/4, $0x0000007f
+DATA all_0000007f<>+48(SB)/4, $0x0000007f
+DATA all_0000007f<>+52(SB)/4, $0x0000007f
+DATA all_0000007f<>+56(SB)/4, $0x0000007f
+DATA all_0000007f<>+60(SB)/4, $0x0000007f
+GLOBL all_0000007f<>(SB), RODATA|NOPTR, $64
 
 // func tanh256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
@@ -3269,32 +3141,32 @@ vectors:
 	VMINPS    Y3, Y4, Y3
 	VMULPS    all_3fb8aa3b<>+0(SB), Y3, Y4
 	VADDPS    all_4b400000<>+0(SB), Y4, Y4
-	VPSUBD    all_4b400000<>+0(SB), Y4, Y5
-	VSUBPS    all_4b400000<>+0(SB), Y4, Y4
-	VMULPS    all_3f318000<>+0(SB), Y4, Y6
+	VSUBPS    all_4b400000<>+0(SB), Y4, Y5
+	VMULPS    all_3f318000<>+0(SB), Y5, Y6
 	VSUBPS    Y6, Y3, Y3
-	VMULPS    all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS    Y4, Y3, Y3
-	VMOVUPS   all_39506967<>+0(SB), Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3c088908<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3f000000<>+0(SB), Y4, Y4
+	VMULPS    all_b95e8083<>+0(SB), Y5, Y5
+	VSUBPS    Y5, Y3, Y3
+	VMOVUPS   all_39506967<>+0(SB), Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3ab743ce<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3c088908<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3d2aa9c1<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3f000000<>+0(SB), Y5, Y5
 	VMULPS    Y3, Y3, Y6
-	VMULPS    Y6, Y4, Y4
-	VADDPS    Y4, Y3, Y3
+	VMULPS    Y6, Y5, Y5
+	VADDPS    Y5, Y3, Y3
 	VADDPS    all_3f800000<>+0(SB), Y3, Y3
-	VPSRAD    $0x01, Y5, Y4
-	VPADDD    all_0000007f<>+0(SB), Y4, Y6
+	VPSUBD    all_4b400000<>+0(SB), Y4, Y4
+	VPSRAD    $0x01, Y4, Y5
+	VPADDD    all_0000007f<>+0(SB), Y5, Y6
 	VPSLLD    $0x17, Y6, Y6
 	VMULPS    Y6, Y3, Y3
-	VPSUBD    Y4, Y5, Y4
+	VPSUBD    Y5, Y4, Y4
 	VPADDD    all_0000007f<>+0(SB), Y4, Y4
 	VPSLLD    $0x17, Y4, Y4
 	VMULPS    Y4, Y3, Y3
@@ -3342,32 +3214,32 @@ rest:
 	VMINPS       Y4, Y5, Y4
 	VMULPS       all_3fb8aa3b<>+0(SB), Y4, Y5
 	VADDPS       all_4b400000<>+0(SB), Y5, Y5
-	VPSUBD       all_4b400000<>+0(SB), Y5, Y6
-	VSUBPS       all_4b400000<>+0(SB), Y5, Y5
-	VMULPS       all_3f318000<>+0(SB), Y5, Y7
+	VSUBPS       all_4b400000<>+0(SB), Y5, Y6
+	VMULPS       all_3f318000<>+0(SB), Y6, Y7
 	VSUBPS       Y7, Y4, Y4
-	VMULPS       all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      all_39506967<>+0(SB), Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3c088908<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3f000000<>+0(SB), Y5, Y5
+	VMULPS       all_b95e8083<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      all_39506967<>+0(SB), Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3ab743ce<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3c088908<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3d2aa9c1<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3e2aaaaa<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3f000000<>+0(SB), Y6, Y6
 	VMULPS       Y4, Y4, Y7
-	VMULPS       Y7, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y4
 	VADDPS       all_3f800000<>+0(SB), Y4, Y4
-	VPSRAD       $0x01, Y6, Y5
-	VPADDD       all_0000007f<>+0(SB), Y5, Y7
+	VPSUBD       all_4b400000<>+0(SB), Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPADDD       all_0000007f<>+0(SB), Y6, Y7
 	VPSLLD       $0x17, Y7, Y7
 	VMULPS       Y7, Y4, Y4
-	VPSUBD       Y5, Y6, Y5
+	VPSUBD       Y6, Y5, Y5
 	VPADDD       all_0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y4, Y4
@@ -3427,32 +3299,32 @@ vectors:
 	VMINPS    Y3, Y4, Y3
 	VMULPS    all_3fb8aa3b<>+0(SB), Y3, Y4
 	VADDPS    all_4b400000<>+0(SB), Y4, Y4
-	VPSUBD    all_4b400000<>+0(SB), Y4, Y5
-	VSUBPS    all_4b400000<>+0(SB), Y4, Y4
-	VMULPS    all_3f318000<>+0(SB), Y4, Y6
+	VSUBPS    all_4b400000<>+0(SB), Y4, Y5
+	VMULPS    all_3f318000<>+0(SB), Y5, Y6
 	VSUBPS    Y6, Y3, Y3
-	VMULPS    all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS    Y4, Y3, Y3
-	VMOVUPS   all_39506967<>+0(SB), Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3c088908<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS    Y3, Y4, Y4
-	VADDPS    all_3f000000<>+0(SB), Y4, Y4
+	VMULPS    all_b95e8083<>+0(SB), Y5, Y5
+	VSUBPS    Y5, Y3, Y3
+	VMOVUPS   all_39506967<>+0(SB), Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3ab743ce<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3c088908<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3d2aa9c1<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS    Y3, Y5, Y5
+	VADDPS    all_3f000000<>+0(SB), Y5, Y5
 	VMULPS    Y3, Y3, Y6
-	VMULPS    Y6, Y4, Y4
-	VADDPS    Y4, Y3, Y3
+	VMULPS    Y6, Y5, Y5
+	VADDPS    Y5, Y3, Y3
 	VADDPS    all_3f800000<>+0(SB), Y3, Y3
-	VPSRAD    $0x01, Y5, Y4
-	VPADDD    all_0000007f<>+0(SB), Y4, Y6
+	VPSUBD    all_4b400000<>+0(SB), Y4, Y4
+	VPSRAD    $0x01, Y4, Y5
+	VPADDD    all_0000007f<>+0(SB), Y5, Y6
 	VPSLLD    $0x17, Y6, Y6
 	VMULPS    Y6, Y3, Y3
-	VPSUBD    Y4, Y5, Y4
+	VPSUBD    Y5, Y4, Y4
 	VPADDD    all_0000007f<>+0(SB), Y4, Y4
 	VPSLLD    $0x17, Y4, Y4
 	VMULPS    Y4, Y3, Y3
@@ -3517,32 +3389,32 @@ rest:
 	VMINPS       Y4, Y5, Y4
 	VMULPS       all_3fb8aa3b<>+0(SB), Y4, Y5
 	VADDPS       all_4b400000<>+0(SB), Y5, Y5
-	VPSUBD       all_4b400000<>+0(SB), Y5, Y6
-	VSUBPS       all_4b400000<>+0(SB), Y5, Y5
-	VMULPS       all_3f318000<>+0(SB), Y5, Y7
+	VSUBPS       all_4b400000<>+0(SB), Y5, Y6
+	VMULPS       all_3f318000<>+0(SB), Y6, Y7
 	VSUBPS       Y7, Y4, Y4
-	VMULPS       all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      all_39506967<>+0(SB), Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3c088908<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	VADDPS       all_3f000000<>+0(SB), Y5, Y5
+	VMULPS       all_b95e8083<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y4, Y4
+	VMOVUPS      all_39506967<>+0(SB), Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3ab743ce<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3c088908<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3d2aa9c1<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3e2aaaaa<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       all_3f000000<>+0(SB), Y6, Y6
 	VMULPS       Y4, Y4, Y7
-	VMULPS       Y7, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y4
 	VADDPS       all_3f800000<>+0(SB), Y4, Y4
-	VPSRAD       $0x01, Y6, Y5
-	VPADDD       all_0000007f<>+0(SB), Y5, Y7
+	VPSUBD       all_4b400000<>+0(SB), Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPADDD       all_0000007f<>+0(SB), Y6, Y7
 	VPSLLD       $0x17, Y7, Y7
 	VMULPS       Y7, Y4, Y4
-	VPSUBD       Y5, Y6, Y5
+	VPSUBD       Y6, Y5, Y5
 	VPADDD       all_0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y4, Y4
@@ -3628,32 +3500,32 @@ vectors:
 	VMINPS  Y1, Y2, Y1
 	VMULPS  all_3fb8aa3b<>+0(SB), Y1, Y2
 	VADDPS  all_4b400000<>+0(SB), Y2, Y2
-	VPSUBD  all_4b400000<>+0(SB), Y2, Y3
-	VSUBPS  all_4b400000<>+0(SB), Y2, Y2
-	VMULPS  all_3f318000<>+0(SB), Y2, Y4
+	VSUBPS  all_4b400000<>+0(SB), Y2, Y3
+	VMULPS  all_3f318000<>+0(SB), Y3, Y4
 	VSUBPS  Y4, Y1, Y1
-	VMULPS  all_b95e8083<>+0(SB), Y2, Y2
-	VSUBPS  Y2, Y1, Y1
-	VMOVUPS all_39506967<>+0(SB), Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3ab743ce<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3c088908<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3d2aa9c1<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3e2aaaaa<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3f000000<>+0(SB), Y2, Y2
+	VMULPS  all_b95e8083<>+0(SB), Y3, Y3
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS all_39506967<>+0(SB), Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3ab743ce<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3c088908<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3d2aa9c1<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3f000000<>+0(SB), Y3, Y3
 	VMULPS  Y1, Y1, Y4
-	VMULPS  Y4, Y2, Y2
-	VADDPS  Y2, Y1, Y1
+	VMULPS  Y4, Y3, Y3
+	VADDPS  Y3, Y1, Y1
 	VADDPS  all_3f800000<>+0(SB), Y1, Y1
-	VPSRAD  $0x01, Y3, Y2
-	VPADDD  all_0000007f<>+0(SB), Y2, Y4
+	VPSUBD  all_4b400000<>+0(SB), Y2, Y2
+	VPSRAD  $0x01, Y2, Y3
+	VPADDD  all_0000007f<>+0(SB), Y3, Y4
 	VPSLLD  $0x17, Y4, Y4
 	VMULPS  Y4, Y1, Y1
-	VPSUBD  Y2, Y3, Y2
+	VPSUBD  Y3, Y2, Y2
 	VPADDD  all_0000007f<>+0(SB), Y2, Y2
 	VPSLLD  $0x17, Y2, Y2
 	VMULPS  Y2, Y1, Y1
@@ -3683,32 +3555,32 @@ rest:
 	VMINPS       Y2, Y3, Y2
 	VMULPS       all_3fb8aa3b<>+0(SB), Y2, Y3
 	VADDPS       all_4b400000<>+0(SB), Y3, Y3
-	VPSUBD       all_4b400000<>+0(SB), Y3, Y4
-	VSUBPS       all_4b400000<>+0(SB), Y3, Y3
-	VMULPS       all_3f318000<>+0(SB), Y3, Y5
+	VSUBPS       all_4b400000<>+0(SB), Y3, Y4
+	VMULPS       all_3f318000<>+0(SB), Y4, Y5
 	VSUBPS       Y5, Y2, Y2
-	VMULPS       all_b95e8083<>+0(SB), Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      all_39506967<>+0(SB), Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3ab743ce<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3c088908<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3d2aa9c1<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3f000000<>+0(SB), Y3, Y3
+	VMULPS       all_b95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      all_39506967<>+0(SB), Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3ab743ce<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3c088908<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3d2aa9c1<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3f000000<>+0(SB), Y4, Y4
 	VMULPS       Y2, Y2, Y5
-	VMULPS       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
 	VADDPS       all_3f800000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y4, Y3
-	VPADDD       all_0000007f<>+0(SB), Y3, Y5
+	VPSUBD       all_4b400000<>+0(SB), Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPADDD       all_0000007f<>+0(SB), Y4, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y2, Y2
-	VPSUBD       Y3, Y4, Y3
+	VPSUBD       Y4, Y3, Y3
 	VPADDD       all_0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y2, Y2
@@ -3743,32 +3615,32 @@ vectors:
 	VMINPS  Y1, Y2, Y1
 	VMULPS  all_3fb8aa3b<>+0(SB), Y1, Y2
 	VADDPS  all_4b400000<>+0(SB), Y2, Y2
-	VPSUBD  all_4b400000<>+0(SB), Y2, Y3
-	VSUBPS  all_4b400000<>+0(SB), Y2, Y2
-	VMULPS  all_3f318000<>+0(SB), Y2, Y4
+	VSUBPS  all_4b400000<>+0(SB), Y2, Y3
+	VMULPS  all_3f318000<>+0(SB), Y3, Y4
 	VSUBPS  Y4, Y1, Y1
-	VMULPS  all_b95e8083<>+0(SB), Y2, Y2
-	VSUBPS  Y2, Y1, Y1
-	VMOVUPS all_39506967<>+0(SB), Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3ab743ce<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3c088908<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3d2aa9c1<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3e2aaaaa<>+0(SB), Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VADDPS  all_3f000000<>+0(SB), Y2, Y2
+	VMULPS  all_b95e8083<>+0(SB), Y3, Y3
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS all_39506967<>+0(SB), Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3ab743ce<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3c088908<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3d2aa9c1<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  all_3f000000<>+0(SB), Y3, Y3
 	VMULPS  Y1, Y1, Y4
-	VMULPS  Y4, Y2, Y2
-	VADDPS  Y2, Y1, Y1
+	VMULPS  Y4, Y3, Y3
+	VADDPS  Y3, Y1, Y1
 	VADDPS  all_3f800000<>+0(SB), Y1, Y1
-	VPSRAD  $0x01, Y3, Y2
-	VPADDD  all_0000007f<>+0(SB), Y2, Y4
+	VPSUBD  all_4b400000<>+0(SB), Y2, Y2
+	VPSRAD  $0x01, Y2, Y3
+	VPADDD  all_0000007f<>+0(SB), Y3, Y4
 	VPSLLD  $0x17, Y4, Y4
 	VMULPS  Y4, Y1, Y1
-	VPSUBD  Y2, Y3, Y2
+	VPSUBD  Y3, Y2, Y2
 	VPADDD  all_0000007f<>+0(SB), Y2, Y2
 	VPSLLD  $0x17, Y2, Y2
 	VMULPS  Y2, Y1, Y1
@@ -3799,32 +3671,32 @@ rest:
 	VMINPS       Y2, Y3, Y2
 	VMULPS       all_3fb8aa3b<>+0(SB), Y2, Y3
 	VADDPS       all_4b400000<>+0(SB), Y3, Y3
-	VPSUBD       all_4b400000<>+0(SB), Y3, Y4
-	VSUBPS       all_4b400000<>+0(SB), Y3, Y3
-	VMULPS       all_3f318000<>+0(SB), Y3, Y5
+	VSUBPS       all_4b400000<>+0(SB), Y3, Y4
+	VMULPS       all_3f318000<>+0(SB), Y4, Y5
 	VSUBPS       Y5, Y2, Y2
-	VMULPS       all_b95e8083<>+0(SB), Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      all_39506967<>+0(SB), Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3ab743ce<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3c088908<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3d2aa9c1<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       all_3f000000<>+0(SB), Y3, Y3
+	VMULPS       all_b95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VMOVUPS      all_39506967<>+0(SB), Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3ab743ce<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3c088908<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3d2aa9c1<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       all_3f000000<>+0(SB), Y4, Y4
 	VMULPS       Y2, Y2, Y5
-	VMULPS       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
 	VADDPS       all_3f800000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y4, Y3
-	VPADDD       all_0000007f<>+0(SB), Y3, Y5
+	VPSUBD       all_4b400000<>+0(SB), Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPADDD       all_0000007f<>+0(SB), Y4, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y2, Y2
-	VPSUBD       Y3, Y4, Y3
+	VPSUBD       Y4, Y3, Y3
 	VPADDD       all_0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y2, Y2
@@ -3882,32 +3754,32 @@ vectors:
 	VMINPS    Y4, Y5, Y4
 	VMULPS    all_3fb8aa3b<>+0(SB), Y4, Y5
 	VADDPS    all_4b400000<>+0(SB), Y5, Y5
-	VPSUBD    all_4b400000<>+0(SB), Y5, Y6
-	VSUBPS    all_4b400000<>+0(SB), Y5, Y5
-	VMULPS    all_3f318000<>+0(SB), Y5, Y7
+	VSUBPS    all_4b400000<>+0(SB), Y5, Y6
+	VMULPS    all_3f318000<>+0(SB), Y6, Y7
 	VSUBPS    Y7, Y4, Y4
-	VMULPS    all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS    Y5, Y4, Y4
-	VMOVUPS   all_39506967<>+0(SB), Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    all_3c088908<>+0(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS    Y4, Y5, Y5
-	VADDPS    all_3f000000<>+0(SB), Y5, Y5
+	VMULPS    all_b95e8083<>+0(SB), Y6, Y6
+	VSUBPS    Y6, Y4, Y4
+	VMOVUPS   all_39506967<>+0(SB), Y6
+	VMULPS    Y4, Y6, Y6
+	VADDPS    all_3ab743ce<>+0(SB), Y6, Y6
+	VMULPS    Y4, Y6, Y6
+	VADDPS    all_3c088908<>+0(SB), Y6, Y6
+	VMULPS    Y4, Y6, Y6
+	VADDPS    all_3d2aa9c1<>+0(SB), Y6, Y6
+	VMULPS    Y4, Y6, Y6
+	VADDPS    all_3e2aaaaa<>+0(SB), Y6, Y6
+	VMULPS    Y4, Y6, Y6
+	VADDPS    all_3f000000<>+0(SB), Y6, Y6
 	VMULPS    Y4, Y4, Y7
-	VMULPS    Y7, Y5, Y5
-	VADDPS    Y5, Y4, Y4
+	VMULPS    Y7, Y6, Y6
+	VADDPS    Y6, Y4, Y4
 	VADDPS    all_3f800000<>+0(SB), Y4, Y4
-	VPSRAD    $0x01, Y6, Y5
-	VPADDD    all_0000007f<>+0(SB), Y5, Y7
+	VPSUBD    all_4b400000<>+0(SB), Y5, Y5
+	VPSRAD    $0x01, Y5, Y6
+	VPADDD    all_0000007f<>+0(SB), Y6, Y7
 	VPSLLD    $0x17, Y7, Y7
 	VMULPS    Y7, Y4, Y4
-	VPSUBD    Y5, Y6, Y5
+	VPSUBD    Y6, Y5, Y5
 	VPADDD    all_0000007f<>+0(SB), Y5, Y5
 	VPSLLD    $0x17, Y5, Y5
 	VMULPS    Y5, Y4, Y4
@@ -3976,32 +3848,32 @@ rest:
 	VMINPS       Y5, Y6, Y5
 	VMULPS       all_3fb8aa3b<>+0(SB), Y5, Y6
 	VADDPS       all_4b400000<>+0(SB), Y6, Y6
-	VPSUBD       all_4b400000<>+0(SB), Y6, Y7
-	VSUBPS       all_4b400000<>+0(SB), Y6, Y6
-	VMULPS       all_3f318000<>+0(SB), Y6, Y8
+	VSUBPS       all_4b400000<>+0(SB), Y6, Y7
+	VMULPS       all_3f318000<>+0(SB), Y7, Y8
 	VSUBPS       Y8, Y5, Y5
-	VMULPS       all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      all_39506967<>+0(SB), Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       all_3c088908<>+0(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VADDPS       all_3f000000<>+0(SB), Y6, Y6
+	VMULPS       all_b95e8083<>+0(SB), Y7, Y7
+	VSUBPS       Y7, Y5, Y5
+	VMOVUPS      all_39506967<>+0(SB), Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       all_3ab743ce<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       all_3c088908<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       all_3d2aa9c1<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       all_3e2aaaaa<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       all_3f000000<>+0(SB), Y7, Y7
 	VMULPS       Y5, Y5, Y8
-	VMULPS       Y8, Y6, Y6
-	VADDPS       Y6, Y5, Y5
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
 	VADDPS       all_3f800000<>+0(SB), Y5, Y5
-	VPSRAD       $0x01, Y7, Y6
-	VPADDD       all_0000007f<>+0(SB), Y6, Y8
+	VPSUBD       all_4b400000<>+0(SB), Y6, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPADDD       all_0000007f<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y5, Y5
-	VPSUBD       Y6, Y7, Y6
+	VPSUBD       Y7, Y6, Y6
 	VPADDD       all_0000007f<>+0(SB), Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y5, Y5
@@ -4057,32 +3929,32 @@ vectors:
 	VMINPS  Y2, Y3, Y2
 	VMULPS  all_3fb8aa3b<>+0(SB), Y2, Y3
 	VADDPS  all_4b400000<>+0(SB), Y3, Y3
-	VPSUBD  all_4b400000<>+0(SB), Y3, Y4
-	VSUBPS  all_4b400000<>+0(SB), Y3, Y3
-	VMULPS  all_3f318000<>+0(SB), Y3, Y5
+	VSUBPS  all_4b400000<>+0(SB), Y3, Y4
+	VMULPS  all_3f318000<>+0(SB), Y4, Y5
 	VSUBPS  Y5, Y2, Y2
-	VMULPS  all_b95e8083<>+0(SB), Y3, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMOVUPS all_39506967<>+0(SB), Y3
-	VMULPS  Y2, Y3, Y3
-	VADDPS  all_3ab743ce<>+0(SB), Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VADDPS  all_3c088908<>+0(SB), Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VADDPS  all_3d2aa9c1<>+0(SB), Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VADDPS  all_3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS  Y2, Y3, Y3
-	VADDPS  all_3f000000<>+0(SB), Y3, Y3
+	VMULPS  all_b95e8083<>+0(SB), Y4, Y4
+	VSUBPS  Y4, Y2, Y2
+	VMOVUPS all_39506967<>+0(SB), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  all_3ab743ce<>+0(SB), Y4, Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  all_3c088908<>+0(SB), Y4, Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  all_3d2aa9c1<>+0(SB), Y4, Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  all_3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  all_3f000000<>+0(SB), Y4, Y4
 	VMULPS  Y2, Y2, Y5
-	VMULPS  Y5, Y3, Y3
-	VADDPS  Y3, Y2, Y2
+	VMULPS  Y5, Y4, Y4
+	VADDPS  Y4, Y2, Y2
 	VADDPS  all_3f800000<>+0(SB), Y2, Y2
-	VPSRAD  $0x01, Y4, Y3
-	VPADDD  all_0000007f<>+0(SB), Y3, Y5
+	VPSUBD  all_4b400000<>+0(SB), Y3, Y3
+	VPSRAD  $0x01, Y3, Y4
+	VPADDD  all_0000007f<>+0(SB), Y4, Y5
 	VPSLLD  $0x17, Y5, Y5
 	VMULPS  Y5, Y2, Y2
-	VPSUBD  Y3, Y4, Y3
+	VPSUBD  Y4, Y3, Y3
 	VPADDD  all_0000007f<>+0(SB), Y3, Y3
 	VPSLLD  $0x17, Y3, Y3
 	VMULPS  Y3, Y2, Y2
@@ -4117,32 +3989,32 @@ rest:
 	VMINPS       Y3, Y4, Y3
 	VMULPS       all_3fb8aa3b<>+0(SB), Y3, Y4
 	VADDPS       all_4b400000<>+0(SB), Y4, Y4
-	VPSUBD       all_4b400000<>+0(SB), Y4, Y5
-	VSUBPS       all_4b400000<>+0(SB), Y4, Y4
-	VMULPS       all_3f318000<>+0(SB), Y4, Y6
+	VSUBPS       all_4b400000<>+0(SB), Y4, Y5
+	VMULPS       all_3f318000<>+0(SB), Y5, Y6
 	VSUBPS       Y6, Y3, Y3
-	VMULPS       all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      all_39506967<>+0(SB), Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3c088908<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3f000000<>+0(SB), Y4, Y4
+	VMULPS       all_b95e8083<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      all_39506967<>+0(SB), Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3ab743ce<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3c088908<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3d2aa9c1<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3f000000<>+0(SB), Y5, Y5
 	VMULPS       Y3, Y3, Y6
-	VMULPS       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y3
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
 	VADDPS       all_3f800000<>+0(SB), Y3, Y3
-	VPSRAD       $0x01, Y5, Y4
-	VPADDD       all_0000007f<>+0(SB), Y4, Y6
+	VPSUBD       all_4b400000<>+0(SB), Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPADDD       all_0000007f<>+0(SB), Y5, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y3, Y3
-	VPSUBD       Y4, Y5, Y4
+	VPSUBD       Y5, Y4, Y4
 	VPADDD       all_0000007f<>+0(SB), Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y3, Y3
@@ -4228,32 +4100,32 @@ vectors:
 	VMINPS  Y3, Y4, Y3
 	VMULPS  all_3fb8aa3b<>+0(SB), Y3, Y4
 	VADDPS  all_4b400000<>+0(SB), Y4, Y4
-	VPSUBD  all_4b400000<>+0(SB), Y4, Y5
-	VSUBPS  all_4b400000<>+0(SB), Y4, Y4
-	VMULPS  all_3f318000<>+0(SB), Y4, Y6
+	VSUBPS  all_4b400000<>+0(SB), Y4, Y5
+	VMULPS  all_3f318000<>+0(SB), Y5, Y6
 	VSUBPS  Y6, Y3, Y3
-	VMULPS  all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS  Y4, Y3, Y3
-	VMOVUPS all_39506967<>+0(SB), Y4
-	VMULPS  Y3, Y4, Y4
-	VADDPS  all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS  Y3, Y4, Y4
-	VADDPS  all_3c088908<>+0(SB), Y4, Y4
-	VMULPS  Y3, Y4, Y4
-	VADDPS  all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS  Y3, Y4, Y4
-	VADDPS  all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS  Y3, Y4, Y4
-	VADDPS  all_3f000000<>+0(SB), Y4, Y4
+	VMULPS  all_b95e8083<>+0(SB), Y5, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS all_39506967<>+0(SB), Y5
+	VMULPS  Y3, Y5, Y5
+	VADDPS  all_3ab743ce<>+0(SB), Y5, Y5
+	VMULPS  Y3, Y5, Y5
+	VADDPS  all_3c088908<>+0(SB), Y5, Y5
+	VMULPS  Y3, Y5, Y5
+	VADDPS  all_3d2aa9c1<>+0(SB), Y5, Y5
+	VMULPS  Y3, Y5, Y5
+	VADDPS  all_3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS  Y3, Y5, Y5
+	VADDPS  all_3f000000<>+0(SB), Y5, Y5
 	VMULPS  Y3, Y3, Y6
-	VMULPS  Y6, Y4, Y4
-	VADDPS  Y4, Y3, Y3
+	VMULPS  Y6, Y5, Y5
+	VADDPS  Y5, Y3, Y3
 	VADDPS  all_3f800000<>+0(SB), Y3, Y3
-	VPSRAD  $0x01, Y5, Y4
-	VPADDD  all_0000007f<>+0(SB), Y4, Y6
+	VPSUBD  all_4b400000<>+0(SB), Y4, Y4
+	VPSRAD  $0x01, Y4, Y5
+	VPADDD  all_0000007f<>+0(SB), Y5, Y6
 	VPSLLD  $0x17, Y6, Y6
 	VMULPS  Y6, Y3, Y3
-	VPSUBD  Y4, Y5, Y4
+	VPSUBD  Y5, Y4, Y4
 	VPADDD  all_0000007f<>+0(SB), Y4, Y4
 	VPSLLD  $0x17, Y4, Y4
 	VMULPS  Y4, Y3, Y3
@@ -4285,32 +4157,32 @@ rest:
 	VMINPS       Y3, Y4, Y3
 	VMULPS       all_3fb8aa3b<>+0(SB), Y3, Y4
 	VADDPS       all_4b400000<>+0(SB), Y4, Y4
-	VPSUBD       all_4b400000<>+0(SB), Y4, Y5
-	VSUBPS       all_4b400000<>+0(SB), Y4, Y4
-	VMULPS       all_3f318000<>+0(SB), Y4, Y6
+	VSUBPS       all_4b400000<>+0(SB), Y4, Y5
+	VMULPS       all_3f318000<>+0(SB), Y5, Y6
 	VSUBPS       Y6, Y3, Y3
-	VMULPS       all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      all_39506967<>+0(SB), Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3c088908<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3f000000<>+0(SB), Y4, Y4
+	VMULPS       all_b95e8083<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      all_39506967<>+0(SB), Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3ab743ce<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3c088908<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3d2aa9c1<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       all_3f000000<>+0(SB), Y5, Y5
 	VMULPS       Y3, Y3, Y6
-	VMULPS       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y3
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
 	VADDPS       all_3f800000<>+0(SB), Y3, Y3
-	VPSRAD       $0x01, Y5, Y4
-	VPADDD       all_0000007f<>+0(SB), Y4, Y6
+	VPSUBD       all_4b400000<>+0(SB), Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPADDD       all_0000007f<>+0(SB), Y5, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y3, Y3
-	VPSUBD       Y4, Y5, Y4
+	VPSUBD       Y5, Y4, Y4
 	VPADDD       all_0000007f<>+0(SB), Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y3, Y3

@@ -4,32 +4,10 @@ import (
 	. "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/vec"
 )
 
-// exp follows Exp32 in ../../exp.go step by step, as the functions below follow
-// those of their names.
-func exp(f Form, x V) V {
-	const (
-		log2e       = 1.44269504088896340736
-		ln2Hi       = 0.693359375
-		ln2Lo       = -2.12194440e-4
-		shifter     = 0x1.8p23
-		shifterBits = 0x4B400000
-	)
-	x = f.MinOf(f.Const(89), f.MaxOf(f.Const(-104), x))
-	t := f.Add(f.Mul(x, f.Const(log2e)), f.Const(shifter))
-	n := f.SubInt(t, f.Bits(shifterBits))
-	k := f.Sub(t, f.Const(shifter))
-	r := f.Sub(x, f.Mul(k, f.Const(ln2Hi)))
-	r = f.Sub(r, f.Mul(k, f.Const(ln2Lo)))
-	p := f.Horner(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-	y := f.Add(f.Add(r, f.Mul(p, f.Mul(r, r))), f.Const(1))
-	half := f.Right(n, 1)
-	return f.Mul(f.Mul(y, pow2(f, half)), pow2(f, f.SubInt(n, half)))
-}
-
-func pow2(f Form, n V) V { return f.Left(f.AddInt(n, f.Bits(127)), 23) }
+// Each function follows the one of its name in package simd step by step.
 
 func sigmoid(f Form, x V) V {
-	e := exp(f, f.Or(x, f.Bits(1<<31)))
+	e := f.Exp(f.Or(x, f.Bits(1<<31)))
 	below := f.Right(x, 31)
 	n := f.Or(f.And(e, below), f.AndNot(below, f.Const(1)))
 	return f.Div(n, f.Add(e, f.Const(1)))
@@ -42,7 +20,7 @@ func tanh(f Form, x V) V {
 	z := f.Mul(x, x)
 	p := f.Horner(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
 	near := f.Add(a, f.Mul(f.Mul(p, z), a))
-	e := f.Add(exp(f, f.Mul(a, f.Const(2))), f.Const(1))
+	e := f.Add(f.Exp(f.Mul(a, f.Const(2))), f.Const(1))
 	far := f.Sub(f.Load(f.Const(1)), f.Div(f.Load(f.Const(2)), e))
 	return f.CopySign(f.Select(LT, a, f.Const(0.625), near, far), x)
 }
@@ -56,7 +34,7 @@ func erf(f Form, x V) V {
 		p = f.Add(f.Mul(p, a), f.Const(c))
 	}
 	b := f.MinOf(f.Const(16), a)
-	e := exp(f, f.MaxOf(f.Const(-104), f.Sub(f.Mul(p, b), b)))
+	e := f.Exp(f.MaxOf(f.Const(-104), f.Sub(f.Mul(p, b), b)))
 	far := f.CopySign(f.Sub(f.Load(f.Const(1)), e), x)
 	p = f.Horner(s, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
 	near := f.Add(x, f.Mul(p, x))

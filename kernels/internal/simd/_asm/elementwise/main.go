@@ -44,7 +44,7 @@ var functions = []function{
 	one("rint", func(f Form, x V) V { return f.Round(x, 0) }),
 	one("trunc", func(f Form, x V) V { return f.Round(x, 3) }),
 
-	one("exp", exp),
+	one("exp", Form.Exp),
 	one("tanh", tanh),
 	one("erf", erf),
 	one("relu", relu),

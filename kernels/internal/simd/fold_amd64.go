@@ -1,0 +1,79 @@
+//go:build !purego
+
+package simd
+
+import "math"
+
+// The following are the functions of fold.go for rows that are not empty.
+
+func sum(x []float32) float32 {
+	switch active {
+	case avx512:
+		return sum512(&x[0], len(x))
+	case avx2:
+		return sum256(&x[0], len(x))
+	}
+	return sumPortable(x)
+}
+
+func deviation(x []float32, mean float32) float32 {
+	switch active {
+	case avx512:
+		return deviation512(&x[0], len(x), mean)
+	case avx2:
+		return deviation256(&x[0], len(x), mean)
+	}
+	return deviationPortable(x, mean)
+}
+
+func highest(x []float32) float32 {
+	switch active {
+	case avx512:
+		return highest512(&x[0], len(x))
+	case avx2:
+		return highest256(&x[0], len(x))
+	}
+	return highestPortable(x, float32(math.Inf(-1)))
+}
+
+func logits(z, x, mask []float32, scale float32) float32 {
+	switch active {
+	case avx512:
+		return logits512(&z[0], &x[0], first(mask), len(z), scale)
+	case avx2:
+		return logits256(&z[0], &x[0], first(mask), len(z), scale)
+	}
+	return logitsPortable(z, x, mask, scale)
+}
+
+func exponents(dst, z []float32, peak float32) float32 {
+	switch active {
+	case avx512:
+		return exponents512(first(dst), &z[0], len(z), peak)
+	case avx2:
+		return exponents256(first(dst), &z[0], len(z), peak)
+	}
+	return exponentsPortable(dst, z, peak)
+}
+
+func divide(z []float32, by float32) {
+	switch active {
+	case avx512:
+		divide512(&z[0], len(z), by)
+	case avx2:
+		divide256(&z[0], len(z), by)
+	default:
+		dividePortable(z, by)
+	}
+}
+
+func normalize(y, x, gamma, beta []float32, mean, scale float32) {
+	switch active {
+	case avx512:
+		normalize512(&y[0], &x[0], first(gamma), first(beta), len(y), mean, scale)
+	case avx2:
+		normalize256(&y[0], &x[0], first(gamma), first(beta), len(y), mean, scale)
+	default:
+		normalizePortable(y, x, gamma, beta, mean, scale)
+	}
+}
