@@ -54,12 +54,10 @@ func setSpec(s *glovebox.ImageSpec, key, value string) error {
 		}
 	case "layout":
 		switch value {
-		case "nchw":
-			s.ChannelsLast = false
-		case "nhwc":
-			s.ChannelsLast = true
+		case "nchw", "nhwc", "whcn":
+			s.ChannelsLast, s.Reversed = value == "nhwc", value == "whcn"
 		default:
-			return fmt.Errorf("layout: want nchw or nhwc")
+			return fmt.Errorf("layout: want nchw, nhwc or whcn")
 		}
 	case "color":
 		switch value {
@@ -113,6 +111,8 @@ func (v *values) spec(p glovebox.Port, path string) (glovebox.ImageSpec, error) 
 		h, w, c := p.Dims[2], p.Dims[3], p.Dims[1]
 		if s.ChannelsLast {
 			h, w, c = p.Dims[1], p.Dims[2], p.Dims[3]
+		} else if s.Reversed {
+			h, w, c = p.Dims[1], p.Dims[0], p.Dims[2]
 		}
 		if s.Channels == 0 {
 			s.Channels = max(c.Size, 0)

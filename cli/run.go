@@ -20,7 +20,7 @@ func (s *session) runCommand() *cli.Command {
 			"With one input, MODEL VALUE is enough.",
 		Flags: append(partFlags(), shared(
 			&cli.StringFlag{Name: "out", Usage: "write each output to `DIR` as an .npy file"},
-			&cli.StringSliceFlag{Name: "image", Usage: "how an image becomes an input: `NAME:size=WxH,mean=…,scale=…,layout=nchw|nhwc,color=rgb|bgr|grey`"},
+			&cli.StringSliceFlag{Name: "image", Usage: "how an image becomes an input: `NAME:size=WxH,mean=…,scale=…,layout=nchw|nhwc|whcn,color=rgb|bgr|grey`"},
 			&cli.StringFlag{Name: "labels", Usage: "a `FILE` with one label a line, for the top values"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "how many of the largest values of a single vector to print"},
 		)...),

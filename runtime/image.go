@@ -16,19 +16,25 @@ type ImageSpec struct {
 	ChannelsLast  bool
 	DType         DType      // 0: Float32; Uint8 keeps 0…255
 	Mean, Scale   [3]float32 // (v - Mean)·Scale; Scale 0 is 1/255
+	Reversed      bool       // [width, height, channels, 1], as Julia has it
 }
 
 func (s ImageSpec) record() []byte {
 	return abi.AppendImageSpec(nil, abi.ImageSpec{
 		Width: int64(s.Width), Height: int64(s.Height), Channels: int64(s.Channels),
-		BGR: s.BGR, ChannelsLast: s.ChannelsLast, DType: uint8(s.DType), Mean: s.Mean, Scale: s.Scale,
+		BGR: s.BGR, ChannelsLast: s.ChannelsLast, Reversed: s.Reversed, DType: uint8(s.DType), Mean: s.Mean, Scale: s.Scale,
 	})
 }
 
 // Image is the spec of an image for p where the port leaves no doubt: three or
-// four dims, one of which is 1 or 3 and so the channels.
+// four dims, one of which is 1 or 3 and so the channels. A port that calls its
+// first dims width and height takes images with all dims in the opposite order.
 func (p Port) Image() (ImageSpec, error) {
 	dims := p.Dims
+	reversed := len(dims) == 4 && dims[0].Name == "width" && dims[1].Name == "height"
+	if reversed {
+		dims = []Dim{dims[3], dims[2], dims[1], dims[0]}
+	}
 	if len(dims) == 4 && (dims[0].Size < 0 || dims[0].Size == 1) {
 		dims = dims[1:]
 	}
@@ -41,6 +47,7 @@ func (p Port) Image() (ImageSpec, error) {
 	if channels(dims[2]) {
 		s = ImageSpec{Height: max(dims[0].Size, 0), Width: max(dims[1].Size, 0), Channels: dims[2].Size, DType: p.DType, ChannelsLast: true}
 	}
+	s.Reversed = reversed
 	return s, nil
 }
 
@@ -68,7 +75,8 @@ func (r *Runtime) Decode(ctx context.Context, p Part, spec ImageSpec) (value Ten
 	return value, err
 }
 
-// decoded runs the guest of a visit that loaded a value.
+// decoded runs the guest of a visit that loaded what gives one value and takes
+// none.
 func (r *Runtime) decoded(c *call, v *visit) (Tensor, error) {
 	v.model.Freeze(v.box)
 	box := v.model.RunBox(c.ctx, nil, c.limits.host(), false)
@@ -79,7 +87,7 @@ func (r *Runtime) decoded(c *call, v *visit) (Tensor, error) {
 	}
 	out := box.Outputs()
 	if len(out) != 1 || !out[0].DType.Valid() {
-		return Tensor{}, faultf(StageDecode, ErrGuest, "it gave no value")
+		return Tensor{}, faultf(c.stage, ErrGuest, "it gave no value")
 	}
 	return Tensor{out[0].Type, out[0].Data}, nil
 }

@@ -370,7 +370,7 @@ func TestDecode(t *testing.T) {
 	if got, err := Slice[uint8](x); err != nil || string(got) != "abc" {
 		t.Errorf("%q, %v", got, err)
 	}
-	got := ImageSpec{int(spec.Width), int(spec.Height), int(spec.Channels), spec.BGR, spec.ChannelsLast, DType(spec.DType), spec.Mean, spec.Scale}
+	got := ImageSpec{int(spec.Width), int(spec.Height), int(spec.Channels), spec.BGR, spec.ChannelsLast, DType(spec.DType), spec.Mean, spec.Scale, spec.Reversed}
 	if got != want {
 		t.Errorf("the box was told %+v", got)
 	}

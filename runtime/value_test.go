@@ -159,6 +159,7 @@ func TestPortImage(t *testing.T) {
 		{port(Float32, 10, 3, 224, 224), ImageSpec{}, false},
 		{port(Float32, 784), ImageSpec{}, false},
 		{port(Int64, 1, 3, 8, 8), ImageSpec{}, false},
+		{Port{Name: "x", DType: Float32, Ranked: true, Dims: []Dim{{-1, "width"}, {-1, "height"}, {1, ""}, {-1, "batch"}}}, ImageSpec{Channels: 1, DType: Float32, Reversed: true}, true},
 		{Port{Name: "x", DType: Float32}, ImageSpec{}, false},
 	} {
 		got, err := c.port.Image()

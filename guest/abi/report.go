@@ -70,6 +70,7 @@ type ImageSpec struct {
 	ChannelsLast  bool
 	DType         uint8      // 0: float32; uint8 keeps 0…255
 	Mean, Scale   [3]float32 // (v - Mean)·Scale; Scale 0 means 1/255
+	Reversed      bool       // layout [w, h, channels, 1]
 }
 
 // The texts and lists of these records are a u32 length, then the bytes or
@@ -236,7 +237,7 @@ func AppendImageSpec(b []byte, s ImageSpec) []byte {
 	w.int(s.Width)
 	w.int(s.Height)
 	w.int(s.Channels)
-	w.bools(s.BGR, s.ChannelsLast)
+	w.bools(s.BGR, s.ChannelsLast, s.Reversed)
 	w.int(int64(s.DType))
 	for _, v := range [...][3]float32{s.Mean, s.Scale} {
 		for _, f := range v {
@@ -250,7 +251,7 @@ func AppendImageSpec(b []byte, s ImageSpec) []byte {
 func DecodeImageSpec(b []byte) (ImageSpec, Errno) {
 	u := unpacker{b: b}
 	s := ImageSpec{Width: u.int(), Height: u.int(), Channels: u.int()}
-	u.bools(&s.BGR, &s.ChannelsLast)
+	u.bools(&s.BGR, &s.ChannelsLast, &s.Reversed)
 	dt := u.int()
 	if dt < 0 || dt > 255 {
 		u.bad = true

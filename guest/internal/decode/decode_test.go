@@ -224,6 +224,7 @@ func TestImages(t *testing.T) {
 		data string
 	}{
 		{"channels last, BGR, bytes", abi.ImageSpec{ChannelsLast: true, BGR: true, DType: uint8(tensor.Uint8)}, tensor.Of(tensor.Uint8, 1, 2, 2, 3), "[0 0 255 0 255 0 255 0 0 255 255 255]"},
+		{"reversed", abi.ImageSpec{Reversed: true, DType: uint8(tensor.Uint8)}, tensor.Of(tensor.Uint8, 2, 2, 3, 1), "[255 0 0 0 0 255 0 255 0 255 255 255]"},
 		{"grey", abi.ImageSpec{Channels: 1, DType: uint8(tensor.Uint8)}, tensor.Of(tensor.Uint8, 1, 1, 2, 2), "[76 150 29 255]"},
 		{"mean and scale", abi.ImageSpec{Mean: [3]float32{255, 127, 0}, Scale: [3]float32{1, 2, 0.5}}, tensor.Of(tensor.Float32, 1, 3, 2, 2), "[0 -255 -255 0 -254 256 -254 256 0 0 127.5 127.5]"},
 		{"smaller", abi.ImageSpec{Width: 1, Height: 1, DType: uint8(tensor.Uint8)}, tensor.Of(tensor.Uint8, 1, 3, 1, 1), "[127 127 127]"},

@@ -159,7 +159,8 @@ func straight(m image.Image) *image.RGBA {
 	return to
 }
 
-// layOut makes the tensor: [1, channels, h, w], or [1, h, w, channels].
+// layOut makes the tensor: [1, channels, h, w], [1, h, w, channels], or
+// [w, h, channels, 1].
 func layOut(m *image.RGBA, s *abi.ImageSpec) (tensor.Type, []byte) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	channels := int(s.Channels)
@@ -172,6 +173,10 @@ func layOut(m *image.RGBA, s *abi.ImageSpec) (tensor.Type, []byte) {
 		typ = tensor.Of(tensor.Float32, 1, int64(h), int64(w), int64(channels))
 		perPixel, perChannel = channels, 1
 	}
+	if s.Reversed {
+		typ = tensor.Of(tensor.Float32, int64(w), int64(h), int64(channels), 1)
+		perPixel, perChannel = channels, 1
+	}
 	if tensor.DType(s.DType) == tensor.Uint8 {
 		typ.DType = tensor.Uint8
 	}
@@ -181,6 +186,9 @@ func layOut(m *image.RGBA, s *abi.ImageSpec) (tensor.Type, []byte) {
 		p := m.Pix[4*i:][:3]
 		if channels == 1 {
 			p = []byte{color.GrayModel.Convert(color.RGBA{p[0], p[1], p[2], 0xff}).(color.Gray).Y}
+		}
+		if s.Reversed {
+			i = i%w*h + i/w
 		}
 		for k := range channels {
 			v := p[k]
