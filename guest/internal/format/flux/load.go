@@ -50,6 +50,26 @@ type Model struct{ nets []*layer.Network }
 // Load reads the file in blob 1. Of several networks in it those that can run
 // do, each with a port of its name.
 func Load(box abi.Box, task abi.Task) *Model {
+	m, names := networks(box, task)
+	m.declare(box, names)
+	return m
+}
+
+// Build is the one network of the file in blob 1.
+func Build(box abi.Box, task abi.Task) layer.Network {
+	m, names := networks(box, task)
+	if len(names) > 1 {
+		scan.Refuse(abi.Fault{
+			Kind: abi.FaultUnsupported, Blob: 1, Offset: -1, Text: fmt.Sprintf("a file of %d networks in place of one: %s", len(names), strings.Join(names, ", ")),
+		})
+	}
+	n := *m.nets[0]
+	n.Input.Name, n.Output.Name = "x", "y"
+	return n
+}
+
+// networks finds those in blob 1 that can run, and their names.
+func networks(box abi.Box, task abi.Task) (*Model, []string) {
 	f := open(box, 1)
 	var fault *abi.Fault
 	s := f.survey(func(found abi.Fault) {
@@ -80,8 +100,7 @@ func Load(box abi.Box, task abi.Task) *Model {
 	if len(m.nets) == 0 {
 		scan.Refuse(*fault)
 	}
-	m.declare(box, names)
-	return m
+	return m, names
 }
 
 // declare tells the host the ports: x and y, or where there are several
