@@ -206,6 +206,15 @@ func matMulDims(_ *Tracer, n *node) []Int {
 	return append(dims, x.dim(row), w.dim(col))
 }
 
+func attentionDims(_ *Tracer, n *node) []Int {
+	a, q := n.attrs.(*abi.Attention), n.in[0]
+	rows := q.dim(int(q.typ.Rank) - 2)
+	if a.Beside {
+		return []Int{q.dim(0), rows, Const(a.Heads * a.ValueSize)}
+	}
+	return []Int{q.dim(0), Const(a.Heads), rows, Const(a.ValueSize)}
+}
+
 func convDims(_ *Tracer, n *node) []Int {
 	a := n.attrs.(*abi.Conv)
 	w := n.in[1]

@@ -25,6 +25,13 @@ func TestRows(t *testing.T) {
 		y := t.Map2(abi.FnAdd, x, w)
 		return []*Value{t.Map2(abi.FnMul, y, t.Map1(abi.FnSigmoid, 0, y))}
 	}
+	scores := func(t *Tracer, q, k *Value) *Value {
+		return t.One(abi.OpMatMul, &abi.MatMul{TB: true, Alpha: 0.5}, q, k)
+	}
+	softmax := func(t *Tracer, z, bias *Value) *Value {
+		z = t.Map2(abi.FnDiv, z, t.Scalar(tensor.Float32, 1.5))
+		return t.One(abi.OpSoftmax, &abi.Softmax{Axis: int64(z.Rank()) - 1}, t.Map2(abi.FnAdd, z, bias))
+	}
 	cases := []struct {
 		row   string
 		in, w []tensor.Type
@@ -52,6 +59,25 @@ func TestRows(t *testing.T) {
 			y := t.One(abi.OpPad, &abi.Pad{Before: abi.Consts(0, 1, 0, 0), After: abi.Consts(0, 0, 2, 0), Mode: abi.PadConstant}, in[0])
 			return []*Value{t.One(abi.OpConv, conv, y, w[0])}
 		}, 1, 0},
+		{"softmax between products as attention", []tensor.Type{f32(2, 3, 5, 4), f32(2, 3, 6, 4), f32(2, 3, 6, 7), f32(5, 6)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			return []*Value{t.One(abi.OpMatMul, &abi.MatMul{}, softmax(t, scores(t, in[0], in[1]), in[3]), in[2])}
+		}, 1, 1e-5},
+		{"softmax without NaN between products as attention", []tensor.Type{f32(3, 5, 4), f32(3, 6, 4), f32(3, 6, 7), f32(5, 1)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			closed := t.Map2(abi.FnDiv, in[3], t.Map1(abi.FnRelu, 0, in[3])) // -Inf or 1
+			p := softmax(t, scores(t, in[0], in[1]), closed)
+			p = t.Map3(abi.FnSelect, t.Map1(abi.FnIsNaN, 0, p), t.Scalar(tensor.Float32, 0), p)
+			return []*Value{t.One(abi.OpMatMul, &abi.MatMul{}, p, in[2])}
+		}, 6, 1e-5},
+		{"attention with its heads side by side", []tensor.Type{f32(2, 5, 36), f32(2, 1, 1, 5)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			heads := func(i int64) *Value {
+				x := t.Reshape(in[0], Consts(2, 5, 3, 3, 4))
+				x = t.Slice(x, Consts(0, 0, i, 0, 0), Consts(2, 5, 1, 3, 4), nil)
+				return t.Permute(t.Reshape(x, Consts(2, 5, 3, 4)), 0, 2, 1, 3)
+			}
+			q := t.Map2(abi.FnMul, heads(0), t.Scalar(tensor.Float32, 0.7))
+			y := t.One(abi.OpMatMul, &abi.MatMul{}, softmax(t, scores(t, q, heads(1)), in[1]), heads(2))
+			return []*Value{t.Reshape(t.Permute(y, 0, 2, 1, 3), Consts(2, 5, 12))}
+		}, 3, 1e-5},
 		{"map into the epilogue of matmul", []tensor.Type{f32(2, 3, 4)}, []tensor.Type{f32(4, 8), channel}, func(t *Tracer, in, w []*Value) []*Value {
 			return tail(t, t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[0]), w[1])
 		}, 1, 0},

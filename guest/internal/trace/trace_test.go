@@ -37,6 +37,16 @@ func TestServesOtherSizes(t *testing.T) {
 			s := t.Map2(abi.FnAdd, in[0], in[1])
 			return []*Value{t.Vector(s.Dim(0))}
 		}, [][]int64{{3, 3}, {3, 1}, {1, 4}}},
+		{"attention over free dims", []tensor.Type{f32(-1, -1, 12)}, func(t *Tracer, in, _ []*Value) []*Value {
+			d := in[0].Dims()
+			heads := func(from int64) *Value {
+				x := t.Slice(in[0], Consts(0, 0, from), []Int{d[0], d[1], Const(4)}, nil)
+				return t.Permute(t.Reshape(x, []Int{d[0], d[1], Const(2), Const(2)}), 0, 2, 1, 3)
+			}
+			p := t.One(abi.OpSoftmax, &abi.Softmax{Axis: 3}, t.One(abi.OpMatMul, &abi.MatMul{TB: true}, heads(0), heads(4)))
+			y := t.One(abi.OpMatMul, &abi.MatMul{}, p, heads(8))
+			return []*Value{t.Reshape(t.Permute(y, 0, 2, 1, 3), []Int{d[0], d[1], Const(4)}), t.Vector(y.Dim(2))}
+		}, [][]int64{{1, 5}, {2, 7}, {3, 300}}},
 		{"float arithmetic on a size", []tensor.Type{f32(-1)}, func(t *Tracer, in, _ []*Value) []*Value {
 			n := t.Cast(t.Vector(in[0].Dim(0)), tensor.Float32)
 			n = t.Map1(abi.FnFloor, 0, t.Map2(abi.FnMul, n, t.Scalar(tensor.Float32, 2)))
