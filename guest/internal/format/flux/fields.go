@@ -108,9 +108,12 @@ var dataTypes = []string{
 
 // isData reports whether a struct of this type is data.
 func isData(name string) bool {
-	if layerName(name) != "" || elements[name] != 0 || primitives[name] {
-		return true
-	}
+	return layerName(name) != "" || elements[name] != 0 || primitives[name] || HoldsData(name)
+}
+
+// HoldsData reports whether a type of Julia, which is neither a layer nor a
+// number, is known to hold data and no code.
+func HoldsData(name string) bool {
 	for _, t := range dataTypes {
 		if name == t || strings.HasSuffix(t, ".") && strings.HasPrefix(name, t) {
 			return true
