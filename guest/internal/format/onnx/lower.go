@@ -5,6 +5,7 @@ import (
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
 // lowerings says how each operator becomes operations of the host. The version
@@ -286,6 +287,17 @@ func (l *walker) ranked(v *trace.Value, rank int) {
 	}
 }
 
+// onto demands that v broadcasts to x, and that x does not broadcast to v.
+func (l *walker) onto(v, x *trace.Value) *trace.Value {
+	extra := x.Rank() - v.Rank()
+	for i, d := range v.Dims() {
+		if extra < 0 || d != trace.Const(1) && !l.Equal(d, x.Dim(extra+i)) && !l.Equal(d, trace.Const(1)) {
+			l.Fail(abi.FaultMalformed, "dims %v do not broadcast to %v", v.Shape(), x.Shape())
+		}
+	}
+	return v
+}
+
 // axis resolves an axis that may count from the end.
 func (l *walker) axis(a int64, rank int) int {
 	r := int64(rank)
@@ -314,6 +326,9 @@ func (l *walker) axes(list []int64, rank int) []int {
 
 // fixed reads integers that must not change with the sizes of the inputs.
 func (l *walker) fixed(v *trace.Value) []int64 {
+	if v.DType() == tensor.Bool {
+		l.Fail(abi.FaultMalformed, "integers are needed, not %v", v.DType())
+	}
 	ints := l.Ints(v)
 	list := make([]int64, len(ints))
 	for i, x := range ints {

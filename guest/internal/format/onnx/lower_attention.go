@@ -129,7 +129,7 @@ func (l *walker) attentionBias(n *node, q, k, mask, past, lengths *trace.Value) 
 	}
 	// distance is how far behind its query each key stands.
 	left, right := n.int("left_window_size", -1), n.int("right_window_size", -1)
-	causal := n.int("is_causal", 0) != 0
+	causal := n.flag("is_causal", false)
 	key := l.iota(keys)
 	if causal || left >= 0 || right >= 0 {
 		query := l.unsqueeze(l.iota(queries), 1)
@@ -187,7 +187,7 @@ func rotaryEmbedding(l *walker, n *node, in []*trace.Value) *trace.Value {
 	}
 	part := func(x *trace.Value, start, size trace.Int) *trace.Value { return l.along(x, 3, start, size) }
 	var a, b *trace.Value
-	interleaved := n.int("interleaved", 0) != 0
+	interleaved := n.flag("interleaved", false)
 	if interleaved {
 		pairs := l.Reshape(part(x, trace.Const(0), turned), []trace.Int{d[0], d[1], d[2], half, trace.Const(2)})
 		a = l.Reshape(l.along(pairs, 4, trace.Const(0), trace.Const(1)), []trace.Int{d[0], d[1], d[2], half})

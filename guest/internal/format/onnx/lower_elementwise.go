@@ -62,7 +62,7 @@ func (l *walker) aligned(n *node, a, b *trace.Value) *trace.Value {
 		return b
 	}
 	axis := n.int("axis", 0)
-	if n.int("broadcast", 0) == 0 || !n.has("axis") || b.Rank() == 0 {
+	if !n.flag("broadcast", false) || !n.has("axis") || b.Rank() == 0 {
 		return b
 	}
 	behind := a.Rank() - l.axis(axis, a.Rank()) - b.Rank()
@@ -170,17 +170,17 @@ func gelu(l *walker, n *node, in []*trace.Value) *trace.Value {
 
 func isInf(l *walker, n *node, in []*trace.Value) *trace.Value {
 	var which uint64
-	if n.int("detect_positive", 1) != 0 {
+	if n.flag("detect_positive", true) {
 		which |= 1
 	}
-	if n.int("detect_negative", 1) != 0 {
+	if n.flag("detect_negative", true) {
 		which |= 2
 	}
 	return l.Map1(abi.FnIsInf, which, in[0])
 }
 
 func mod(l *walker, n *node, in []*trace.Value) *trace.Value {
-	if n.int("fmod", 0) != 0 {
+	if n.flag("fmod", false) {
 		return l.Map2(abi.FnFmod, in[0], in[1])
 	}
 	if in[0].DType().IsFloat() {
@@ -194,7 +194,7 @@ func prelu(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if n.version < 7 && slope.Rank() == 1 && x.Rank() > 2 {
 		slope = l.Reshape(slope, append(slope.Dims(), trace.Consts(repeat(1, x.Rank()-2)...)...))
 	}
-	return l.choose(l.Map2(abi.FnLt, x, l.like(x, 0)), l.mul(x, slope), x)
+	return l.choose(l.Map2(abi.FnLt, x, l.like(x, 0)), l.mul(x, l.onto(slope, x)), x)
 }
 
 func power(l *walker, n *node, in []*trace.Value) *trace.Value {

@@ -97,8 +97,8 @@ func (l *walker) arg(n *node, x *trace.Value, min bool) *trace.Value {
 	return l.One(abi.OpArg, &abi.Arg{
 		Axis: int64(l.axis(n.int("axis", 0), x.Rank())),
 		Min:  min,
-		Keep: n.int("keepdims", 1) != 0,
-		Last: n.int("select_last_index", 0) != 0,
+		Keep: n.flag("keepdims", true),
+		Last: n.flag("select_last_index", false),
 	}, x)
 }
 
@@ -127,8 +127,8 @@ func topK(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	return l.Op(abi.OpTopK, &abi.TopK{
 		Axis:    int64(l.axis(n.int("axis", -1), x.Rank())),
 		K:       l.Words([]trace.Int{k})[0],
-		Largest: n.int("largest", 1) != 0,
-		Sorted:  n.int("sorted", 1) != 0,
+		Largest: n.flag("largest", true),
+		Sorted:  n.flag("sorted", true),
 	}, x)
 }
 
@@ -194,7 +194,7 @@ func unique(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	counts := l.One(abi.OpScatterElements, &abi.ScatterElements{Reduce: abi.ReduceSum},
 		l.Broadcast(l.like(at, 0), []trace.Int{count}), run, one)
 	values, places := l.Gather(sorted, first, 0), l.Gather(from, first, 0)
-	if n.int("sorted", 1) == 0 {
+	if !n.flag("sorted", true) {
 		order := l.Op(abi.OpTopK, &abi.TopK{K: l.Word(count), Sorted: true}, places)
 		values, counts = l.Gather(values, order[1], 0), l.Gather(counts, order[1], 0)
 		rank := l.One(abi.OpScatterElements, &abi.ScatterElements{},

@@ -23,6 +23,11 @@ func (l *walker) loss(n *node, p, target, weight *trace.Value) *trace.Value {
 	if p.Rank() < 2 || target.Rank() != p.Rank()-1 {
 		l.Fail(abi.FaultMalformed, "rank %d with targets of rank %d", p.Rank(), target.Rank())
 	}
+	for i, d := range target.Dims() {
+		if !l.Equal(d, p.Dim(i+min(i, 1))) {
+			l.Fail(abi.FaultMalformed, "targets %v for %v", target.Shape(), p.Shape())
+		}
+	}
 	var ignored *trace.Value
 	if n.has("ignore_index") {
 		index := l.Known(target.DType(), nil, trace.Consts(n.int("ignore_index", 0)))

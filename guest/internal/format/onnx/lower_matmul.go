@@ -42,7 +42,7 @@ func gemm(l *walker, n *node, in []*trace.Value) *trace.Value {
 	l.ranked(b, 2)
 	alpha, beta := n.float("alpha", 1), n.float("beta", 1)
 	n.has("broadcast") // the third input broadcasts since version 7 anyway
-	m := &abi.MatMul{TA: n.int("transA", 0) != 0, TB: n.int("transB", 0) != 0, Alpha: alpha}
+	m := &abi.MatMul{TA: n.flag("transA", false), TB: n.flag("transB", false), Alpha: alpha}
 	if a.DType().IsInt() && (alpha != 1 || beta != 1) {
 		l.Fail(abi.FaultUnsupported, "factors other than 1 of integers")
 	}
@@ -58,5 +58,5 @@ func gemm(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if beta != 1 {
 		c = l.mul(c, l.like(c, float64(beta)))
 	}
-	return l.add(y, c)
+	return l.add(y, l.onto(c, y))
 }

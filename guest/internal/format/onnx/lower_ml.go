@@ -98,7 +98,7 @@ func oneHotEncoder(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if cats == nil {
 		l.Fail(abi.FaultUnsupported, "categories that are strings")
 	}
-	if n.int("zeros", 1) == 0 {
+	if !n.flag("zeros", true) {
 		l.Fail(abi.FaultUnsupported, "refusing unknown categories")
 	}
 	x := l.unsqueeze(l.Cast(in[0], tensor.Int64), int64(in[0].Rank()))

@@ -12,7 +12,7 @@ func batchNormalization(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	x, scale, shift, mean, variance := in[0], in[1], in[2], in[3], in[4]
 	n.has("momentum")
 	n.has("is_test")
-	if n.int("training_mode", 0) != 0 {
+	if n.flag("training_mode", false) {
 		l.Fail(abi.FaultUnsupported, "training mode")
 	}
 	for i := 1; i < len(n.outputs); i++ {
@@ -25,10 +25,12 @@ func batchNormalization(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	shift = l.sub(shift, l.mul(mean, scale))
 	d := x.DType()
 	affine := func(x *trace.Value) *trace.Value {
+		l.onto(scale, x)
+		l.onto(shift, x)
 		y := l.add(l.mul(l.Cast(x, scale.DType()), scale), shift)
 		return l.Cast(y, d)
 	}
-	if n.int("spatial", 1) == 0 {
+	if !n.flag("spatial", true) {
 		return []*trace.Value{affine(x)}
 	}
 	return []*trace.Value{l.onChannelsLast(x, affine)}
@@ -119,9 +121,9 @@ func (l *walker) layerNorm(x, scale, shift *trace.Value, a *abi.LayerNorm) *trac
 		}
 		return l.One(abi.OpLayerNorm, a, x, nil, scale, shift)
 	}
-	y := l.mul(l.One(abi.OpLayerNorm, a, x), scale)
+	y := l.mul(l.One(abi.OpLayerNorm, a, x), l.onto(scale, x))
 	if shift != nil {
-		y = l.add(y, shift)
+		y = l.add(y, l.onto(shift, x))
 	}
 	return y
 }

@@ -15,13 +15,13 @@ func (l *walker) pool(n *node, x *trace.Value, a *abi.Pool) (*trace.Value, slidi
 	s := l.sliding(n, x, nil)
 	l.sameOutput(n, x, &s)
 	a.Window, a.Stride, a.Dilation, a.Before, a.After = s.kernel, s.stride, s.dilation, s.before, s.after
-	a.Ceil = n.int("ceil_mode", 0) != 0
+	a.Ceil = n.flag("ceil_mode", false)
 	return l.onChannelsLast(x, func(x *trace.Value) *trace.Value { return l.One(abi.OpPool, a, x) }), s
 }
 
 func maxPool(l *walker, n *node, in []*trace.Value) []*trace.Value {
 	y, s := l.pool(n, in[0], &abi.Pool{Kind: abi.PoolMax})
-	columns := n.int("storage_order", 0) != 0
+	columns := n.flag("storage_order", false)
 	if !n.wants(1) {
 		return []*trace.Value{y}
 	}
@@ -82,7 +82,7 @@ func (l *walker) located(x, y *trace.Value, s sliding, columns bool) *trace.Valu
 }
 
 func averagePool(l *walker, n *node, in []*trace.Value) *trace.Value {
-	y, _ := l.pool(n, in[0], &abi.Pool{Kind: abi.PoolAvg, CountPad: n.int("count_include_pad", 0) != 0})
+	y, _ := l.pool(n, in[0], &abi.Pool{Kind: abi.PoolAvg, CountPad: n.flag("count_include_pad", false)})
 	return y
 }
 

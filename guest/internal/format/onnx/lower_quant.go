@@ -29,20 +29,24 @@ func (l *walker) perAxis(v, x *trace.Value, axis, block int64) *trace.Value {
 		if v.Rank() != x.Rank() {
 			l.Fail(abi.FaultMalformed, "blocks of rank %d for rank %d", v.Rank(), x.Rank())
 		}
+		blocks := l.FloorDiv(l.Add(x.Dim(at), trace.Const(block-1)), trace.Const(block))
+		if !l.Equal(v.Dim(at), blocks) {
+			l.Fail(abi.FaultMalformed, "%v scales for blocks of %d in %v", v.Shape(), block, x.Shape())
+		}
 		dims := l.unsqueeze(v, int64(at)+1).Dims()
 		dims[at+1] = trace.Const(block)
 		wide := l.Broadcast(l.unsqueeze(v, int64(at)+1), dims)
 		dims = v.Dims()
 		dims[at] = l.Mul(dims[at], trace.Const(block))
 		wide = l.Reshape(wide, dims)
-		return l.along(wide, at, trace.Const(0), x.Dim(at))
+		return l.onto(l.along(wide, at, trace.Const(0), x.Dim(at)), x)
 	}
 	if v.Rank() != 1 {
 		l.Fail(abi.FaultMalformed, "scales of rank %d", v.Rank())
 	}
 	dims := trace.Consts(repeat(1, x.Rank())...)
 	dims[at] = v.Dim(0)
-	return l.Reshape(v, dims)
+	return l.onto(l.Reshape(v, dims), x)
 }
 
 // blockSize reads how many elements along the axis share a scale; 0 means one

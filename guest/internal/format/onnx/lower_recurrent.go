@@ -45,8 +45,8 @@ func recurrent(op abi.Op) lowering {
 		a := &abi.Recurrent{
 			Direction:    l.named(n, "direction", "forward", directions),
 			Clip:         n.float("clip", 0),
-			Coupled:      op == abi.OpLSTM && n.int("input_forget", 0) != 0,
-			LinearBefore: op == abi.OpGRU && n.int("linear_before_reset", 0) != 0,
+			Coupled:      op == abi.OpLSTM && n.flag("input_forget", false),
+			LinearBefore: op == abi.OpGRU && n.flag("linear_before_reset", false),
 		}
 		l.ranked(r, 3)
 		n.has("output_sequence") // the first version asked before it gave Y
@@ -54,7 +54,7 @@ func recurrent(op abi.Op) lowering {
 		if size := l.Pin(r.Dim(2)); n.int("hidden_size", size) != size {
 			l.Fail(abi.FaultMalformed, "hidden_size differs from the weights, which have %d", size)
 		}
-		batchFirst := n.int("layout", 0) != 0
+		batchFirst := n.flag("layout", false)
 		swap := func(v *trace.Value) *trace.Value {
 			if v == nil || !batchFirst {
 				return v

@@ -27,11 +27,11 @@ func (l *walker) reduced(n *node, in []*trace.Value) (axes []int, keep bool) {
 	rank := in[0].Rank()
 	list, _ := l.listOf(n, "axes", in[1])
 	axes = l.axes(list, rank)
-	noop := n.int("noop_with_empty_axes", 0) != 0
+	noop := n.flag("noop_with_empty_axes", false)
 	if len(axes) == 0 && !noop {
 		axes = axesFrom(0, rank)
 	}
-	return axes, n.int("keepdims", 1) != 0
+	return axes, n.flag("keepdims", true)
 }
 
 // axesFrom is from, from+1, … to-1.
@@ -78,8 +78,8 @@ func cumulate(fold int64) single {
 		return l.One(abi.OpCumulate, &abi.Cumulate{
 			Axis:      int64(l.axis(l.Pin(l.integer(in[1])), in[0].Rank())),
 			Fn:        fold,
-			Exclusive: n.int("exclusive", 0) != 0,
-			Reverse:   n.int("reverse", 0) != 0,
+			Exclusive: n.flag("exclusive", false),
+			Reverse:   n.flag("reverse", false),
 		}, in[0])
 	}
 }

@@ -117,8 +117,8 @@ func resize(l *walker, n *node, in []*trace.Value) *trace.Value {
 		Round:         l.named(n, "nearest_mode", "round_prefer_floor", resizeRounds),
 		CubicA:        n.float("cubic_coeff_a", -0.75),
 		Extrapolation: n.float("extrapolation_value", 0),
-		Antialias:     n.int("antialias", 0) != 0,
-		Exclude:       n.int("exclude_outside", 0) != 0,
+		Antialias:     n.flag("antialias", false),
+		Exclude:       n.flag("exclude_outside", false),
 	}
 	// Nearest has no weights that could be left out.
 	a.Exclude = a.Exclude && a.Mode != abi.ResizeNearest

@@ -30,7 +30,7 @@ func gridSample(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if dims < 1 || grid.Rank() != x.Rank() || l.Pin(grid.Dim(grid.Rank()-1)) != int64(dims) {
 		l.Fail(abi.FaultMalformed, "a grid %d for %d", grid.Shape(), x.Shape())
 	}
-	s := sampler{mode: l.named(n, "mode", "linear", sampleModes), corners: n.int("align_corners", 0) != 0}
+	s := sampler{mode: l.named(n, "mode", "linear", sampleModes), corners: n.flag("align_corners", false)}
 	s.padding = n.str("padding_mode", "zeros")
 	if s.padding != "zeros" && s.padding != "border" && s.padding != "reflection" {
 		l.Fail(abi.FaultMalformed, "padding_mode %q", s.padding)
@@ -177,7 +177,7 @@ func affineGrid(l *walker, n *node, in []*trace.Value) *trace.Value {
 		l.Fail(abi.FaultMalformed, "theta of rank %d for a size of %d dims", theta.Rank(), len(size))
 	}
 	size = size[2:]
-	corners := n.int("align_corners", 0) != 0
+	corners := n.flag("align_corners", false)
 	shape := append(append([]trace.Int(nil), size...), trace.Const(1))
 	var parts []*trace.Value
 	for i := dims - 1; i >= 0; i-- {

@@ -54,7 +54,7 @@ func reshape(l *walker, n *node, in []*trace.Value) *trace.Value {
 	} else {
 		dims = append(dims, l.Ints(in[1])...)
 	}
-	if n.int("allowzero", 0) == 0 {
+	if !n.flag("allowzero", false) {
 		for i, d := range dims {
 			if !l.Equal(d, trace.Const(0)) {
 				continue
@@ -264,7 +264,7 @@ func trilu(l *walker, n *node, in []*trace.Value) *trace.Value {
 		k = l.integer(in[1])
 	}
 	keep := abi.FnLe
-	if n.int("upper", 1) != 0 {
+	if n.flag("upper", true) {
 		keep = abi.FnGe
 	}
 	dims := x.Dims()[x.Rank()-2:]

@@ -18,7 +18,7 @@ func window(a, b, c float64) lowering {
 		d := l.dtype(n, "output_datatype", 1)
 		count := l.Pin(l.integer(in[0]))
 		period := count
-		if n.int("periodic", 1) == 0 {
+		if !n.flag("periodic", true) {
 			period--
 		}
 		if period < 1 {
@@ -47,7 +47,7 @@ func dft(l *walker, n *node, in []*trace.Value) *trace.Value {
 		}
 	}
 	at := l.axis(axis, x.Rank())
-	inverse, onesided := n.int("inverse", 0) != 0, n.int("onesided", 0) != 0
+	inverse, onesided := n.flag("inverse", false), n.flag("onesided", false)
 	var size int64
 	switch {
 	case in[1] != nil:
@@ -171,7 +171,7 @@ func stft(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if shape != nil {
 		x = l.mul(x, l.unsqueeze(shape, 1))
 	}
-	return l.dft(x, 2, size.N, false, n.int("onesided", 1) != 0)
+	return l.dft(x, 2, size.N, false, n.flag("onesided", true))
 }
 
 // melWeightMatrix is worked out here: its inputs are five numbers.

@@ -51,7 +51,7 @@ func svmRegressor(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if int64(len(coef)) != vectors || len(rho) != 1 {
 		l.Fail(abi.FaultMalformed, "%d coefficients, %d offsets for %d support vectors", len(coef), len(rho), vectors)
 	}
-	if how := n.str("post_transform", "NONE"); how != "NONE" || n.int("one_class", 0) != 0 {
+	if how := n.str("post_transform", "NONE"); how != "NONE" || n.flag("one_class", false) {
 		l.Fail(abi.FaultUnsupported, "post_transform %q, or one class", how)
 	}
 	k := l.svmKernel(n, in[0], vectors)

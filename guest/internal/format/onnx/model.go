@@ -195,6 +195,21 @@ func (n *node) int(name string, def int64) int64 {
 	return def
 }
 
+// flag is an integer that only says yes or no.
+func (n *node) flag(name string, def bool) bool {
+	a := n.find(name, attrInt)
+	if a == nil {
+		return def
+	}
+	if a.i != 0 && a.i != 1 {
+		scan.Refuse(abi.Fault{
+			Kind: abi.FaultMalformed, Blob: 1, Offset: a.offset, Node: n.name, Op: n.op,
+			Text: fmt.Sprintf("attribute %q is %d, neither 0 nor 1", name, a.i),
+		})
+	}
+	return a.i == 1
+}
+
 func (n *node) float(name string, def float32) float32 {
 	if a := n.find(name, attrFloat); a != nil {
 		return a.f

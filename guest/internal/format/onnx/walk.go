@@ -43,10 +43,22 @@ func (m *model) run(box abi.Box) {
 			if v == nil {
 				l.Fail(abi.FaultMalformed, "output %q has no value", out.name)
 			}
+			l.fits(v, &out)
 			l.Output(uint32(i), v)
 		}
 		l.Finish()
 	})
+}
+
+// fits demands that v is what an output declares. Its dims are not looked at:
+// exporters get them wrong.
+func (l *walker) fits(v *trace.Value, p *port) {
+	if p.reason == "" && v.DType() != p.dtype {
+		scan.Refuse(abi.Fault{
+			Kind: abi.FaultMalformed, Blob: l.model.blob, Offset: p.offset,
+			Text: fmt.Sprintf("output %q is declared as %v and computed as %v", p.name, p.dtype, v.DType()),
+		})
+	}
 }
 
 // live names the values that nodes still to come may read.
