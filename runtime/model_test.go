@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -227,6 +228,18 @@ func TestGuestMemoryIsCharged(t *testing.T) {
 	}
 }
 
+// zeros is a file of that many bytes.
+type zeros int64
+
+func (n zeros) ReadAt(p []byte, off int64) (int, error) {
+	if off >= int64(n) {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), int64(n)-off)]
+	clear(p)
+	return len(p), nil
+}
+
 func TestInspectReportsRefusals(t *testing.T) {
 	f := &fake{load: func(box abi.Box, _ abi.Task) uint32 {
 		for _, it := range []abi.Item{
@@ -255,6 +268,21 @@ func TestInspectReportsRefusals(t *testing.T) {
 		`{"kind":"guest","reason":"it failed without a reason","offset":-1}]}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, all := range []bool{false, true} {
+		large := Part{Name: "large", Data: zeros(hashed + 1), Size: hashed + 1}
+		rep, err := with(t, f, Config{Digests: all}).Inspect(t.Context(), large)
+		if err != nil || (rep.Parts[0].SHA256 != "") != all {
+			t.Errorf("of a large part: %+v, %v", rep, err)
+		}
+	}
+	f.load = func(box abi.Box, _ abi.Task) uint32 {
+		box.Emit(abi.EmitReport, abi.AppendItem(nil, abi.Item{Kind: abi.ItemTensor, Blob: 1, Offset: 40, Strings: []string{"w", "", "F8_E4M3"}, Ints: []int64{0, 2, 2}}))
+		return 0
+	}
+	rep, err = r.Inspect(t.Context(), Bytes("m", []byte("abc")))
+	if err != nil || len(rep.Tensors) != 1 || rep.Tensors[0].Form != "F8_E4M3" {
+		t.Errorf("a tensor of another type: %+v, %v", rep, err)
 	}
 	f.load = func(box abi.Box, _ abi.Task) uint32 {
 		box.Emit(abi.EmitReport, abi.AppendItem(nil, abi.Item{Kind: abi.ItemOp, Strings: []string{"Conv"}}))

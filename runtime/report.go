@@ -26,7 +26,7 @@ type Report struct {
 type ReportPart struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
+	SHA256 string `json:"sha256,omitempty"` // of a part over 64 MiB only with Config.Digests
 }
 
 // ReportField is something that the file says of itself.
@@ -50,7 +50,8 @@ type ReportTensor struct {
 	DType  DType   `json:"dtype"`
 	Shape  []int64 `json:"shape"`
 	Bytes  int64   `json:"bytes"`
-	Offset int64   `json:"offset"` // in Part, or -1
+	Offset int64   `json:"offset"`         // in Part, or -1
+	Form   string  `json:"form,omitempty"` // an element type that is no DType, or an order of bytes and dims
 }
 
 // Refusal is something for which the file is not accepted.
@@ -76,7 +77,7 @@ func (r *Runtime) Inspect(ctx context.Context, parts ...Part) (report *Report, e
 		if !refused(v.end) {
 			return v.end
 		}
-		report, err = newReport(c, v, parts)
+		report, err = newReport(c, v, parts, r.config.Digests)
 		return err
 	})
 	return report, err
@@ -88,16 +89,24 @@ func refused(err error) bool {
 	return err == nil || errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsupported) || errors.Is(err, ErrInput) || errors.Is(err, ErrGuest)
 }
 
-func newReport(c *call, v *visit, parts []Part) (*Report, error) {
+// hashed is the size up to which a part is hashed for a report, which takes
+// 40 ms: of a larger one, an inspection reads the headers and no more.
+const hashed = 64 << 20
+
+func newReport(c *call, v *visit, parts []Part, all bool) (*Report, error) {
 	rep := &Report{
 		Fields: []ReportField{}, Ops: []ReportOp{}, Tensors: []ReportTensor{}, Refusals: []Refusal{},
 	}
-	sums, err := digests(c, v.model, len(parts))
-	if err != nil {
-		return nil, err
-	}
 	for i, p := range parts {
-		rep.Parts = append(rep.Parts, ReportPart{p.Name, p.Size, hex.EncodeToString(sums[i])})
+		part := ReportPart{Name: p.Name, Size: p.Size}
+		if p.Size <= hashed || all {
+			sum, err := v.model.Digest(c.ctx, i)
+			if err != nil {
+				return nil, c.fault(err)
+			}
+			part.SHA256 = hex.EncodeToString(sum[:])
+		}
+		rep.Parts = append(rep.Parts, part)
 	}
 	v.model.Freeze(v.box)
 	in, out := v.model.Ports()
@@ -121,10 +130,14 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		abi.ItemFormat: {2, 0}, abi.ItemField: {2, 0}, abi.ItemTensor: {2, 2}, abi.ItemOp: {2, 2}, abi.ItemRefused: {3, 1},
 	}
 	n, ok := counts[it.Kind]
-	if !ok || len(it.Strings) != n[0] || len(it.Ints) < n[1] {
+	form := ""
+	s, k := it.Strings, it.Ints
+	if it.Kind == abi.ItemTensor && len(s) == 3 {
+		s, form = s[:2], s[2]
+	}
+	if !ok || len(s) != n[0] || len(k) < n[1] {
 		return false
 	}
-	s, k := it.Strings, it.Ints
 	switch it.Kind {
 	case abi.ItemFormat:
 		r.Format, r.Version = s[0], s[1]
@@ -135,7 +148,7 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		if where == "" {
 			where = s[1]
 		}
-		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset})
+		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset, form})
 	case abi.ItemOp:
 		r.Ops = append(r.Ops, ReportOp{s[0], s[1], k[0], k[1] == 1})
 	case abi.ItemRefused:

@@ -56,7 +56,7 @@ type ItemKind uint32
 const (
 	ItemFormat  ItemKind = 1 // strings: format, version
 	ItemField   ItemKind = 2 // strings: name, value
-	ItemTensor  ItemKind = 3 // strings: name, part; ints: dtype, bytes, dims…
+	ItemTensor  ItemKind = 3 // strings: name, part, and how it lies where dtype is 0 or does not say; ints: dtype, bytes, dims…
 	ItemOp      ItemKind = 4 // strings: domain, type; ints: count, 1 if supported
 	ItemRefused ItemKind = 5 // strings: reason, node, op; ints: FaultKind
 )
