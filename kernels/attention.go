@@ -22,10 +22,10 @@ import (
 // A row of z that is -Inf throughout gives NaN, as IEEE has it, or with Zero 0.
 //
 //	q      float32 [batch, Heads, m, Size]
-//	k      float32 [batch, KVHeads, n, Size]
+//	k      float32 [batch, KVHeads, n, Size], or Across [batch, KVHeads, Size, n]
 //	v      float32 [batch, KVHeads, n, ValueSize]
 //	bias   float32, broadcasts to [batch, Heads, m, n]; optional
-//	attrs  Heads, KVHeads, Size, ValueSize; Scale, 0 means 1; From, Beside, Zero
+//	attrs  Heads, KVHeads, Size, ValueSize; Scale, 0 means 1; From, Beside, Zero, Across
 //	y      float32 [batch, Heads, m, ValueSize], or Beside [batch, m, Heads·ValueSize]
 //
 // Each of q, k and v may also be [batch, rows, width]: then the heads of a row
@@ -39,8 +39,8 @@ type AttentionAttrs struct {
 	Size, ValueSize int64
 	Scale           float32
 	From            []int64
-	Beside          bool
-	Zero            bool
+	Beside, Zero    bool
+	Across          bool
 }
 
 // keysAtOnce is how many keys go through a softmax together. It is part of what
@@ -57,6 +57,7 @@ type attentionStep struct {
 	batch, heads, kvHeads int
 	m, n, size, values    int
 	q, k, v, y            rowsOfHeads
+	kCol                  int // between the elements of a row of k
 	scale                 float32
 	zero                  bool
 	bias                  axes // of batches and heads
@@ -84,7 +85,7 @@ func planAttention(in []tensor.Type, a AttentionAttrs) (Plan, error) {
 	}
 	s := &attentionStep{
 		heads: int(a.Heads), kvHeads: int(a.KVHeads), size: int(a.Size), values: int(a.ValueSize),
-		scale: a.Scale, zero: a.Zero,
+		kCol: 1, scale: a.Scale, zero: a.Zero,
 	}
 	var err error
 	var rows [3]int64
@@ -96,9 +97,19 @@ func planAttention(in []tensor.Type, a AttentionAttrs) (Plan, error) {
 		if i == 2 {
 			size = a.ValueSize
 		}
-		if *h, rows[i], err = headsOf(&in[i], count, size, from[i]); err != nil {
+		t := in[i]
+		if i == 1 && a.Across {
+			if t.Rank != 4 {
+				return Plan{}, fmt.Errorf("%w: %v", ErrRank, t)
+			}
+			t.Dims[2], t.Dims[3] = t.Dims[3], t.Dims[2]
+		}
+		if *h, rows[i], err = headsOf(&t, count, size, from[i]); err != nil {
 			return Plan{}, err
 		}
+	}
+	if a.Across {
+		s.k.row, s.kCol = 1, int(rows[1])
 	}
 	batch, m, n := in[0].Dims[0], rows[0], rows[1]
 	if in[1].Dims[0] != batch || in[2].Dims[0] != batch || rows[2] != n {
@@ -216,7 +227,7 @@ func (s *attentionStep) pack(c *Call, keys, values []float32) error {
 			panel := keys[u*simd.PanelLen(s.size):][:s.size*simd.Panel]
 			at := s.k.at(pair/s.kvHeads, pair%s.kvHeads) + j*s.k.row
 			if s.size > 0 {
-				simd.Pack(panel, k[at:], s.size, min(simd.Panel, s.n-j), 1, s.k.row)
+				simd.Pack(panel, k[at:], s.size, min(simd.Panel, s.n-j), s.kCol, s.k.row)
 			}
 			if s.scale != 0 && s.scale != 1 {
 				for i := range panel {

@@ -113,7 +113,16 @@ func TestAttention(t *testing.T) {
 		want, ulps := naiveAttention(c, values(q), values(k), values(v), mask)
 		top := float64(simd.Highest(tensor.View[float32](v.Data), 0))
 		a := AttentionAttrs{Heads: c.heads, KVHeads: c.kvHeads, Size: c.size, ValueSize: c.values, Scale: c.scale, Zero: c.zero}
-		near(t, must(t, &Attention, a, in...)[0], want, ulps, top)
+		y := must(t, &Attention, a, in...)[0]
+		near(t, y, want, ulps, top)
+
+		a.Across = true
+		swapped := append([]Tensor{}, in...)
+		swapped[1] = must(t, &Permute, PermuteAttrs{[]int64{0, 1, 3, 2}}, k)[0]
+		if z := must(t, &Attention, a, swapped...)[0]; string(z.Data) != string(y.Data) {
+			t.Errorf("%+v: keys across differ", a)
+		}
+		a.Across = false
 
 		a.From, a.Beside = make([]int64, 3), true
 		for i, h := range [][2]int64{{c.heads, c.size}, {c.kvHeads, c.size}, {c.kvHeads, c.values}} {
@@ -122,7 +131,7 @@ func TestAttention(t *testing.T) {
 				in[i] = beside(r, in[i], a.From[i], a.From[i]+h[0]*h[1]+r.Int64N(4))
 			}
 		}
-		y := tensorOf(tensor.Float32, []int64{c.batch, c.heads, c.m, c.values}, want)
+		y = tensorOf(tensor.Float32, []int64{c.batch, c.heads, c.m, c.values}, want)
 		near(t, must(t, &Attention, a, in...)[0], values(beside(r, y, 0, c.heads*c.values)), ulps, top)
 	}
 }
@@ -209,6 +218,8 @@ func TestAttentionRefuses(t *testing.T) {
 		{"wide", with(func(a *AttentionAttrs) { a.Heads = 1 << 62 }), types(f(1, 6, 12), k, v), ErrShape},
 		{"heads of another size", a, types(f(1, 4, 6, 2), k, v), ErrShape},
 		{"other batch", a, types(q, f(2, 2, 7, 3), v), ErrShape},
+		{"keys across in a row", with(func(a *AttentionAttrs) { a.Across = true }), types(q, f(1, 7, 6), v), ErrRank},
+		{"keys not across", with(func(a *AttentionAttrs) { a.Across = true }), types(q, k, v), ErrShape},
 		{"other keys", a, types(q, k, f(1, 2, 8, 5)), ErrShape},
 		{"bias", a, types(q, k, v, f(6, 6)), ErrShape},
 		{"scores", a, types(f(1, 4, 1<<30, 3), f(1, 2, 1<<30, 3), f(1, 2, 1<<30, 5)), ErrSize},

@@ -195,13 +195,15 @@ type MatMul struct {
 // or From[2] on; no From means zeros. A row of v has ValueSize elements for
 // each head. bias broadcasts to [batch, Heads, rows of q, rows of k]. The
 // result is [batch, Heads, rows of q, ValueSize], or Beside [batch, rows of q,
-// Heads·ValueSize]. Zero gives 0 where a softmax is NaN. Scale 0 means 1.
+// Heads·ValueSize]. Zero gives 0 where a softmax is NaN. Scale 0 means 1. With
+// Across, k is [batch, KVHeads, Size, rows].
 type Attention struct {
 	Heads, KVHeads  int64
 	Size, ValueSize int64
 	Scale           float32
 	From            []int64
 	Beside, Zero    bool
+	Across          bool
 }
 
 // Conv is a convolution of 1 to 3 spatial dims, channels last: x [n, sp…, c],
@@ -342,6 +344,7 @@ func (a *Attention) code(c *coder) {
 	c.ints(&a.From)
 	c.bool(&a.Beside)
 	c.bool(&a.Zero)
+	c.bool(&a.Across)
 }
 func (a *Conv) code(c *coder) {
 	c.ints(&a.Stride)

@@ -63,7 +63,7 @@ func (f *fusion) attention(s, m *node, zero bool) *node {
 		return nil
 	}
 	product := inner.attrs.(*abi.MatMul)
-	if outer.TA || outer.TB || one(outer.Alpha) != 1 || len(outer.Epilogue.Out) != 0 || product.TA || !product.TB {
+	if outer.TA || outer.TB || one(outer.Alpha) != 1 || len(outer.Epilogue.Out) != 0 || product.TA {
 		return nil
 	}
 	q, k, v := inner.in[0], inner.in[1], m.in[1]
@@ -86,9 +86,13 @@ func (f *fusion) attention(s, m *node, zero bool) *node {
 	if count.sym != nil || size.sym != nil || values.sym != nil || count.N < 1 {
 		return nil
 	}
-	a := &abi.Attention{Heads: count.N, KVHeads: count.N, Size: size.N, ValueSize: values.N, From: make([]int64, 3), Zero: zero}
+	a := &abi.Attention{Heads: count.N, KVHeads: count.N, Size: size.N, ValueSize: values.N, From: make([]int64, 3), Zero: zero, Across: !product.TB}
 	in := []*result{q, k, v}
 	for i := range in {
+		if i == 1 && a.Across {
+			in[1] = f.view(f.unscaled(k, &scale), fourDims(k))
+			continue
+		}
 		factor := &scale
 		if i == 2 {
 			factor = nil
@@ -258,7 +262,7 @@ func multiple(p abi.Program, inputs int) (factor float32, bias int, ok bool) {
 // given four dims.
 func (f *fusion) lying(r *result, factor *float32) (x *result, from int64) {
 	r = f.unscaled(r, factor)
-	full := append(Consts(1, 1, 1, 1)[:4-r.typ.Rank], r.allDims()...)
+	full := fourDims(r)
 	n := f.maker[r]
 	if n == nil || n.op != abi.OpPermute {
 		return f.view(r, full), 0
@@ -271,6 +275,11 @@ func (f *fusion) lying(r *result, factor *float32) (x *result, from int64) {
 		return f.view(x, []Int{Const(1), x.dim(0), Const(x.typ.Dims[1] * x.typ.Dims[2])}), 0
 	}
 	return f.view(r, full), 0
+}
+
+// fourDims are the dims of r behind as many of 1 as make them four.
+func fourDims(r *result) []Int {
+	return append(Consts(1, 1, 1, 1)[:4-r.typ.Rank], r.allDims()...)
 }
 
 // uncut finds x [batch, rows, heads, size] in [batch, rows, width].

@@ -59,6 +59,11 @@ func TestRows(t *testing.T) {
 			y := t.One(abi.OpPad, &abi.Pad{Before: abi.Consts(0, 1, 0, 0), After: abi.Consts(0, 0, 2, 0), Mode: abi.PadConstant}, in[0])
 			return []*Value{t.One(abi.OpConv, conv, y, w[0])}
 		}, 1, 0},
+		{"softmax between products as attention", []tensor.Type{f32(5, 4), f32(4, 6), f32(6, 7)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
+			z := t.One(abi.OpMatMul, &abi.MatMul{}, in[0], in[1])
+			p := t.One(abi.OpSoftmax, &abi.Softmax{Axis: 1, Scale: 0.3}, z)
+			return []*Value{t.One(abi.OpMatMul, &abi.MatMul{}, p, in[2])}
+		}, 5, 1e-5},
 		{"softmax between products as attention", []tensor.Type{f32(2, 3, 5, 4), f32(2, 3, 6, 4), f32(2, 3, 6, 7), f32(5, 6)}, nil, func(t *Tracer, in, _ []*Value) []*Value {
 			return []*Value{t.One(abi.OpMatMul, &abi.MatMul{}, softmax(t, scores(t, in[0], in[1]), in[3]), in[2])}
 		}, 1, 1e-5},
