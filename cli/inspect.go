@@ -15,11 +15,11 @@ func (s *session) inspectCommand() *cli.Command {
 		Name:      "inspect",
 		Usage:     "say what is in a file and what is wrong with it, without running it",
 		ArgsUsage: "FILE",
-		Flags: shared(
+		Flags: append(partFlags(), shared(
+			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim, for the cost of a run: `NAME=N`"},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor", DisableDefaultText: true},
-			&cli.StringSliceFlag{Name: "part", Usage: "another file of the model: `NAME=FILE`"},
-			&cli.StringFlag{Name: "parts", Usage: "a `DIR` whose files are parts of the model"},
-		),
+			&cli.BoolFlag{Name: "digest", Usage: "hash files over 64 MiB too", DisableDefaultText: true},
+		)...),
 		Action: s.inspect,
 	}
 }
@@ -42,11 +42,27 @@ func (s *session) inspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	shown := struct {
+		*glovebox.Report
+		Cost *glovebox.Cost `json:"cost,omitempty"`
+	}{Report: rep}
+	if len(rep.Refusals) == 0 && len(rep.Outputs) > 0 {
+		dims, err := dimSizes(c.StringSlice("dim"))
+		if err != nil {
+			return err
+		}
+		if one, err := cost(c.Context, rt, parts, dims); err == nil {
+			shown.Cost = &one
+		} else if len(dims) > 0 {
+			return err
+		}
+	}
 	s.meter.stop()
 	if s.json {
-		err = writeJSON(s.out, rep)
+		err = writeJSON(s.out, shown)
 	} else {
 		printReport(s.out, c.Args().First(), rep, c.Bool("tensors"))
+		printCost(s.out, shown.Cost)
 	}
 	if err != nil {
 		return err
@@ -79,7 +95,11 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 		row("format", "%s %s", quoted(r.Format), quoted(r.Version))
 	}
 	for _, p := range r.Parts {
-		row("part", "%s, %d bytes, sha256 %s", quoted(p.Name), p.Size, p.SHA256)
+		sum := ""
+		if p.SHA256 != "" {
+			sum = ", sha256 " + p.SHA256
+		}
+		row("part", "%s, %d bytes%s", quoted(p.Name), p.Size, sum)
 	}
 	for _, f := range r.Fields {
 		row("field", "%s %s", quoted(f.Name), quoted(f.Value))
@@ -104,7 +124,14 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 		if t.Offset >= 0 {
 			where = fmt.Sprintf(" at byte %d of %s", t.Offset, quoted(t.Part))
 		}
-		row("tensor", "%s %v%v%s", quoted(t.Name), t.DType, t.Shape, where)
+		kind, form := t.DType.String(), t.Form
+		if t.DType == 0 {
+			kind, form = quoted(form), ""
+		}
+		if form != "" {
+			form = " " + quoted(form)
+		}
+		row("tensor", "%s %s%v%s%s", quoted(t.Name), kind, t.Shape, form, where)
 	}
 	for _, o := range r.Ops {
 		mark := ""
