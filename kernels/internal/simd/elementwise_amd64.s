@@ -7,6 +7,9 @@
 // func add512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·add512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -39,9 +42,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func sub512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·sub512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -74,9 +83,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func mul512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·mul512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -109,9 +124,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func div512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·div512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -144,9 +165,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func min512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·min512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -188,10 +215,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin
 
 // func max512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·max512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -234,9 +267,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func fma512(dst *float32, a *float32, b *float32, c *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·fma512(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+32(FP), CX
 	MOVQ a+8(FP), BX
@@ -274,9 +313,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func neg512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·neg512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -286,7 +331,7 @@ TEXT ·neg512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Z0
-	VXORPS  all_80000000<>+0(SB), Z0, Z0
+	VXORPS  Z1, Z0, Z0
 	VMOVUPS Z0, (AX)(DX*4)
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, CX
@@ -299,34 +344,26 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VXORPS    all_80000000<>+0(SB), Z0, Z0
+	VXORPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA all_80000000<>+0(SB)/4, $0x80000000
-DATA all_80000000<>+4(SB)/4, $0x80000000
-DATA all_80000000<>+8(SB)/4, $0x80000000
-DATA all_80000000<>+12(SB)/4, $0x80000000
-DATA all_80000000<>+16(SB)/4, $0x80000000
-DATA all_80000000<>+20(SB)/4, $0x80000000
-DATA all_80000000<>+24(SB)/4, $0x80000000
-DATA all_80000000<>+28(SB)/4, $0x80000000
-DATA all_80000000<>+32(SB)/4, $0x80000000
-DATA all_80000000<>+36(SB)/4, $0x80000000
-DATA all_80000000<>+40(SB)/4, $0x80000000
-DATA all_80000000<>+44(SB)/4, $0x80000000
-DATA all_80000000<>+48(SB)/4, $0x80000000
-DATA all_80000000<>+52(SB)/4, $0x80000000
-DATA all_80000000<>+56(SB)/4, $0x80000000
-DATA all_80000000<>+60(SB)/4, $0x80000000
-GLOBL all_80000000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Z1
+	JMP          begin
+
+DATA word80000000<>+0(SB)/4, $0x80000000
+GLOBL word80000000<>(SB), RODATA|NOPTR, $4
 
 // func abs512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·abs512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -336,7 +373,7 @@ TEXT ·abs512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Z0
-	VANDPS  all_7fffffff<>+0(SB), Z0, Z0
+	VANDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (AX)(DX*4)
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, CX
@@ -349,34 +386,26 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VANDPS    all_7fffffff<>+0(SB), Z0, Z0
+	VANDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA all_7fffffff<>+0(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+4(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+8(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+12(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+16(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+20(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+24(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+28(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+32(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+36(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+40(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+44(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+48(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+52(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+56(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+60(SB)/4, $0x7fffffff
-GLOBL all_7fffffff<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word7fffffff<>+0(SB), Z1
+	JMP          begin
+
+DATA word7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL word7fffffff<>(SB), RODATA|NOPTR, $4
 
 // func sqrt512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·sqrt512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -406,9 +435,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func recip512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·recip512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -418,7 +453,6 @@ TEXT ·recip512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Z0
-	VMOVUPS all_3f800000<>+0(SB), Z1
 	VDIVPS  Z0, Z1, Z0
 	VMOVUPS Z0, (AX)(DX*4)
 	ADDQ    $0x10, DX
@@ -432,7 +466,6 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VMOVUPS   all_3f800000<>+0(SB), Z1
 	VDIVPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
@@ -440,27 +473,19 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_3f800000<>+0(SB)/4, $0x3f800000
-DATA all_3f800000<>+4(SB)/4, $0x3f800000
-DATA all_3f800000<>+8(SB)/4, $0x3f800000
-DATA all_3f800000<>+12(SB)/4, $0x3f800000
-DATA all_3f800000<>+16(SB)/4, $0x3f800000
-DATA all_3f800000<>+20(SB)/4, $0x3f800000
-DATA all_3f800000<>+24(SB)/4, $0x3f800000
-DATA all_3f800000<>+28(SB)/4, $0x3f800000
-DATA all_3f800000<>+32(SB)/4, $0x3f800000
-DATA all_3f800000<>+36(SB)/4, $0x3f800000
-DATA all_3f800000<>+40(SB)/4, $0x3f800000
-DATA all_3f800000<>+44(SB)/4, $0x3f800000
-DATA all_3f800000<>+48(SB)/4, $0x3f800000
-DATA all_3f800000<>+52(SB)/4, $0x3f800000
-DATA all_3f800000<>+56(SB)/4, $0x3f800000
-DATA all_3f800000<>+60(SB)/4, $0x3f800000
-GLOBL all_3f800000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	JMP          begin
+
+DATA word3f800000<>+0(SB)/4, $0x3f800000
+GLOBL word3f800000<>(SB), RODATA|NOPTR, $4
 
 // func floor512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·floor512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -489,10 +514,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin
 
 // func ceil512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·ceil512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -521,10 +552,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin
 
 // func rint512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·rint512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -553,10 +590,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin
 
 // func trunc512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·trunc512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -586,9 +629,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func exp512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·exp512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -598,33 +647,30 @@ TEXT ·exp512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS   (BX)(DX*4), Z0
-	VMOVUPS   all_c2d00000<>+0(SB), Z1
-	VMAXPS    Z0, Z1, Z0
-	VMOVUPS   all_42b20000<>+0(SB), Z1
+	VMAXPS    Z0, Z2, Z0
 	VMINPS    Z0, Z1, Z0
-	VMULPS    all_3fb8aa3b<>+0(SB), Z0, Z1
-	VADDPS    all_4b400000<>+0(SB), Z1, Z1
-	VSUBPS    all_4b400000<>+0(SB), Z1, Z1
-	VMULPS    all_3f318000<>+0(SB), Z1, Z2
-	VSUBPS    Z2, Z0, Z0
-	VMULPS    all_b95e8083<>+0(SB), Z1, Z2
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   all_39506967<>+0(SB), Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3ab743ce<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3c088908<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3d2aa9c1<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3e2aaaaa<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3f000000<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z0, Z3
-	VMULPS    Z3, Z2, Z2
-	VADDPS    Z2, Z0, Z0
-	VADDPS    all_3f800000<>+0(SB), Z0, Z0
-	VSCALEFPS Z1, Z0, Z0
+	VMULPS    Z3, Z0, Z14
+	VADDPS    Z4, Z14, Z14
+	VSUBPS    Z4, Z14, Z14
+	VMULPS    Z5, Z14, Z15
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z6, Z14, Z15
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z0, Z7, Z15
+	VADDPS    Z8, Z15, Z15
+	VMULPS    Z0, Z15, Z15
+	VADDPS    Z9, Z15, Z15
+	VMULPS    Z0, Z15, Z15
+	VADDPS    Z10, Z15, Z15
+	VMULPS    Z0, Z15, Z15
+	VADDPS    Z11, Z15, Z15
+	VMULPS    Z0, Z15, Z15
+	VADDPS    Z12, Z15, Z15
+	VMULPS    Z0, Z0, Z16
+	VMULPS    Z16, Z15, Z15
+	VADDPS    Z15, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VSCALEFPS Z14, Z0, Z0
 	VMOVUPS   Z0, (AX)(DX*4)
 	ADDQ      $0x10, DX
 	SUBQ      $0x10, CX
@@ -637,32 +683,29 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VMOVUPS   all_c2d00000<>+0(SB), Z1
-	VMAXPS    Z0, Z1, Z0
-	VMOVUPS   all_42b20000<>+0(SB), Z1
+	VMAXPS    Z0, Z2, Z0
 	VMINPS    Z0, Z1, Z0
-	VMULPS    all_3fb8aa3b<>+0(SB), Z0, Z1
-	VADDPS    all_4b400000<>+0(SB), Z1, Z1
-	VSUBPS    all_4b400000<>+0(SB), Z1, Z1
-	VMULPS    all_3f318000<>+0(SB), Z1, Z2
+	VMULPS    Z3, Z0, Z1
+	VADDPS    Z4, Z1, Z1
+	VSUBPS    Z4, Z1, Z1
+	VMULPS    Z5, Z1, Z2
 	VSUBPS    Z2, Z0, Z0
-	VMULPS    all_b95e8083<>+0(SB), Z1, Z2
+	VMULPS    Z6, Z1, Z2
 	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   all_39506967<>+0(SB), Z2
+	VMULPS    Z0, Z7, Z2
+	VADDPS    Z8, Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3ab743ce<>+0(SB), Z2, Z2
+	VADDPS    Z9, Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3c088908<>+0(SB), Z2, Z2
+	VADDPS    Z10, Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3d2aa9c1<>+0(SB), Z2, Z2
+	VADDPS    Z11, Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3e2aaaaa<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    all_3f000000<>+0(SB), Z2, Z2
+	VADDPS    Z12, Z2, Z2
 	VMULPS    Z0, Z0, Z3
 	VMULPS    Z3, Z2, Z2
 	VADDPS    Z2, Z0, Z0
-	VADDPS    all_3f800000<>+0(SB), Z0, Z0
+	VADDPS    Z13, Z0, Z0
 	VSCALEFPS Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
@@ -670,225 +713,64 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_42b20000<>+0(SB)/4, $0x42b20000
-DATA all_42b20000<>+4(SB)/4, $0x42b20000
-DATA all_42b20000<>+8(SB)/4, $0x42b20000
-DATA all_42b20000<>+12(SB)/4, $0x42b20000
-DATA all_42b20000<>+16(SB)/4, $0x42b20000
-DATA all_42b20000<>+20(SB)/4, $0x42b20000
-DATA all_42b20000<>+24(SB)/4, $0x42b20000
-DATA all_42b20000<>+28(SB)/4, $0x42b20000
-DATA all_42b20000<>+32(SB)/4, $0x42b20000
-DATA all_42b20000<>+36(SB)/4, $0x42b20000
-DATA all_42b20000<>+40(SB)/4, $0x42b20000
-DATA all_42b20000<>+44(SB)/4, $0x42b20000
-DATA all_42b20000<>+48(SB)/4, $0x42b20000
-DATA all_42b20000<>+52(SB)/4, $0x42b20000
-DATA all_42b20000<>+56(SB)/4, $0x42b20000
-DATA all_42b20000<>+60(SB)/4, $0x42b20000
-GLOBL all_42b20000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word42b20000<>+0(SB), Z1
+	VBROADCASTSS wordc2d00000<>+0(SB), Z2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS word4b400000<>+0(SB), Z4
+	VBROADCASTSS word3f318000<>+0(SB), Z5
+	VBROADCASTSS wordb95e8083<>+0(SB), Z6
+	VBROADCASTSS word39506967<>+0(SB), Z7
+	VBROADCASTSS word3ab743ce<>+0(SB), Z8
+	VBROADCASTSS word3c088908<>+0(SB), Z9
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS word3f000000<>+0(SB), Z12
+	VBROADCASTSS word3f800000<>+0(SB), Z13
+	JMP          begin
 
-DATA all_c2d00000<>+0(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+4(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+8(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+12(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+16(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+20(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+24(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+28(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+32(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+36(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+40(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+44(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+48(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+52(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+56(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+60(SB)/4, $0xc2d00000
-GLOBL all_c2d00000<>(SB), RODATA|NOPTR, $64
+DATA word42b20000<>+0(SB)/4, $0x42b20000
+GLOBL word42b20000<>(SB), RODATA|NOPTR, $4
 
-DATA all_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
-GLOBL all_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+DATA wordc2d00000<>+0(SB)/4, $0xc2d00000
+GLOBL wordc2d00000<>(SB), RODATA|NOPTR, $4
 
-DATA all_4b400000<>+0(SB)/4, $0x4b400000
-DATA all_4b400000<>+4(SB)/4, $0x4b400000
-DATA all_4b400000<>+8(SB)/4, $0x4b400000
-DATA all_4b400000<>+12(SB)/4, $0x4b400000
-DATA all_4b400000<>+16(SB)/4, $0x4b400000
-DATA all_4b400000<>+20(SB)/4, $0x4b400000
-DATA all_4b400000<>+24(SB)/4, $0x4b400000
-DATA all_4b400000<>+28(SB)/4, $0x4b400000
-DATA all_4b400000<>+32(SB)/4, $0x4b400000
-DATA all_4b400000<>+36(SB)/4, $0x4b400000
-DATA all_4b400000<>+40(SB)/4, $0x4b400000
-DATA all_4b400000<>+44(SB)/4, $0x4b400000
-DATA all_4b400000<>+48(SB)/4, $0x4b400000
-DATA all_4b400000<>+52(SB)/4, $0x4b400000
-DATA all_4b400000<>+56(SB)/4, $0x4b400000
-DATA all_4b400000<>+60(SB)/4, $0x4b400000
-GLOBL all_4b400000<>(SB), RODATA|NOPTR, $64
+DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f318000<>+0(SB)/4, $0x3f318000
-DATA all_3f318000<>+4(SB)/4, $0x3f318000
-DATA all_3f318000<>+8(SB)/4, $0x3f318000
-DATA all_3f318000<>+12(SB)/4, $0x3f318000
-DATA all_3f318000<>+16(SB)/4, $0x3f318000
-DATA all_3f318000<>+20(SB)/4, $0x3f318000
-DATA all_3f318000<>+24(SB)/4, $0x3f318000
-DATA all_3f318000<>+28(SB)/4, $0x3f318000
-DATA all_3f318000<>+32(SB)/4, $0x3f318000
-DATA all_3f318000<>+36(SB)/4, $0x3f318000
-DATA all_3f318000<>+40(SB)/4, $0x3f318000
-DATA all_3f318000<>+44(SB)/4, $0x3f318000
-DATA all_3f318000<>+48(SB)/4, $0x3f318000
-DATA all_3f318000<>+52(SB)/4, $0x3f318000
-DATA all_3f318000<>+56(SB)/4, $0x3f318000
-DATA all_3f318000<>+60(SB)/4, $0x3f318000
-GLOBL all_3f318000<>(SB), RODATA|NOPTR, $64
+DATA word4b400000<>+0(SB)/4, $0x4b400000
+GLOBL word4b400000<>(SB), RODATA|NOPTR, $4
 
-DATA all_b95e8083<>+0(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+4(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+8(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+12(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+16(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+20(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+24(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+28(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+32(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+36(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+40(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+44(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+48(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+52(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+56(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+60(SB)/4, $0xb95e8083
-GLOBL all_b95e8083<>(SB), RODATA|NOPTR, $64
+DATA word3f318000<>+0(SB)/4, $0x3f318000
+GLOBL word3f318000<>(SB), RODATA|NOPTR, $4
 
-DATA all_39506967<>+0(SB)/4, $0x39506967
-DATA all_39506967<>+4(SB)/4, $0x39506967
-DATA all_39506967<>+8(SB)/4, $0x39506967
-DATA all_39506967<>+12(SB)/4, $0x39506967
-DATA all_39506967<>+16(SB)/4, $0x39506967
-DATA all_39506967<>+20(SB)/4, $0x39506967
-DATA all_39506967<>+24(SB)/4, $0x39506967
-DATA all_39506967<>+28(SB)/4, $0x39506967
-DATA all_39506967<>+32(SB)/4, $0x39506967
-DATA all_39506967<>+36(SB)/4, $0x39506967
-DATA all_39506967<>+40(SB)/4, $0x39506967
-DATA all_39506967<>+44(SB)/4, $0x39506967
-DATA all_39506967<>+48(SB)/4, $0x39506967
-DATA all_39506967<>+52(SB)/4, $0x39506967
-DATA all_39506967<>+56(SB)/4, $0x39506967
-DATA all_39506967<>+60(SB)/4, $0x39506967
-GLOBL all_39506967<>(SB), RODATA|NOPTR, $64
+DATA wordb95e8083<>+0(SB)/4, $0xb95e8083
+GLOBL wordb95e8083<>(SB), RODATA|NOPTR, $4
 
-DATA all_3ab743ce<>+0(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+4(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+8(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+12(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+16(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+20(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+24(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+28(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+32(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+36(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+40(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+44(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+48(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+52(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+56(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+60(SB)/4, $0x3ab743ce
-GLOBL all_3ab743ce<>(SB), RODATA|NOPTR, $64
+DATA word39506967<>+0(SB)/4, $0x39506967
+GLOBL word39506967<>(SB), RODATA|NOPTR, $4
 
-DATA all_3c088908<>+0(SB)/4, $0x3c088908
-DATA all_3c088908<>+4(SB)/4, $0x3c088908
-DATA all_3c088908<>+8(SB)/4, $0x3c088908
-DATA all_3c088908<>+12(SB)/4, $0x3c088908
-DATA all_3c088908<>+16(SB)/4, $0x3c088908
-DATA all_3c088908<>+20(SB)/4, $0x3c088908
-DATA all_3c088908<>+24(SB)/4, $0x3c088908
-DATA all_3c088908<>+28(SB)/4, $0x3c088908
-DATA all_3c088908<>+32(SB)/4, $0x3c088908
-DATA all_3c088908<>+36(SB)/4, $0x3c088908
-DATA all_3c088908<>+40(SB)/4, $0x3c088908
-DATA all_3c088908<>+44(SB)/4, $0x3c088908
-DATA all_3c088908<>+48(SB)/4, $0x3c088908
-DATA all_3c088908<>+52(SB)/4, $0x3c088908
-DATA all_3c088908<>+56(SB)/4, $0x3c088908
-DATA all_3c088908<>+60(SB)/4, $0x3c088908
-GLOBL all_3c088908<>(SB), RODATA|NOPTR, $64
+DATA word3ab743ce<>+0(SB)/4, $0x3ab743ce
+GLOBL word3ab743ce<>(SB), RODATA|NOPTR, $4
 
-DATA all_3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+4(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+8(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+12(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+16(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+20(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+24(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+28(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+32(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+36(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+40(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+44(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+48(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+52(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+56(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+60(SB)/4, $0x3d2aa9c1
-GLOBL all_3d2aa9c1<>(SB), RODATA|NOPTR, $64
+DATA word3c088908<>+0(SB)/4, $0x3c088908
+GLOBL word3c088908<>(SB), RODATA|NOPTR, $4
 
-DATA all_3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+4(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+8(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+12(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+16(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+20(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+24(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+28(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+32(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+36(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+40(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+44(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+48(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+52(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+56(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+60(SB)/4, $0x3e2aaaaa
-GLOBL all_3e2aaaaa<>(SB), RODATA|NOPTR, $64
+DATA word3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
+GLOBL word3d2aa9c1<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f000000<>+0(SB)/4, $0x3f000000
-DATA all_3f000000<>+4(SB)/4, $0x3f000000
-DATA all_3f000000<>+8(SB)/4, $0x3f000000
-DATA all_3f000000<>+12(SB)/4, $0x3f000000
-DATA all_3f000000<>+16(SB)/4, $0x3f000000
-DATA all_3f000000<>+20(SB)/4, $0x3f000000
-DATA all_3f000000<>+24(SB)/4, $0x3f000000
-DATA all_3f000000<>+28(SB)/4, $0x3f000000
-DATA all_3f000000<>+32(SB)/4, $0x3f000000
-DATA all_3f000000<>+36(SB)/4, $0x3f000000
-DATA all_3f000000<>+40(SB)/4, $0x3f000000
-DATA all_3f000000<>+44(SB)/4, $0x3f000000
-DATA all_3f000000<>+48(SB)/4, $0x3f000000
-DATA all_3f000000<>+52(SB)/4, $0x3f000000
-DATA all_3f000000<>+56(SB)/4, $0x3f000000
-DATA all_3f000000<>+60(SB)/4, $0x3f000000
-GLOBL all_3f000000<>(SB), RODATA|NOPTR, $64
+DATA word3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+GLOBL word3e2aaaaa<>(SB), RODATA|NOPTR, $4
+
+DATA word3f000000<>+0(SB)/4, $0x3f000000
+GLOBL word3f000000<>(SB), RODATA|NOPTR, $4
 
 // func tanh512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·tanh512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -897,258 +779,171 @@ TEXT ·tanh512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS   (BX)(DX*4), Z0
-	VANDPS    all_7fffffff<>+0(SB), Z0, Z1
-	VMULPS    Z0, Z0, Z2
-	VMOVUPS   all_bbbaf0ea<>+0(SB), Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3ca9134e<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_bd5c1e2d<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3e088393<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_beaaaa99<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    Z2, Z1, Z2
-	VMULPS    all_40000000<>+0(SB), Z1, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z6
-	VMAXPS    Z3, Z6, Z3
-	VMOVUPS   all_42b20000<>+0(SB), Z6
-	VMINPS    Z3, Z6, Z3
-	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z6
-	VADDPS    all_4b400000<>+0(SB), Z6, Z6
-	VSUBPS    all_4b400000<>+0(SB), Z6, Z6
-	VMULPS    all_3f318000<>+0(SB), Z6, Z7
-	VSUBPS    Z7, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z6, Z7
-	VSUBPS    Z7, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3c088908<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3f000000<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z3, Z8
-	VMULPS    Z8, Z7, Z7
-	VADDPS    Z7, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS Z6, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VMOVUPS   all_3f800000<>+0(SB), Z6
-	VMOVUPS   all_40000000<>+0(SB), Z7
-	VDIVPS    Z3, Z7, Z3
-	VSUBPS    Z3, Z6, Z3
-	VCMPPS    $0x11, all_3f200000<>+0(SB), Z1, K1
-	VBLENDMPS Z2, Z3, K1, Z4
-	VANDPS    all_7fffffff<>+0(SB), Z4, Z1
-	VANDPS    all_80000000<>+0(SB), Z0, Z0
-	VORPS     Z0, Z1, Z0
-	VMOVUPS   Z0, (AX)(DX*4)
-	ADDQ      $0x10, DX
-	SUBQ      $0x10, CX
-	JGE       vectors
+	VMOVUPS      (BX)(DX*4), Z0
+	VANDPS       Z1, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z3, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z7, Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z8, Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z9, Z5, Z5
+	VMULPS       Z3, Z5, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z3, Z2, Z3
+	VMULPS       Z10, Z2, Z5
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z11, Z5
+	VMULPS       Z13, Z5, Z26
+	VADDPS       Z14, Z26, Z26
+	VSUBPS       Z14, Z26, Z26
+	VMULPS       Z15, Z26, Z27
+	VSUBPS       Z27, Z5, Z5
+	VMULPS       Z16, Z26, Z27
+	VSUBPS       Z27, Z5, Z5
+	VMULPS       Z5, Z17, Z27
+	VADDPS       Z18, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z19, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z20, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z21, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z22, Z27, Z27
+	VMULPS       Z5, Z5, Z28
+	VMULPS       Z28, Z27, Z27
+	VADDPS       Z27, Z5, Z5
+	VADDPS       Z23, Z5, Z5
+	VSCALEFPS    Z26, Z5, Z5
+	VADDPS       Z23, Z5, Z5
+	VDIVPS       Z5, Z10, Z5
+	VSUBPS       Z5, Z23, Z5
+	VBROADCASTSS word3f200000<>+0(SB), Z26
+	VCMPPS       $0x11, Z26, Z2, K1
+	VBLENDMPS    Z3, Z5, K1, Z24
+	VANDPS       Z1, Z24, Z2
+	VBROADCASTSS word80000000<>+0(SB), Z3
+	VANDPS       Z3, Z0, Z0
+	VORPS        Z0, Z2, Z0
+	VMOVUPS      Z0, (AX)(DX*4)
+	ADDQ         $0x10, DX
+	SUBQ         $0x10, CX
+	JGE          vectors
 
 rest:
-	ADDQ      $0x10, CX
-	JZ        done
-	MOVL      $0x0000ffff, SI
-	BZHIL     CX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VANDPS    all_7fffffff<>+0(SB), Z0, Z1
-	VMULPS    Z0, Z0, Z2
-	VMOVUPS   all_bbbaf0ea<>+0(SB), Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3ca9134e<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_bd5c1e2d<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_3e088393<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z3
-	VADDPS    all_beaaaa99<>+0(SB), Z3, Z3
-	VMULPS    Z2, Z3, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    Z2, Z1, Z2
-	VMULPS    all_40000000<>+0(SB), Z1, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z4
-	VMAXPS    Z3, Z4, Z3
-	VMOVUPS   all_42b20000<>+0(SB), Z4
-	VMINPS    Z3, Z4, Z3
-	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z4
-	VADDPS    all_4b400000<>+0(SB), Z4, Z4
-	VSUBPS    all_4b400000<>+0(SB), Z4, Z4
-	VMULPS    all_3f318000<>+0(SB), Z4, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z4, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3c088908<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3f000000<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z3, Z7
-	VMULPS    Z7, Z6, Z6
-	VADDPS    Z6, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS Z4, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VMOVUPS   all_3f800000<>+0(SB), Z4
-	VMOVUPS   all_40000000<>+0(SB), Z6
-	VDIVPS    Z3, Z6, Z3
-	VSUBPS    Z3, Z4, Z3
-	VCMPPS    $0x11, all_3f200000<>+0(SB), Z1, K2
-	VBLENDMPS Z2, Z3, K2, Z5
-	VANDPS    all_7fffffff<>+0(SB), Z5, Z1
-	VANDPS    all_80000000<>+0(SB), Z0, Z0
-	VORPS     Z0, Z1, Z0
-	VMOVUPS   Z0, K1, (AX)(DX*4)
+	ADDQ         $0x10, CX
+	JZ           done
+	MOVL         $0x0000ffff, SI
+	BZHIL        CX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (BX)(DX*4), K1, Z0
+	VANDPS       Z1, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z6, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z7, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z8, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z9, Z4, Z4
+	VMULPS       Z3, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z3, Z2, Z3
+	VMULPS       Z10, Z2, Z4
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z11, Z4
+	VMULPS       Z13, Z4, Z5
+	VADDPS       Z14, Z5, Z5
+	VSUBPS       Z14, Z5, Z5
+	VMULPS       Z15, Z5, Z6
+	VSUBPS       Z6, Z4, Z4
+	VMULPS       Z16, Z5, Z6
+	VSUBPS       Z6, Z4, Z4
+	VMULPS       Z4, Z17, Z6
+	VADDPS       Z18, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z19, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z20, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z21, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z22, Z6, Z6
+	VMULPS       Z4, Z4, Z7
+	VMULPS       Z7, Z6, Z6
+	VADDPS       Z6, Z4, Z4
+	VADDPS       Z23, Z4, Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VADDPS       Z23, Z4, Z4
+	VDIVPS       Z4, Z10, Z4
+	VSUBPS       Z4, Z23, Z4
+	VBROADCASTSS word3f200000<>+0(SB), Z5
+	VCMPPS       $0x11, Z5, Z2, K2
+	VBLENDMPS    Z3, Z4, K2, Z25
+	VANDPS       Z1, Z25, Z1
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VANDPS       Z2, Z0, Z0
+	VORPS        Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA all_bbbaf0ea<>+0(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+4(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+8(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+12(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+16(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+20(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+24(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+28(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+32(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+36(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+40(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+44(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+48(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+52(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+56(SB)/4, $0xbbbaf0ea
-DATA all_bbbaf0ea<>+60(SB)/4, $0xbbbaf0ea
-GLOBL all_bbbaf0ea<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word7fffffff<>+0(SB), Z1
+	VBROADCASTSS wordbbbaf0ea<>+0(SB), Z4
+	VBROADCASTSS word3ca9134e<>+0(SB), Z6
+	VBROADCASTSS wordbd5c1e2d<>+0(SB), Z7
+	VBROADCASTSS word3e088393<>+0(SB), Z8
+	VBROADCASTSS wordbeaaaa99<>+0(SB), Z9
+	VBROADCASTSS word40000000<>+0(SB), Z10
+	VBROADCASTSS word42b20000<>+0(SB), Z11
+	VBROADCASTSS wordc2d00000<>+0(SB), Z12
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z13
+	VBROADCASTSS word4b400000<>+0(SB), Z14
+	VBROADCASTSS word3f318000<>+0(SB), Z15
+	VBROADCASTSS wordb95e8083<>+0(SB), Z16
+	VBROADCASTSS word39506967<>+0(SB), Z17
+	VBROADCASTSS word3ab743ce<>+0(SB), Z18
+	VBROADCASTSS word3c088908<>+0(SB), Z19
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z20
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z21
+	VBROADCASTSS word3f000000<>+0(SB), Z22
+	VBROADCASTSS word3f800000<>+0(SB), Z23
+	JMP          begin
 
-DATA all_3ca9134e<>+0(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+4(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+8(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+12(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+16(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+20(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+24(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+28(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+32(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+36(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+40(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+44(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+48(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+52(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+56(SB)/4, $0x3ca9134e
-DATA all_3ca9134e<>+60(SB)/4, $0x3ca9134e
-GLOBL all_3ca9134e<>(SB), RODATA|NOPTR, $64
+DATA word3f200000<>+0(SB)/4, $0x3f200000
+GLOBL word3f200000<>(SB), RODATA|NOPTR, $4
 
-DATA all_bd5c1e2d<>+0(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+4(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+8(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+12(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+16(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+20(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+24(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+28(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+32(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+36(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+40(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+44(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+48(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+52(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+56(SB)/4, $0xbd5c1e2d
-DATA all_bd5c1e2d<>+60(SB)/4, $0xbd5c1e2d
-GLOBL all_bd5c1e2d<>(SB), RODATA|NOPTR, $64
+DATA wordbbbaf0ea<>+0(SB)/4, $0xbbbaf0ea
+GLOBL wordbbbaf0ea<>(SB), RODATA|NOPTR, $4
 
-DATA all_3e088393<>+0(SB)/4, $0x3e088393
-DATA all_3e088393<>+4(SB)/4, $0x3e088393
-DATA all_3e088393<>+8(SB)/4, $0x3e088393
-DATA all_3e088393<>+12(SB)/4, $0x3e088393
-DATA all_3e088393<>+16(SB)/4, $0x3e088393
-DATA all_3e088393<>+20(SB)/4, $0x3e088393
-DATA all_3e088393<>+24(SB)/4, $0x3e088393
-DATA all_3e088393<>+28(SB)/4, $0x3e088393
-DATA all_3e088393<>+32(SB)/4, $0x3e088393
-DATA all_3e088393<>+36(SB)/4, $0x3e088393
-DATA all_3e088393<>+40(SB)/4, $0x3e088393
-DATA all_3e088393<>+44(SB)/4, $0x3e088393
-DATA all_3e088393<>+48(SB)/4, $0x3e088393
-DATA all_3e088393<>+52(SB)/4, $0x3e088393
-DATA all_3e088393<>+56(SB)/4, $0x3e088393
-DATA all_3e088393<>+60(SB)/4, $0x3e088393
-GLOBL all_3e088393<>(SB), RODATA|NOPTR, $64
+DATA word3ca9134e<>+0(SB)/4, $0x3ca9134e
+GLOBL word3ca9134e<>(SB), RODATA|NOPTR, $4
 
-DATA all_beaaaa99<>+0(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+4(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+8(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+12(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+16(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+20(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+24(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+28(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+32(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+36(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+40(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+44(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+48(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+52(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+56(SB)/4, $0xbeaaaa99
-DATA all_beaaaa99<>+60(SB)/4, $0xbeaaaa99
-GLOBL all_beaaaa99<>(SB), RODATA|NOPTR, $64
+DATA wordbd5c1e2d<>+0(SB)/4, $0xbd5c1e2d
+GLOBL wordbd5c1e2d<>(SB), RODATA|NOPTR, $4
 
-DATA all_40000000<>+0(SB)/4, $0x40000000
-DATA all_40000000<>+4(SB)/4, $0x40000000
-DATA all_40000000<>+8(SB)/4, $0x40000000
-DATA all_40000000<>+12(SB)/4, $0x40000000
-DATA all_40000000<>+16(SB)/4, $0x40000000
-DATA all_40000000<>+20(SB)/4, $0x40000000
-DATA all_40000000<>+24(SB)/4, $0x40000000
-DATA all_40000000<>+28(SB)/4, $0x40000000
-DATA all_40000000<>+32(SB)/4, $0x40000000
-DATA all_40000000<>+36(SB)/4, $0x40000000
-DATA all_40000000<>+40(SB)/4, $0x40000000
-DATA all_40000000<>+44(SB)/4, $0x40000000
-DATA all_40000000<>+48(SB)/4, $0x40000000
-DATA all_40000000<>+52(SB)/4, $0x40000000
-DATA all_40000000<>+56(SB)/4, $0x40000000
-DATA all_40000000<>+60(SB)/4, $0x40000000
-GLOBL all_40000000<>(SB), RODATA|NOPTR, $64
+DATA word3e088393<>+0(SB)/4, $0x3e088393
+GLOBL word3e088393<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f200000<>+0(SB)/4, $0x3f200000
-DATA all_3f200000<>+4(SB)/4, $0x3f200000
-DATA all_3f200000<>+8(SB)/4, $0x3f200000
-DATA all_3f200000<>+12(SB)/4, $0x3f200000
-DATA all_3f200000<>+16(SB)/4, $0x3f200000
-DATA all_3f200000<>+20(SB)/4, $0x3f200000
-DATA all_3f200000<>+24(SB)/4, $0x3f200000
-DATA all_3f200000<>+28(SB)/4, $0x3f200000
-DATA all_3f200000<>+32(SB)/4, $0x3f200000
-DATA all_3f200000<>+36(SB)/4, $0x3f200000
-DATA all_3f200000<>+40(SB)/4, $0x3f200000
-DATA all_3f200000<>+44(SB)/4, $0x3f200000
-DATA all_3f200000<>+48(SB)/4, $0x3f200000
-DATA all_3f200000<>+52(SB)/4, $0x3f200000
-DATA all_3f200000<>+56(SB)/4, $0x3f200000
-DATA all_3f200000<>+60(SB)/4, $0x3f200000
-GLOBL all_3f200000<>(SB), RODATA|NOPTR, $64
+DATA wordbeaaaa99<>+0(SB)/4, $0xbeaaaa99
+GLOBL wordbeaaaa99<>(SB), RODATA|NOPTR, $4
+
+DATA word40000000<>+0(SB)/4, $0x40000000
+GLOBL word40000000<>(SB), RODATA|NOPTR, $4
 
 // func erf512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·erf512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -1157,436 +952,241 @@ TEXT ·erf512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS   (BX)(DX*4), Z0
-	VANDPS    all_7fffffff<>+0(SB), Z0, Z1
-	VMULPS    Z0, Z0, Z2
-	VMOVUPS   all_b7910000<>+0(SB), Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_39c8e7d9<>+0(SB), Z3, Z3
-	VMOVUPS   all_bb7e8a1c<>+0(SB), Z6
-	VMULPS    Z1, Z6, Z6
-	VADDPS    all_3cc6b1a1<>+0(SB), Z6, Z6
-	VMULPS    Z2, Z3, Z3
-	VADDPS    Z6, Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_bddaae5c<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_bf228550<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_be03ce86<>+0(SB), Z3, Z3
-	VMOVUPS   all_41800000<>+0(SB), Z6
-	VMINPS    Z1, Z6, Z6
-	VMULPS    Z6, Z3, Z3
-	VSUBPS    Z6, Z3, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z6
-	VMAXPS    Z3, Z6, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z6
-	VMAXPS    Z3, Z6, Z3
-	VMOVUPS   all_42b20000<>+0(SB), Z6
-	VMINPS    Z3, Z6, Z3
-	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z6
-	VADDPS    all_4b400000<>+0(SB), Z6, Z6
-	VSUBPS    all_4b400000<>+0(SB), Z6, Z6
-	VMULPS    all_3f318000<>+0(SB), Z6, Z7
-	VSUBPS    Z7, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z6, Z7
-	VSUBPS    Z7, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3c088908<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3f000000<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z3, Z8
-	VMULPS    Z8, Z7, Z7
-	VADDPS    Z7, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS Z6, Z3, Z3
-	VMOVUPS   all_3f800000<>+0(SB), Z6
-	VSUBPS    Z3, Z6, Z3
-	VANDPS    all_7fffffff<>+0(SB), Z3, Z3
-	VANDPS    all_80000000<>+0(SB), Z0, Z6
-	VORPS     Z6, Z3, Z3
-	VMOVUPS   all_ba1c7000<>+0(SB), Z6
-	VMULPS    Z2, Z6, Z6
-	VADDPS    all_3ba38d2c<>+0(SB), Z6, Z6
-	VMULPS    Z2, Z6, Z6
-	VADDPS    all_bcdb48d9<>+0(SB), Z6, Z6
-	VMULPS    Z2, Z6, Z6
-	VADDPS    all_3de70e22<>+0(SB), Z6, Z6
-	VMULPS    Z2, Z6, Z6
-	VADDPS    all_bec09380<>+0(SB), Z6, Z6
-	VMULPS    Z2, Z6, Z2
-	VADDPS    all_3e0375d4<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    Z2, Z0, Z0
-	VCMPPS    $0x1e, all_3f6d8000<>+0(SB), Z1, K1
-	VBLENDMPS Z3, Z0, K1, Z4
-	VMOVUPS   Z4, (AX)(DX*4)
-	ADDQ      $0x10, DX
-	SUBQ      $0x10, CX
-	JGE       vectors
+	VMOVUPS      (BX)(DX*4), Z0
+	VANDPS       Z1, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z2, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z2, Z7, Z26
+	VADDPS       Z8, Z26, Z26
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z26, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z9, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z10, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z11, Z5, Z5
+	VMINPS       Z2, Z12, Z26
+	VMULPS       Z26, Z5, Z5
+	VSUBPS       Z26, Z5, Z5
+	VMAXPS       Z5, Z13, Z5
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z14, Z5
+	VMULPS       Z15, Z5, Z26
+	VADDPS       Z16, Z26, Z26
+	VSUBPS       Z16, Z26, Z26
+	VMULPS       Z17, Z26, Z27
+	VSUBPS       Z27, Z5, Z5
+	VMULPS       Z18, Z26, Z27
+	VSUBPS       Z27, Z5, Z5
+	VMULPS       Z5, Z19, Z27
+	VADDPS       Z20, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z21, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z22, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VADDPS       Z23, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VBROADCASTSS word3f000000<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z27
+	VMULPS       Z5, Z5, Z28
+	VMULPS       Z28, Z27, Z27
+	VADDPS       Z27, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z27
+	VADDPS       Z27, Z5, Z5
+	VSCALEFPS    Z26, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z26
+	VSUBPS       Z5, Z26, Z5
+	VANDPS       Z1, Z5, Z5
+	VBROADCASTSS word80000000<>+0(SB), Z26
+	VANDPS       Z26, Z0, Z26
+	VORPS        Z26, Z5, Z5
+	VBROADCASTSS wordba1c7000<>+0(SB), Z26
+	VMULPS       Z3, Z26, Z26
+	VBROADCASTSS word3ba38d2c<>+0(SB), Z27
+	VADDPS       Z27, Z26, Z26
+	VMULPS       Z3, Z26, Z26
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Z27
+	VADDPS       Z27, Z26, Z26
+	VMULPS       Z3, Z26, Z26
+	VBROADCASTSS word3de70e22<>+0(SB), Z27
+	VADDPS       Z27, Z26, Z26
+	VMULPS       Z3, Z26, Z26
+	VBROADCASTSS wordbec09380<>+0(SB), Z27
+	VADDPS       Z27, Z26, Z26
+	VMULPS       Z3, Z26, Z3
+	VBROADCASTSS word3e0375d4<>+0(SB), Z26
+	VADDPS       Z26, Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	VBROADCASTSS word3f6d8000<>+0(SB), Z3
+	VCMPPS       $0x1e, Z3, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z24
+	VMOVUPS      Z24, (AX)(DX*4)
+	ADDQ         $0x10, DX
+	SUBQ         $0x10, CX
+	JGE          vectors
 
 rest:
-	ADDQ      $0x10, CX
-	JZ        done
-	MOVL      $0x0000ffff, SI
-	BZHIL     CX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VANDPS    all_7fffffff<>+0(SB), Z0, Z1
-	VMULPS    Z0, Z0, Z2
-	VMOVUPS   all_b7910000<>+0(SB), Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_39c8e7d9<>+0(SB), Z3, Z3
-	VMOVUPS   all_bb7e8a1c<>+0(SB), Z4
-	VMULPS    Z1, Z4, Z4
-	VADDPS    all_3cc6b1a1<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z3, Z3
-	VADDPS    Z4, Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_bddaae5c<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_bf228550<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_be03ce86<>+0(SB), Z3, Z3
-	VMOVUPS   all_41800000<>+0(SB), Z4
-	VMINPS    Z1, Z4, Z4
-	VMULPS    Z4, Z3, Z3
-	VSUBPS    Z4, Z3, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z4
-	VMAXPS    Z3, Z4, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z4
-	VMAXPS    Z3, Z4, Z3
-	VMOVUPS   all_42b20000<>+0(SB), Z4
-	VMINPS    Z3, Z4, Z3
-	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z4
-	VADDPS    all_4b400000<>+0(SB), Z4, Z4
-	VSUBPS    all_4b400000<>+0(SB), Z4, Z4
-	VMULPS    all_3f318000<>+0(SB), Z4, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z4, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3c088908<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3f000000<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z3, Z7
-	VMULPS    Z7, Z6, Z6
-	VADDPS    Z6, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS Z4, Z3, Z3
-	VMOVUPS   all_3f800000<>+0(SB), Z4
-	VSUBPS    Z3, Z4, Z3
-	VANDPS    all_7fffffff<>+0(SB), Z3, Z3
-	VANDPS    all_80000000<>+0(SB), Z0, Z4
-	VORPS     Z4, Z3, Z3
-	VMOVUPS   all_ba1c7000<>+0(SB), Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3ba38d2c<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_bcdb48d9<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3de70e22<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_bec09380<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z2
-	VADDPS    all_3e0375d4<>+0(SB), Z2, Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    Z2, Z0, Z0
-	VCMPPS    $0x1e, all_3f6d8000<>+0(SB), Z1, K2
-	VBLENDMPS Z3, Z0, K2, Z5
-	VMOVUPS   Z5, K1, (AX)(DX*4)
+	ADDQ         $0x10, CX
+	JZ           done
+	MOVL         $0x0000ffff, SI
+	BZHIL        CX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (BX)(DX*4), K1, Z0
+	VANDPS       Z1, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z6, Z4, Z4
+	VMULPS       Z2, Z7, Z5
+	VADDPS       Z8, Z5, Z5
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z5, Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z9, Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z10, Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z11, Z4, Z4
+	VMINPS       Z2, Z12, Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VMAXPS       Z4, Z13, Z4
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z14, Z4
+	VMULPS       Z15, Z4, Z5
+	VADDPS       Z16, Z5, Z5
+	VSUBPS       Z16, Z5, Z5
+	VMULPS       Z17, Z5, Z6
+	VSUBPS       Z6, Z4, Z4
+	VMULPS       Z18, Z5, Z6
+	VSUBPS       Z6, Z4, Z4
+	VMULPS       Z4, Z19, Z6
+	VADDPS       Z20, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z21, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z22, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z23, Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VBROADCASTSS word3f000000<>+0(SB), Z7
+	VADDPS       Z7, Z6, Z6
+	VMULPS       Z4, Z4, Z7
+	VMULPS       Z7, Z6, Z6
+	VADDPS       Z6, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VADDPS       Z6, Z4, Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VBROADCASTSS word3f800000<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z4
+	VANDPS       Z1, Z4, Z1
+	VBROADCASTSS word80000000<>+0(SB), Z4
+	VANDPS       Z4, Z0, Z4
+	VORPS        Z4, Z1, Z1
+	VBROADCASTSS wordba1c7000<>+0(SB), Z4
+	VMULPS       Z3, Z4, Z4
+	VBROADCASTSS word3ba38d2c<>+0(SB), Z5
+	VADDPS       Z5, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Z5
+	VADDPS       Z5, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VBROADCASTSS word3de70e22<>+0(SB), Z5
+	VADDPS       Z5, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VBROADCASTSS wordbec09380<>+0(SB), Z5
+	VADDPS       Z5, Z4, Z4
+	VMULPS       Z3, Z4, Z3
+	VBROADCASTSS word3e0375d4<>+0(SB), Z4
+	VADDPS       Z4, Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	VBROADCASTSS word3f6d8000<>+0(SB), Z3
+	VCMPPS       $0x1e, Z3, Z2, K2
+	VBLENDMPS    Z1, Z0, K2, Z25
+	VMOVUPS      Z25, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA all_b7910000<>+0(SB)/4, $0xb7910000
-DATA all_b7910000<>+4(SB)/4, $0xb7910000
-DATA all_b7910000<>+8(SB)/4, $0xb7910000
-DATA all_b7910000<>+12(SB)/4, $0xb7910000
-DATA all_b7910000<>+16(SB)/4, $0xb7910000
-DATA all_b7910000<>+20(SB)/4, $0xb7910000
-DATA all_b7910000<>+24(SB)/4, $0xb7910000
-DATA all_b7910000<>+28(SB)/4, $0xb7910000
-DATA all_b7910000<>+32(SB)/4, $0xb7910000
-DATA all_b7910000<>+36(SB)/4, $0xb7910000
-DATA all_b7910000<>+40(SB)/4, $0xb7910000
-DATA all_b7910000<>+44(SB)/4, $0xb7910000
-DATA all_b7910000<>+48(SB)/4, $0xb7910000
-DATA all_b7910000<>+52(SB)/4, $0xb7910000
-DATA all_b7910000<>+56(SB)/4, $0xb7910000
-DATA all_b7910000<>+60(SB)/4, $0xb7910000
-GLOBL all_b7910000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word7fffffff<>+0(SB), Z1
+	VBROADCASTSS wordb7910000<>+0(SB), Z4
+	VBROADCASTSS word39c8e7d9<>+0(SB), Z6
+	VBROADCASTSS wordbb7e8a1c<>+0(SB), Z7
+	VBROADCASTSS word3cc6b1a1<>+0(SB), Z8
+	VBROADCASTSS wordbddaae5c<>+0(SB), Z9
+	VBROADCASTSS wordbf228550<>+0(SB), Z10
+	VBROADCASTSS wordbe03ce86<>+0(SB), Z11
+	VBROADCASTSS word41800000<>+0(SB), Z12
+	VBROADCASTSS wordc2d00000<>+0(SB), Z13
+	VBROADCASTSS word42b20000<>+0(SB), Z14
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z15
+	VBROADCASTSS word4b400000<>+0(SB), Z16
+	VBROADCASTSS word3f318000<>+0(SB), Z17
+	VBROADCASTSS wordb95e8083<>+0(SB), Z18
+	VBROADCASTSS word39506967<>+0(SB), Z19
+	VBROADCASTSS word3ab743ce<>+0(SB), Z20
+	VBROADCASTSS word3c088908<>+0(SB), Z21
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z22
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z23
+	JMP          begin
 
-DATA all_39c8e7d9<>+0(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+4(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+8(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+12(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+16(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+20(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+24(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+28(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+32(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+36(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+40(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+44(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+48(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+52(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+56(SB)/4, $0x39c8e7d9
-DATA all_39c8e7d9<>+60(SB)/4, $0x39c8e7d9
-GLOBL all_39c8e7d9<>(SB), RODATA|NOPTR, $64
+DATA wordba1c7000<>+0(SB)/4, $0xba1c7000
+GLOBL wordba1c7000<>(SB), RODATA|NOPTR, $4
 
-DATA all_bb7e8a1c<>+0(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+4(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+8(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+12(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+16(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+20(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+24(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+28(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+32(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+36(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+40(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+44(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+48(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+52(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+56(SB)/4, $0xbb7e8a1c
-DATA all_bb7e8a1c<>+60(SB)/4, $0xbb7e8a1c
-GLOBL all_bb7e8a1c<>(SB), RODATA|NOPTR, $64
+DATA word3ba38d2c<>+0(SB)/4, $0x3ba38d2c
+GLOBL word3ba38d2c<>(SB), RODATA|NOPTR, $4
 
-DATA all_3cc6b1a1<>+0(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+4(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+8(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+12(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+16(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+20(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+24(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+28(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+32(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+36(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+40(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+44(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+48(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+52(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+56(SB)/4, $0x3cc6b1a1
-DATA all_3cc6b1a1<>+60(SB)/4, $0x3cc6b1a1
-GLOBL all_3cc6b1a1<>(SB), RODATA|NOPTR, $64
+DATA wordbcdb48d9<>+0(SB)/4, $0xbcdb48d9
+GLOBL wordbcdb48d9<>(SB), RODATA|NOPTR, $4
 
-DATA all_bddaae5c<>+0(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+4(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+8(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+12(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+16(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+20(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+24(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+28(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+32(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+36(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+40(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+44(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+48(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+52(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+56(SB)/4, $0xbddaae5c
-DATA all_bddaae5c<>+60(SB)/4, $0xbddaae5c
-GLOBL all_bddaae5c<>(SB), RODATA|NOPTR, $64
+DATA word3de70e22<>+0(SB)/4, $0x3de70e22
+GLOBL word3de70e22<>(SB), RODATA|NOPTR, $4
 
-DATA all_bf228550<>+0(SB)/4, $0xbf228550
-DATA all_bf228550<>+4(SB)/4, $0xbf228550
-DATA all_bf228550<>+8(SB)/4, $0xbf228550
-DATA all_bf228550<>+12(SB)/4, $0xbf228550
-DATA all_bf228550<>+16(SB)/4, $0xbf228550
-DATA all_bf228550<>+20(SB)/4, $0xbf228550
-DATA all_bf228550<>+24(SB)/4, $0xbf228550
-DATA all_bf228550<>+28(SB)/4, $0xbf228550
-DATA all_bf228550<>+32(SB)/4, $0xbf228550
-DATA all_bf228550<>+36(SB)/4, $0xbf228550
-DATA all_bf228550<>+40(SB)/4, $0xbf228550
-DATA all_bf228550<>+44(SB)/4, $0xbf228550
-DATA all_bf228550<>+48(SB)/4, $0xbf228550
-DATA all_bf228550<>+52(SB)/4, $0xbf228550
-DATA all_bf228550<>+56(SB)/4, $0xbf228550
-DATA all_bf228550<>+60(SB)/4, $0xbf228550
-GLOBL all_bf228550<>(SB), RODATA|NOPTR, $64
+DATA wordbec09380<>+0(SB)/4, $0xbec09380
+GLOBL wordbec09380<>(SB), RODATA|NOPTR, $4
 
-DATA all_be03ce86<>+0(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+4(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+8(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+12(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+16(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+20(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+24(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+28(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+32(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+36(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+40(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+44(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+48(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+52(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+56(SB)/4, $0xbe03ce86
-DATA all_be03ce86<>+60(SB)/4, $0xbe03ce86
-GLOBL all_be03ce86<>(SB), RODATA|NOPTR, $64
+DATA word3e0375d4<>+0(SB)/4, $0x3e0375d4
+GLOBL word3e0375d4<>(SB), RODATA|NOPTR, $4
 
-DATA all_41800000<>+0(SB)/4, $0x41800000
-DATA all_41800000<>+4(SB)/4, $0x41800000
-DATA all_41800000<>+8(SB)/4, $0x41800000
-DATA all_41800000<>+12(SB)/4, $0x41800000
-DATA all_41800000<>+16(SB)/4, $0x41800000
-DATA all_41800000<>+20(SB)/4, $0x41800000
-DATA all_41800000<>+24(SB)/4, $0x41800000
-DATA all_41800000<>+28(SB)/4, $0x41800000
-DATA all_41800000<>+32(SB)/4, $0x41800000
-DATA all_41800000<>+36(SB)/4, $0x41800000
-DATA all_41800000<>+40(SB)/4, $0x41800000
-DATA all_41800000<>+44(SB)/4, $0x41800000
-DATA all_41800000<>+48(SB)/4, $0x41800000
-DATA all_41800000<>+52(SB)/4, $0x41800000
-DATA all_41800000<>+56(SB)/4, $0x41800000
-DATA all_41800000<>+60(SB)/4, $0x41800000
-GLOBL all_41800000<>(SB), RODATA|NOPTR, $64
+DATA word3f6d8000<>+0(SB)/4, $0x3f6d8000
+GLOBL word3f6d8000<>(SB), RODATA|NOPTR, $4
 
-DATA all_ba1c7000<>+0(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+4(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+8(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+12(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+16(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+20(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+24(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+28(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+32(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+36(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+40(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+44(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+48(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+52(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+56(SB)/4, $0xba1c7000
-DATA all_ba1c7000<>+60(SB)/4, $0xba1c7000
-GLOBL all_ba1c7000<>(SB), RODATA|NOPTR, $64
+DATA wordb7910000<>+0(SB)/4, $0xb7910000
+GLOBL wordb7910000<>(SB), RODATA|NOPTR, $4
 
-DATA all_3ba38d2c<>+0(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+4(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+8(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+12(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+16(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+20(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+24(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+28(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+32(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+36(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+40(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+44(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+48(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+52(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+56(SB)/4, $0x3ba38d2c
-DATA all_3ba38d2c<>+60(SB)/4, $0x3ba38d2c
-GLOBL all_3ba38d2c<>(SB), RODATA|NOPTR, $64
+DATA word39c8e7d9<>+0(SB)/4, $0x39c8e7d9
+GLOBL word39c8e7d9<>(SB), RODATA|NOPTR, $4
 
-DATA all_bcdb48d9<>+0(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+4(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+8(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+12(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+16(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+20(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+24(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+28(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+32(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+36(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+40(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+44(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+48(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+52(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+56(SB)/4, $0xbcdb48d9
-DATA all_bcdb48d9<>+60(SB)/4, $0xbcdb48d9
-GLOBL all_bcdb48d9<>(SB), RODATA|NOPTR, $64
+DATA wordbb7e8a1c<>+0(SB)/4, $0xbb7e8a1c
+GLOBL wordbb7e8a1c<>(SB), RODATA|NOPTR, $4
 
-DATA all_3de70e22<>+0(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+4(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+8(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+12(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+16(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+20(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+24(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+28(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+32(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+36(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+40(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+44(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+48(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+52(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+56(SB)/4, $0x3de70e22
-DATA all_3de70e22<>+60(SB)/4, $0x3de70e22
-GLOBL all_3de70e22<>(SB), RODATA|NOPTR, $64
+DATA word3cc6b1a1<>+0(SB)/4, $0x3cc6b1a1
+GLOBL word3cc6b1a1<>(SB), RODATA|NOPTR, $4
 
-DATA all_bec09380<>+0(SB)/4, $0xbec09380
-DATA all_bec09380<>+4(SB)/4, $0xbec09380
-DATA all_bec09380<>+8(SB)/4, $0xbec09380
-DATA all_bec09380<>+12(SB)/4, $0xbec09380
-DATA all_bec09380<>+16(SB)/4, $0xbec09380
-DATA all_bec09380<>+20(SB)/4, $0xbec09380
-DATA all_bec09380<>+24(SB)/4, $0xbec09380
-DATA all_bec09380<>+28(SB)/4, $0xbec09380
-DATA all_bec09380<>+32(SB)/4, $0xbec09380
-DATA all_bec09380<>+36(SB)/4, $0xbec09380
-DATA all_bec09380<>+40(SB)/4, $0xbec09380
-DATA all_bec09380<>+44(SB)/4, $0xbec09380
-DATA all_bec09380<>+48(SB)/4, $0xbec09380
-DATA all_bec09380<>+52(SB)/4, $0xbec09380
-DATA all_bec09380<>+56(SB)/4, $0xbec09380
-DATA all_bec09380<>+60(SB)/4, $0xbec09380
-GLOBL all_bec09380<>(SB), RODATA|NOPTR, $64
+DATA wordbddaae5c<>+0(SB)/4, $0xbddaae5c
+GLOBL wordbddaae5c<>(SB), RODATA|NOPTR, $4
 
-DATA all_3e0375d4<>+0(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+4(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+8(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+12(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+16(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+20(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+24(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+28(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+32(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+36(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+40(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+44(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+48(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+52(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+56(SB)/4, $0x3e0375d4
-DATA all_3e0375d4<>+60(SB)/4, $0x3e0375d4
-GLOBL all_3e0375d4<>(SB), RODATA|NOPTR, $64
+DATA wordbf228550<>+0(SB)/4, $0xbf228550
+GLOBL wordbf228550<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f6d8000<>+0(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+4(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+8(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+12(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+16(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+20(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+24(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+28(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+32(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+36(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+40(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+44(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+48(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+52(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+56(SB)/4, $0x3f6d8000
-DATA all_3f6d8000<>+60(SB)/4, $0x3f6d8000
-GLOBL all_3f6d8000<>(SB), RODATA|NOPTR, $64
+DATA wordbe03ce86<>+0(SB)/4, $0xbe03ce86
+GLOBL wordbe03ce86<>(SB), RODATA|NOPTR, $4
+
+DATA word41800000<>+0(SB)/4, $0x41800000
+GLOBL word41800000<>(SB), RODATA|NOPTR, $4
 
 // func relu512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·relu512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -1596,9 +1196,8 @@ TEXT ·relu512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Z0
-	VMOVUPS all_00000000<>+0(SB), Z1
 	VMAXPS  Z0, Z1, Z0
-	VADDPS  all_00000000<>+0(SB), Z0, Z0
+	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (AX)(DX*4)
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, CX
@@ -1611,36 +1210,27 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VMOVUPS   all_00000000<>+0(SB), Z1
 	VMAXPS    Z0, Z1, Z0
-	VADDPS    all_00000000<>+0(SB), Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA all_00000000<>+0(SB)/4, $0x00000000
-DATA all_00000000<>+4(SB)/4, $0x00000000
-DATA all_00000000<>+8(SB)/4, $0x00000000
-DATA all_00000000<>+12(SB)/4, $0x00000000
-DATA all_00000000<>+16(SB)/4, $0x00000000
-DATA all_00000000<>+20(SB)/4, $0x00000000
-DATA all_00000000<>+24(SB)/4, $0x00000000
-DATA all_00000000<>+28(SB)/4, $0x00000000
-DATA all_00000000<>+32(SB)/4, $0x00000000
-DATA all_00000000<>+36(SB)/4, $0x00000000
-DATA all_00000000<>+40(SB)/4, $0x00000000
-DATA all_00000000<>+44(SB)/4, $0x00000000
-DATA all_00000000<>+48(SB)/4, $0x00000000
-DATA all_00000000<>+52(SB)/4, $0x00000000
-DATA all_00000000<>+56(SB)/4, $0x00000000
-DATA all_00000000<>+60(SB)/4, $0x00000000
-GLOBL all_00000000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word00000000<>+0(SB), Z1
+	JMP          begin
+
+DATA word00000000<>+0(SB)/4, $0x00000000
+GLOBL word00000000<>(SB), RODATA|NOPTR, $4
 
 // func sigmoid512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sigmoid512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -1650,40 +1240,37 @@ TEXT ·sigmoid512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS   (BX)(DX*4), Z0
-	VORPS     all_80000000<>+0(SB), Z0, Z1
-	VMOVUPS   all_c2d00000<>+0(SB), Z2
-	VMAXPS    Z1, Z2, Z1
-	VMOVUPS   all_42b20000<>+0(SB), Z2
-	VMINPS    Z1, Z2, Z1
-	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
-	VADDPS    all_4b400000<>+0(SB), Z2, Z2
-	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
-	VMULPS    all_3f318000<>+0(SB), Z2, Z3
-	VSUBPS    Z3, Z1, Z1
-	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
-	VSUBPS    Z3, Z1, Z1
-	VMOVUPS   all_39506967<>+0(SB), Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3c088908<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3f000000<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z1, Z4
-	VMULPS    Z4, Z3, Z3
-	VADDPS    Z3, Z1, Z1
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS Z2, Z1, Z1
+	VORPS     Z1, Z0, Z2
+	VMAXPS    Z2, Z4, Z2
+	VMINPS    Z2, Z3, Z2
+	VMULPS    Z5, Z2, Z16
+	VADDPS    Z6, Z16, Z16
+	VSUBPS    Z6, Z16, Z16
+	VMULPS    Z7, Z16, Z17
+	VSUBPS    Z17, Z2, Z2
+	VMULPS    Z8, Z16, Z17
+	VSUBPS    Z17, Z2, Z2
+	VMULPS    Z2, Z9, Z17
+	VADDPS    Z10, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z11, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z12, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z13, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z14, Z17, Z17
+	VMULPS    Z2, Z2, Z18
+	VMULPS    Z18, Z17, Z17
+	VADDPS    Z17, Z2, Z2
+	VADDPS    Z15, Z2, Z2
+	VSCALEFPS Z16, Z2, Z2
 	VPSRAD    $0x1f, Z0, Z0
-	VANDPS    Z0, Z1, Z2
-	VANDNPS   all_3f800000<>+0(SB), Z0, Z0
-	VORPS     Z0, Z2, Z0
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
-	VDIVPS    Z1, Z0, Z0
+	VANDPS    Z0, Z2, Z16
+	VANDNPS   Z15, Z0, Z0
+	VORPS     Z0, Z16, Z0
+	VADDPS    Z15, Z2, Z2
+	VDIVPS    Z2, Z0, Z0
 	VMOVUPS   Z0, (AX)(DX*4)
 	ADDQ      $0x10, DX
 	SUBQ      $0x10, CX
@@ -1696,49 +1283,66 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VORPS     all_80000000<>+0(SB), Z0, Z1
-	VMOVUPS   all_c2d00000<>+0(SB), Z2
-	VMAXPS    Z1, Z2, Z1
-	VMOVUPS   all_42b20000<>+0(SB), Z2
-	VMINPS    Z1, Z2, Z1
-	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
-	VADDPS    all_4b400000<>+0(SB), Z2, Z2
-	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
-	VMULPS    all_3f318000<>+0(SB), Z2, Z3
+	VORPS     Z1, Z0, Z1
+	VMAXPS    Z1, Z4, Z1
+	VMINPS    Z1, Z3, Z1
+	VMULPS    Z5, Z1, Z2
+	VADDPS    Z6, Z2, Z2
+	VSUBPS    Z6, Z2, Z2
+	VMULPS    Z7, Z2, Z3
 	VSUBPS    Z3, Z1, Z1
-	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
+	VMULPS    Z8, Z2, Z3
 	VSUBPS    Z3, Z1, Z1
-	VMOVUPS   all_39506967<>+0(SB), Z3
+	VMULPS    Z1, Z9, Z3
+	VADDPS    Z10, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
+	VADDPS    Z11, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3c088908<>+0(SB), Z3, Z3
+	VADDPS    Z12, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
+	VADDPS    Z13, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3f000000<>+0(SB), Z3, Z3
+	VADDPS    Z14, Z3, Z3
 	VMULPS    Z1, Z1, Z4
 	VMULPS    Z4, Z3, Z3
 	VADDPS    Z3, Z1, Z1
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VADDPS    Z15, Z1, Z1
 	VSCALEFPS Z2, Z1, Z1
 	VPSRAD    $0x1f, Z0, Z0
 	VANDPS    Z0, Z1, Z2
-	VANDNPS   all_3f800000<>+0(SB), Z0, Z0
+	VANDNPS   Z15, Z0, Z0
 	VORPS     Z0, Z2, Z0
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VADDPS    Z15, Z1, Z1
 	VDIVPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VBROADCASTSS wordc2d00000<>+0(SB), Z4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VBROADCASTSS word39506967<>+0(SB), Z9
+	VBROADCASTSS word3ab743ce<>+0(SB), Z10
+	VBROADCASTSS word3c088908<>+0(SB), Z11
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z12
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z13
+	VBROADCASTSS word3f000000<>+0(SB), Z14
+	VBROADCASTSS word3f800000<>+0(SB), Z15
+	JMP          begin
 
 // func silu512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·silu512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -1748,41 +1352,38 @@ TEXT ·silu512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS   (BX)(DX*4), Z0
-	VORPS     all_80000000<>+0(SB), Z0, Z1
-	VMOVUPS   all_c2d00000<>+0(SB), Z2
-	VMAXPS    Z1, Z2, Z1
-	VMOVUPS   all_42b20000<>+0(SB), Z2
-	VMINPS    Z1, Z2, Z1
-	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
-	VADDPS    all_4b400000<>+0(SB), Z2, Z2
-	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
-	VMULPS    all_3f318000<>+0(SB), Z2, Z3
-	VSUBPS    Z3, Z1, Z1
-	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
-	VSUBPS    Z3, Z1, Z1
-	VMOVUPS   all_39506967<>+0(SB), Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3c088908<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3f000000<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z1, Z4
-	VMULPS    Z4, Z3, Z3
-	VADDPS    Z3, Z1, Z1
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS Z2, Z1, Z1
-	VPSRAD    $0x1f, Z0, Z2
-	VANDPS    Z2, Z1, Z3
-	VANDNPS   all_3f800000<>+0(SB), Z2, Z2
-	VORPS     Z2, Z3, Z2
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
-	VDIVPS    Z1, Z2, Z1
-	VMULPS    Z0, Z1, Z0
+	VORPS     Z1, Z0, Z2
+	VMAXPS    Z2, Z4, Z2
+	VMINPS    Z2, Z3, Z2
+	VMULPS    Z5, Z2, Z16
+	VADDPS    Z6, Z16, Z16
+	VSUBPS    Z6, Z16, Z16
+	VMULPS    Z7, Z16, Z17
+	VSUBPS    Z17, Z2, Z2
+	VMULPS    Z8, Z16, Z17
+	VSUBPS    Z17, Z2, Z2
+	VMULPS    Z2, Z9, Z17
+	VADDPS    Z10, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z11, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z12, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z13, Z17, Z17
+	VMULPS    Z2, Z17, Z17
+	VADDPS    Z14, Z17, Z17
+	VMULPS    Z2, Z2, Z18
+	VMULPS    Z18, Z17, Z17
+	VADDPS    Z17, Z2, Z2
+	VADDPS    Z15, Z2, Z2
+	VSCALEFPS Z16, Z2, Z2
+	VPSRAD    $0x1f, Z0, Z16
+	VANDPS    Z16, Z2, Z17
+	VANDNPS   Z15, Z16, Z16
+	VORPS     Z16, Z17, Z16
+	VADDPS    Z15, Z2, Z2
+	VDIVPS    Z2, Z16, Z2
+	VMULPS    Z0, Z2, Z0
 	VMOVUPS   Z0, (AX)(DX*4)
 	ADDQ      $0x10, DX
 	SUBQ      $0x10, CX
@@ -1795,39 +1396,36 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VORPS     all_80000000<>+0(SB), Z0, Z1
-	VMOVUPS   all_c2d00000<>+0(SB), Z2
-	VMAXPS    Z1, Z2, Z1
-	VMOVUPS   all_42b20000<>+0(SB), Z2
-	VMINPS    Z1, Z2, Z1
-	VMULPS    all_3fb8aa3b<>+0(SB), Z1, Z2
-	VADDPS    all_4b400000<>+0(SB), Z2, Z2
-	VSUBPS    all_4b400000<>+0(SB), Z2, Z2
-	VMULPS    all_3f318000<>+0(SB), Z2, Z3
+	VORPS     Z1, Z0, Z1
+	VMAXPS    Z1, Z4, Z1
+	VMINPS    Z1, Z3, Z1
+	VMULPS    Z5, Z1, Z2
+	VADDPS    Z6, Z2, Z2
+	VSUBPS    Z6, Z2, Z2
+	VMULPS    Z7, Z2, Z3
 	VSUBPS    Z3, Z1, Z1
-	VMULPS    all_b95e8083<>+0(SB), Z2, Z3
+	VMULPS    Z8, Z2, Z3
 	VSUBPS    Z3, Z1, Z1
-	VMOVUPS   all_39506967<>+0(SB), Z3
+	VMULPS    Z1, Z9, Z3
+	VADDPS    Z10, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3ab743ce<>+0(SB), Z3, Z3
+	VADDPS    Z11, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3c088908<>+0(SB), Z3, Z3
+	VADDPS    Z12, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3d2aa9c1<>+0(SB), Z3, Z3
+	VADDPS    Z13, Z3, Z3
 	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3e2aaaaa<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    all_3f000000<>+0(SB), Z3, Z3
+	VADDPS    Z14, Z3, Z3
 	VMULPS    Z1, Z1, Z4
 	VMULPS    Z4, Z3, Z3
 	VADDPS    Z3, Z1, Z1
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VADDPS    Z15, Z1, Z1
 	VSCALEFPS Z2, Z1, Z1
 	VPSRAD    $0x1f, Z0, Z2
 	VANDPS    Z2, Z1, Z3
-	VANDNPS   all_3f800000<>+0(SB), Z2, Z2
+	VANDNPS   Z15, Z2, Z2
 	VORPS     Z2, Z3, Z2
-	VADDPS    all_3f800000<>+0(SB), Z1, Z1
+	VADDPS    Z15, Z1, Z1
 	VDIVPS    Z1, Z2, Z1
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
@@ -1835,10 +1433,30 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Z1
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VBROADCASTSS wordc2d00000<>+0(SB), Z4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VBROADCASTSS word39506967<>+0(SB), Z9
+	VBROADCASTSS word3ab743ce<>+0(SB), Z10
+	VBROADCASTSS word3c088908<>+0(SB), Z11
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z12
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z13
+	VBROADCASTSS word3f000000<>+0(SB), Z14
+	VBROADCASTSS word3f800000<>+0(SB), Z15
+	JMP          begin
 
 // func gelu512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·gelu512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -1847,192 +1465,213 @@ TEXT ·gelu512(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS   (BX)(DX*4), Z0
-	VMULPS    all_3f3504f3<>+0(SB), Z0, Z1
-	VANDPS    all_7fffffff<>+0(SB), Z1, Z2
-	VMULPS    Z1, Z1, Z3
-	VMOVUPS   all_b7910000<>+0(SB), Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_39c8e7d9<>+0(SB), Z4, Z4
-	VMOVUPS   all_bb7e8a1c<>+0(SB), Z7
-	VMULPS    Z2, Z7, Z7
-	VADDPS    all_3cc6b1a1<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z4, Z4
-	VADDPS    Z7, Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_bddaae5c<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_bf228550<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_be03ce86<>+0(SB), Z4, Z4
-	VMOVUPS   all_41800000<>+0(SB), Z7
-	VMINPS    Z2, Z7, Z7
-	VMULPS    Z7, Z4, Z4
-	VSUBPS    Z7, Z4, Z4
-	VMOVUPS   all_c2d00000<>+0(SB), Z7
-	VMAXPS    Z4, Z7, Z4
-	VMOVUPS   all_c2d00000<>+0(SB), Z7
-	VMAXPS    Z4, Z7, Z4
-	VMOVUPS   all_42b20000<>+0(SB), Z7
-	VMINPS    Z4, Z7, Z4
-	VMULPS    all_3fb8aa3b<>+0(SB), Z4, Z7
-	VADDPS    all_4b400000<>+0(SB), Z7, Z7
-	VSUBPS    all_4b400000<>+0(SB), Z7, Z7
-	VMULPS    all_3f318000<>+0(SB), Z7, Z8
-	VSUBPS    Z8, Z4, Z4
-	VMULPS    all_b95e8083<>+0(SB), Z7, Z8
-	VSUBPS    Z8, Z4, Z4
-	VMOVUPS   all_39506967<>+0(SB), Z8
-	VMULPS    Z4, Z8, Z8
-	VADDPS    all_3ab743ce<>+0(SB), Z8, Z8
-	VMULPS    Z4, Z8, Z8
-	VADDPS    all_3c088908<>+0(SB), Z8, Z8
-	VMULPS    Z4, Z8, Z8
-	VADDPS    all_3d2aa9c1<>+0(SB), Z8, Z8
-	VMULPS    Z4, Z8, Z8
-	VADDPS    all_3e2aaaaa<>+0(SB), Z8, Z8
-	VMULPS    Z4, Z8, Z8
-	VADDPS    all_3f000000<>+0(SB), Z8, Z8
-	VMULPS    Z4, Z4, Z9
-	VMULPS    Z9, Z8, Z8
-	VADDPS    Z8, Z4, Z4
-	VADDPS    all_3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS Z7, Z4, Z4
-	VMOVUPS   all_3f800000<>+0(SB), Z7
-	VSUBPS    Z4, Z7, Z4
-	VANDPS    all_7fffffff<>+0(SB), Z4, Z4
-	VANDPS    all_80000000<>+0(SB), Z1, Z7
-	VORPS     Z7, Z4, Z4
-	VMOVUPS   all_ba1c7000<>+0(SB), Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3ba38d2c<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_bcdb48d9<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_3de70e22<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z7
-	VADDPS    all_bec09380<>+0(SB), Z7, Z7
-	VMULPS    Z3, Z7, Z3
-	VADDPS    all_3e0375d4<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    Z3, Z1, Z1
-	VCMPPS    $0x1e, all_3f6d8000<>+0(SB), Z2, K1
-	VBLENDMPS Z4, Z1, K1, Z5
-	VMULPS    all_3f000000<>+0(SB), Z0, Z0
-	VADDPS    all_3f800000<>+0(SB), Z5, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, (AX)(DX*4)
-	ADDQ      $0x10, DX
-	SUBQ      $0x10, CX
-	JGE       vectors
+	VMOVUPS      (BX)(DX*4), Z0
+	VMULPS       Z1, Z0, Z2
+	VANDPS       Z3, Z2, Z4
+	VMULPS       Z2, Z2, Z5
+	VMULPS       Z4, Z6, Z7
+	VADDPS       Z8, Z7, Z7
+	VMULPS       Z4, Z9, Z27
+	VADDPS       Z10, Z27, Z27
+	VMULPS       Z5, Z7, Z7
+	VADDPS       Z27, Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS       Z11, Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS       Z12, Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS       Z13, Z7, Z7
+	VMINPS       Z4, Z14, Z27
+	VMULPS       Z27, Z7, Z7
+	VSUBPS       Z27, Z7, Z7
+	VMAXPS       Z7, Z15, Z7
+	VMAXPS       Z7, Z15, Z7
+	VMINPS       Z7, Z16, Z7
+	VMULPS       Z17, Z7, Z27
+	VADDPS       Z18, Z27, Z27
+	VSUBPS       Z18, Z27, Z27
+	VMULPS       Z19, Z27, Z28
+	VSUBPS       Z28, Z7, Z7
+	VMULPS       Z20, Z27, Z28
+	VSUBPS       Z28, Z7, Z7
+	VMULPS       Z7, Z21, Z28
+	VADDPS       Z22, Z28, Z28
+	VMULPS       Z7, Z28, Z28
+	VADDPS       Z23, Z28, Z28
+	VMULPS       Z7, Z28, Z28
+	VADDPS       Z24, Z28, Z28
+	VMULPS       Z7, Z28, Z28
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z29
+	VADDPS       Z29, Z28, Z28
+	VMULPS       Z7, Z28, Z28
+	VBROADCASTSS word3f000000<>+0(SB), Z29
+	VADDPS       Z29, Z28, Z28
+	VMULPS       Z7, Z7, Z29
+	VMULPS       Z29, Z28, Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VSCALEFPS    Z27, Z7, Z7
+	VBROADCASTSS word3f800000<>+0(SB), Z27
+	VSUBPS       Z7, Z27, Z7
+	VANDPS       Z3, Z7, Z7
+	VBROADCASTSS word80000000<>+0(SB), Z27
+	VANDPS       Z27, Z2, Z27
+	VORPS        Z27, Z7, Z7
+	VBROADCASTSS wordba1c7000<>+0(SB), Z27
+	VMULPS       Z5, Z27, Z27
+	VBROADCASTSS word3ba38d2c<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VBROADCASTSS word3de70e22<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z27
+	VMULPS       Z5, Z27, Z27
+	VBROADCASTSS wordbec09380<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z27
+	VMULPS       Z5, Z27, Z5
+	VBROADCASTSS word3e0375d4<>+0(SB), Z27
+	VADDPS       Z27, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z5, Z2, Z2
+	VBROADCASTSS word3f6d8000<>+0(SB), Z5
+	VCMPPS       $0x1e, Z5, Z4, K1
+	VBLENDMPS    Z7, Z2, K1, Z25
+	VBROADCASTSS word3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z0, Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	VADDPS       Z2, Z25, Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (AX)(DX*4)
+	ADDQ         $0x10, DX
+	SUBQ         $0x10, CX
+	JGE          vectors
 
 rest:
-	ADDQ      $0x10, CX
-	JZ        done
-	MOVL      $0x0000ffff, SI
-	BZHIL     CX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VMULPS    all_3f3504f3<>+0(SB), Z0, Z1
-	VANDPS    all_7fffffff<>+0(SB), Z1, Z2
-	VMULPS    Z1, Z1, Z3
-	VMOVUPS   all_b7910000<>+0(SB), Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_39c8e7d9<>+0(SB), Z4, Z4
-	VMOVUPS   all_bb7e8a1c<>+0(SB), Z5
-	VMULPS    Z2, Z5, Z5
-	VADDPS    all_3cc6b1a1<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z4, Z4
-	VADDPS    Z5, Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_bddaae5c<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_bf228550<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_be03ce86<>+0(SB), Z4, Z4
-	VMOVUPS   all_41800000<>+0(SB), Z5
-	VMINPS    Z2, Z5, Z5
-	VMULPS    Z5, Z4, Z4
-	VSUBPS    Z5, Z4, Z4
-	VMOVUPS   all_c2d00000<>+0(SB), Z5
-	VMAXPS    Z4, Z5, Z4
-	VMOVUPS   all_c2d00000<>+0(SB), Z5
-	VMAXPS    Z4, Z5, Z4
-	VMOVUPS   all_42b20000<>+0(SB), Z5
-	VMINPS    Z4, Z5, Z4
-	VMULPS    all_3fb8aa3b<>+0(SB), Z4, Z5
-	VADDPS    all_4b400000<>+0(SB), Z5, Z5
-	VSUBPS    all_4b400000<>+0(SB), Z5, Z5
-	VMULPS    all_3f318000<>+0(SB), Z5, Z7
-	VSUBPS    Z7, Z4, Z4
-	VMULPS    all_b95e8083<>+0(SB), Z5, Z7
-	VSUBPS    Z7, Z4, Z4
-	VMOVUPS   all_39506967<>+0(SB), Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3ab743ce<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3c088908<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3d2aa9c1<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3e2aaaaa<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z7, Z7
-	VADDPS    all_3f000000<>+0(SB), Z7, Z7
-	VMULPS    Z4, Z4, Z8
-	VMULPS    Z8, Z7, Z7
-	VADDPS    Z7, Z4, Z4
-	VADDPS    all_3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS Z5, Z4, Z4
-	VMOVUPS   all_3f800000<>+0(SB), Z5
-	VSUBPS    Z4, Z5, Z4
-	VANDPS    all_7fffffff<>+0(SB), Z4, Z4
-	VANDPS    all_80000000<>+0(SB), Z1, Z5
-	VORPS     Z5, Z4, Z4
-	VMOVUPS   all_ba1c7000<>+0(SB), Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3ba38d2c<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_bcdb48d9<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3de70e22<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_bec09380<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z3
-	VADDPS    all_3e0375d4<>+0(SB), Z3, Z3
-	VMULPS    Z1, Z3, Z3
-	VADDPS    Z3, Z1, Z1
-	VCMPPS    $0x1e, all_3f6d8000<>+0(SB), Z2, K2
-	VBLENDMPS Z4, Z1, K2, Z6
-	VMULPS    all_3f000000<>+0(SB), Z0, Z0
-	VADDPS    all_3f800000<>+0(SB), Z6, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(DX*4)
+	ADDQ         $0x10, CX
+	JZ           done
+	MOVL         $0x0000ffff, SI
+	BZHIL        CX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (BX)(DX*4), K1, Z0
+	VMULPS       Z1, Z0, Z1
+	VANDPS       Z3, Z1, Z2
+	VMULPS       Z1, Z1, Z4
+	VMULPS       Z2, Z6, Z5
+	VADDPS       Z8, Z5, Z5
+	VMULPS       Z2, Z9, Z6
+	VADDPS       Z10, Z6, Z6
+	VMULPS       Z4, Z5, Z5
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z11, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z12, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VMINPS       Z2, Z14, Z6
+	VMULPS       Z6, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VMAXPS       Z5, Z15, Z5
+	VMAXPS       Z5, Z15, Z5
+	VMINPS       Z5, Z16, Z5
+	VMULPS       Z17, Z5, Z6
+	VADDPS       Z18, Z6, Z6
+	VSUBPS       Z18, Z6, Z6
+	VMULPS       Z19, Z6, Z7
+	VSUBPS       Z7, Z5, Z5
+	VMULPS       Z20, Z6, Z7
+	VSUBPS       Z7, Z5, Z5
+	VMULPS       Z5, Z21, Z7
+	VADDPS       Z22, Z7, Z7
+	VMULPS       Z5, Z7, Z7
+	VADDPS       Z23, Z7, Z7
+	VMULPS       Z5, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMULPS       Z5, Z7, Z7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z8
+	VADDPS       Z8, Z7, Z7
+	VMULPS       Z5, Z7, Z7
+	VBROADCASTSS word3f000000<>+0(SB), Z8
+	VADDPS       Z8, Z7, Z7
+	VMULPS       Z5, Z5, Z8
+	VMULPS       Z8, Z7, Z7
+	VADDPS       Z7, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z7
+	VADDPS       Z7, Z5, Z5
+	VSCALEFPS    Z6, Z5, Z5
+	VBROADCASTSS word3f800000<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z5
+	VANDPS       Z3, Z5, Z3
+	VBROADCASTSS word80000000<>+0(SB), Z5
+	VANDPS       Z5, Z1, Z5
+	VORPS        Z5, Z3, Z3
+	VBROADCASTSS wordba1c7000<>+0(SB), Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS word3ba38d2c<>+0(SB), Z6
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Z6
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS word3de70e22<>+0(SB), Z6
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VBROADCASTSS wordbec09380<>+0(SB), Z6
+	VADDPS       Z6, Z5, Z5
+	VMULPS       Z4, Z5, Z4
+	VBROADCASTSS word3e0375d4<>+0(SB), Z5
+	VADDPS       Z5, Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z4, Z1, Z1
+	VBROADCASTSS word3f6d8000<>+0(SB), Z4
+	VCMPPS       $0x1e, Z4, Z2, K2
+	VBLENDMPS    Z3, Z1, K2, Z26
+	VBROADCASTSS word3f000000<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VADDPS       Z1, Z26, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA all_3f3504f3<>+0(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+4(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+8(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+12(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+16(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+20(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+24(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+28(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+32(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+36(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+40(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+44(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+48(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+52(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+56(SB)/4, $0x3f3504f3
-DATA all_3f3504f3<>+60(SB)/4, $0x3f3504f3
-GLOBL all_3f3504f3<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word3f3504f3<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z3
+	VBROADCASTSS wordb7910000<>+0(SB), Z6
+	VBROADCASTSS word39c8e7d9<>+0(SB), Z8
+	VBROADCASTSS wordbb7e8a1c<>+0(SB), Z9
+	VBROADCASTSS word3cc6b1a1<>+0(SB), Z10
+	VBROADCASTSS wordbddaae5c<>+0(SB), Z11
+	VBROADCASTSS wordbf228550<>+0(SB), Z12
+	VBROADCASTSS wordbe03ce86<>+0(SB), Z13
+	VBROADCASTSS word41800000<>+0(SB), Z14
+	VBROADCASTSS wordc2d00000<>+0(SB), Z15
+	VBROADCASTSS word42b20000<>+0(SB), Z16
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z17
+	VBROADCASTSS word4b400000<>+0(SB), Z18
+	VBROADCASTSS word3f318000<>+0(SB), Z19
+	VBROADCASTSS wordb95e8083<>+0(SB), Z20
+	VBROADCASTSS word39506967<>+0(SB), Z21
+	VBROADCASTSS word3ab743ce<>+0(SB), Z22
+	VBROADCASTSS word3c088908<>+0(SB), Z23
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z24
+	JMP          begin
+
+DATA word3f3504f3<>+0(SB)/4, $0x3f3504f3
+GLOBL word3f3504f3<>(SB), RODATA|NOPTR, $4
 
 // func geluTanh512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·geluTanh512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2043,43 +1682,40 @@ TEXT ·geluTanh512(SB), NOSPLIT, $0-24
 vectors:
 	VMOVUPS   (BX)(DX*4), Z0
 	VMULPS    Z0, Z0, Z1
-	VMULPS    all_3d922279<>+0(SB), Z1, Z1
-	VADDPS    all_3fcc422a<>+0(SB), Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
 	VMULPS    Z1, Z0, Z1
-	VORPS     all_80000000<>+0(SB), Z1, Z2
-	VMOVUPS   all_c2d00000<>+0(SB), Z3
-	VMAXPS    Z2, Z3, Z2
-	VMOVUPS   all_42b20000<>+0(SB), Z3
-	VMINPS    Z2, Z3, Z2
-	VMULPS    all_3fb8aa3b<>+0(SB), Z2, Z3
-	VADDPS    all_4b400000<>+0(SB), Z3, Z3
-	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
-	VMULPS    all_3f318000<>+0(SB), Z3, Z4
-	VSUBPS    Z4, Z2, Z2
-	VMULPS    all_b95e8083<>+0(SB), Z3, Z4
-	VSUBPS    Z4, Z2, Z2
-	VMOVUPS   all_39506967<>+0(SB), Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3c088908<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3f000000<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z2, Z5
-	VMULPS    Z5, Z4, Z4
-	VADDPS    Z4, Z2, Z2
-	VADDPS    all_3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS Z3, Z2, Z2
+	VORPS     Z4, Z1, Z18
+	VMAXPS    Z18, Z6, Z18
+	VMINPS    Z18, Z5, Z18
+	VMULPS    Z7, Z18, Z19
+	VADDPS    Z8, Z19, Z19
+	VSUBPS    Z8, Z19, Z19
+	VMULPS    Z9, Z19, Z20
+	VSUBPS    Z20, Z18, Z18
+	VMULPS    Z10, Z19, Z20
+	VSUBPS    Z20, Z18, Z18
+	VMULPS    Z18, Z11, Z20
+	VADDPS    Z12, Z20, Z20
+	VMULPS    Z18, Z20, Z20
+	VADDPS    Z13, Z20, Z20
+	VMULPS    Z18, Z20, Z20
+	VADDPS    Z14, Z20, Z20
+	VMULPS    Z18, Z20, Z20
+	VADDPS    Z15, Z20, Z20
+	VMULPS    Z18, Z20, Z20
+	VADDPS    Z16, Z20, Z20
+	VMULPS    Z18, Z18, Z21
+	VMULPS    Z21, Z20, Z20
+	VADDPS    Z20, Z18, Z18
+	VADDPS    Z17, Z18, Z18
+	VSCALEFPS Z19, Z18, Z18
 	VPSRAD    $0x1f, Z1, Z1
-	VANDPS    Z1, Z2, Z3
-	VANDNPS   all_3f800000<>+0(SB), Z1, Z1
-	VORPS     Z1, Z3, Z1
-	VADDPS    all_3f800000<>+0(SB), Z2, Z2
-	VDIVPS    Z2, Z1, Z1
+	VANDPS    Z1, Z18, Z19
+	VANDNPS   Z17, Z1, Z1
+	VORPS     Z1, Z19, Z1
+	VADDPS    Z17, Z18, Z18
+	VDIVPS    Z18, Z1, Z1
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, (AX)(DX*4)
 	ADDQ      $0x10, DX
@@ -2094,42 +1730,39 @@ rest:
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
 	VMULPS    Z0, Z0, Z1
-	VMULPS    all_3d922279<>+0(SB), Z1, Z1
-	VADDPS    all_3fcc422a<>+0(SB), Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
 	VMULPS    Z1, Z0, Z1
-	VORPS     all_80000000<>+0(SB), Z1, Z2
-	VMOVUPS   all_c2d00000<>+0(SB), Z3
-	VMAXPS    Z2, Z3, Z2
-	VMOVUPS   all_42b20000<>+0(SB), Z3
-	VMINPS    Z2, Z3, Z2
-	VMULPS    all_3fb8aa3b<>+0(SB), Z2, Z3
-	VADDPS    all_4b400000<>+0(SB), Z3, Z3
-	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
-	VMULPS    all_3f318000<>+0(SB), Z3, Z4
+	VORPS     Z4, Z1, Z2
+	VMAXPS    Z2, Z6, Z2
+	VMINPS    Z2, Z5, Z2
+	VMULPS    Z7, Z2, Z3
+	VADDPS    Z8, Z3, Z3
+	VSUBPS    Z8, Z3, Z3
+	VMULPS    Z9, Z3, Z4
 	VSUBPS    Z4, Z2, Z2
-	VMULPS    all_b95e8083<>+0(SB), Z3, Z4
+	VMULPS    Z10, Z3, Z4
 	VSUBPS    Z4, Z2, Z2
-	VMOVUPS   all_39506967<>+0(SB), Z4
+	VMULPS    Z2, Z11, Z4
+	VADDPS    Z12, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
+	VADDPS    Z13, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3c088908<>+0(SB), Z4, Z4
+	VADDPS    Z14, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
+	VADDPS    Z15, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3f000000<>+0(SB), Z4, Z4
+	VADDPS    Z16, Z4, Z4
 	VMULPS    Z2, Z2, Z5
 	VMULPS    Z5, Z4, Z4
 	VADDPS    Z4, Z2, Z2
-	VADDPS    all_3f800000<>+0(SB), Z2, Z2
+	VADDPS    Z17, Z2, Z2
 	VSCALEFPS Z3, Z2, Z2
 	VPSRAD    $0x1f, Z1, Z1
 	VANDPS    Z1, Z2, Z3
-	VANDNPS   all_3f800000<>+0(SB), Z1, Z1
+	VANDNPS   Z17, Z1, Z1
 	VORPS     Z1, Z3, Z1
-	VADDPS    all_3f800000<>+0(SB), Z2, Z2
+	VADDPS    Z17, Z2, Z2
 	VDIVPS    Z2, Z1, Z1
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
@@ -2138,45 +1771,37 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_3d922279<>+0(SB)/4, $0x3d922279
-DATA all_3d922279<>+4(SB)/4, $0x3d922279
-DATA all_3d922279<>+8(SB)/4, $0x3d922279
-DATA all_3d922279<>+12(SB)/4, $0x3d922279
-DATA all_3d922279<>+16(SB)/4, $0x3d922279
-DATA all_3d922279<>+20(SB)/4, $0x3d922279
-DATA all_3d922279<>+24(SB)/4, $0x3d922279
-DATA all_3d922279<>+28(SB)/4, $0x3d922279
-DATA all_3d922279<>+32(SB)/4, $0x3d922279
-DATA all_3d922279<>+36(SB)/4, $0x3d922279
-DATA all_3d922279<>+40(SB)/4, $0x3d922279
-DATA all_3d922279<>+44(SB)/4, $0x3d922279
-DATA all_3d922279<>+48(SB)/4, $0x3d922279
-DATA all_3d922279<>+52(SB)/4, $0x3d922279
-DATA all_3d922279<>+56(SB)/4, $0x3d922279
-DATA all_3d922279<>+60(SB)/4, $0x3d922279
-GLOBL all_3d922279<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word3d922279<>+0(SB), Z2
+	VBROADCASTSS word3fcc422a<>+0(SB), Z3
+	VBROADCASTSS word80000000<>+0(SB), Z4
+	VBROADCASTSS word42b20000<>+0(SB), Z5
+	VBROADCASTSS wordc2d00000<>+0(SB), Z6
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z7
+	VBROADCASTSS word4b400000<>+0(SB), Z8
+	VBROADCASTSS word3f318000<>+0(SB), Z9
+	VBROADCASTSS wordb95e8083<>+0(SB), Z10
+	VBROADCASTSS word39506967<>+0(SB), Z11
+	VBROADCASTSS word3ab743ce<>+0(SB), Z12
+	VBROADCASTSS word3c088908<>+0(SB), Z13
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z14
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z15
+	VBROADCASTSS word3f000000<>+0(SB), Z16
+	VBROADCASTSS word3f800000<>+0(SB), Z17
+	JMP          begin
 
-DATA all_3fcc422a<>+0(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+4(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+8(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+12(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+16(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+20(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+24(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+28(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+32(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+36(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+40(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+44(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+48(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+52(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+56(SB)/4, $0x3fcc422a
-DATA all_3fcc422a<>+60(SB)/4, $0x3fcc422a
-GLOBL all_3fcc422a<>(SB), RODATA|NOPTR, $64
+DATA word3d922279<>+0(SB)/4, $0x3d922279
+GLOBL word3d922279<>(SB), RODATA|NOPTR, $4
+
+DATA word3fcc422a<>+0(SB)/4, $0x3fcc422a
+GLOBL word3fcc422a<>(SB), RODATA|NOPTR, $4
 
 // func hardSwish512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·hardSwish512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2186,14 +1811,12 @@ TEXT ·hardSwish512(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Z0
-	VDIVPS  all_40c00000<>+0(SB), Z0, Z1
-	VADDPS  all_3f000000<>+0(SB), Z1, Z1
-	VMOVUPS all_3f800000<>+0(SB), Z2
-	VMINPS  Z1, Z2, Z1
-	VMOVUPS all_00000000<>+0(SB), Z2
-	VMAXPS  Z1, Z2, Z1
-	VADDPS  all_00000000<>+0(SB), Z1, Z1
-	VMULPS  Z0, Z1, Z0
+	VDIVPS  Z1, Z0, Z2
+	VADDPS  Z3, Z2, Z2
+	VMINPS  Z2, Z4, Z2
+	VMAXPS  Z2, Z5, Z2
+	VADDPS  Z5, Z2, Z2
+	VMULPS  Z0, Z2, Z0
 	VMOVUPS Z0, (AX)(DX*4)
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, CX
@@ -2206,13 +1829,11 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VDIVPS    all_40c00000<>+0(SB), Z0, Z1
-	VADDPS    all_3f000000<>+0(SB), Z1, Z1
-	VMOVUPS   all_3f800000<>+0(SB), Z2
-	VMINPS    Z1, Z2, Z1
-	VMOVUPS   all_00000000<>+0(SB), Z2
-	VMAXPS    Z1, Z2, Z1
-	VADDPS    all_00000000<>+0(SB), Z1, Z1
+	VDIVPS    Z1, Z0, Z1
+	VADDPS    Z3, Z1, Z1
+	VMINPS    Z1, Z4, Z1
+	VMAXPS    Z1, Z5, Z1
+	VADDPS    Z5, Z1, Z1
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
@@ -2220,27 +1841,22 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_40c00000<>+0(SB)/4, $0x40c00000
-DATA all_40c00000<>+4(SB)/4, $0x40c00000
-DATA all_40c00000<>+8(SB)/4, $0x40c00000
-DATA all_40c00000<>+12(SB)/4, $0x40c00000
-DATA all_40c00000<>+16(SB)/4, $0x40c00000
-DATA all_40c00000<>+20(SB)/4, $0x40c00000
-DATA all_40c00000<>+24(SB)/4, $0x40c00000
-DATA all_40c00000<>+28(SB)/4, $0x40c00000
-DATA all_40c00000<>+32(SB)/4, $0x40c00000
-DATA all_40c00000<>+36(SB)/4, $0x40c00000
-DATA all_40c00000<>+40(SB)/4, $0x40c00000
-DATA all_40c00000<>+44(SB)/4, $0x40c00000
-DATA all_40c00000<>+48(SB)/4, $0x40c00000
-DATA all_40c00000<>+52(SB)/4, $0x40c00000
-DATA all_40c00000<>+56(SB)/4, $0x40c00000
-DATA all_40c00000<>+60(SB)/4, $0x40c00000
-GLOBL all_40c00000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word40c00000<>+0(SB), Z1
+	VBROADCASTSS word3f000000<>+0(SB), Z3
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VBROADCASTSS word00000000<>+0(SB), Z5
+	JMP          begin
+
+DATA word40c00000<>+0(SB)/4, $0x40c00000
+GLOBL word40c00000<>(SB), RODATA|NOPTR, $4
 
 // func quickGelu512(dst *float32, a *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·quickGelu512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -2252,42 +1868,39 @@ TEXT ·quickGelu512(SB), NOSPLIT, $0-32
 
 vectors:
 	VMOVUPS   (BX)(DX*4), Z1
-	VMULPS    Z0, Z1, Z2
-	VORPS     all_80000000<>+0(SB), Z2, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z4
-	VMAXPS    Z3, Z4, Z3
-	VMOVUPS   all_42b20000<>+0(SB), Z4
-	VMINPS    Z3, Z4, Z3
-	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z4
-	VADDPS    all_4b400000<>+0(SB), Z4, Z4
-	VSUBPS    all_4b400000<>+0(SB), Z4, Z4
-	VMULPS    all_3f318000<>+0(SB), Z4, Z5
-	VSUBPS    Z5, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z4, Z5
-	VSUBPS    Z5, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3ab743ce<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3c088908<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3d2aa9c1<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3e2aaaaa<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z5, Z5
-	VADDPS    all_3f000000<>+0(SB), Z5, Z5
-	VMULPS    Z3, Z3, Z6
-	VMULPS    Z6, Z5, Z5
-	VADDPS    Z5, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS Z4, Z3, Z3
-	VPSRAD    $0x1f, Z2, Z2
-	VANDPS    Z2, Z3, Z4
-	VANDNPS   all_3f800000<>+0(SB), Z2, Z2
-	VORPS     Z2, Z4, Z2
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VDIVPS    Z3, Z2, Z2
-	VMULPS    Z1, Z2, Z1
+	VMULPS    Z0, Z1, Z16
+	VORPS     Z2, Z16, Z17
+	VMAXPS    Z17, Z4, Z17
+	VMINPS    Z17, Z3, Z17
+	VMULPS    Z5, Z17, Z18
+	VADDPS    Z6, Z18, Z18
+	VSUBPS    Z6, Z18, Z18
+	VMULPS    Z7, Z18, Z19
+	VSUBPS    Z19, Z17, Z17
+	VMULPS    Z8, Z18, Z19
+	VSUBPS    Z19, Z17, Z17
+	VMULPS    Z17, Z9, Z19
+	VADDPS    Z10, Z19, Z19
+	VMULPS    Z17, Z19, Z19
+	VADDPS    Z11, Z19, Z19
+	VMULPS    Z17, Z19, Z19
+	VADDPS    Z12, Z19, Z19
+	VMULPS    Z17, Z19, Z19
+	VADDPS    Z13, Z19, Z19
+	VMULPS    Z17, Z19, Z19
+	VADDPS    Z14, Z19, Z19
+	VMULPS    Z17, Z17, Z20
+	VMULPS    Z20, Z19, Z19
+	VADDPS    Z19, Z17, Z17
+	VADDPS    Z15, Z17, Z17
+	VSCALEFPS Z18, Z17, Z17
+	VPSRAD    $0x1f, Z16, Z16
+	VANDPS    Z16, Z17, Z18
+	VANDNPS   Z15, Z16, Z16
+	VORPS     Z16, Z18, Z16
+	VADDPS    Z15, Z17, Z17
+	VDIVPS    Z17, Z16, Z16
+	VMULPS    Z1, Z16, Z1
 	VMOVUPS   Z1, (AX)(DX*4)
 	ADDQ      $0x10, DX
 	SUBQ      $0x10, CX
@@ -2301,39 +1914,36 @@ rest:
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z1
 	VMULPS    Z0, Z1, Z0
-	VORPS     all_80000000<>+0(SB), Z0, Z2
-	VMOVUPS   all_c2d00000<>+0(SB), Z3
-	VMAXPS    Z2, Z3, Z2
-	VMOVUPS   all_42b20000<>+0(SB), Z3
+	VORPS     Z2, Z0, Z2
+	VMAXPS    Z2, Z4, Z2
 	VMINPS    Z2, Z3, Z2
-	VMULPS    all_3fb8aa3b<>+0(SB), Z2, Z3
-	VADDPS    all_4b400000<>+0(SB), Z3, Z3
-	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
-	VMULPS    all_3f318000<>+0(SB), Z3, Z4
+	VMULPS    Z5, Z2, Z3
+	VADDPS    Z6, Z3, Z3
+	VSUBPS    Z6, Z3, Z3
+	VMULPS    Z7, Z3, Z4
 	VSUBPS    Z4, Z2, Z2
-	VMULPS    all_b95e8083<>+0(SB), Z3, Z4
+	VMULPS    Z8, Z3, Z4
 	VSUBPS    Z4, Z2, Z2
-	VMOVUPS   all_39506967<>+0(SB), Z4
+	VMULPS    Z2, Z9, Z4
+	VADDPS    Z10, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3ab743ce<>+0(SB), Z4, Z4
+	VADDPS    Z11, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3c088908<>+0(SB), Z4, Z4
+	VADDPS    Z12, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3d2aa9c1<>+0(SB), Z4, Z4
+	VADDPS    Z13, Z4, Z4
 	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3e2aaaaa<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VADDPS    all_3f000000<>+0(SB), Z4, Z4
+	VADDPS    Z14, Z4, Z4
 	VMULPS    Z2, Z2, Z5
 	VMULPS    Z5, Z4, Z4
 	VADDPS    Z4, Z2, Z2
-	VADDPS    all_3f800000<>+0(SB), Z2, Z2
+	VADDPS    Z15, Z2, Z2
 	VSCALEFPS Z3, Z2, Z2
 	VPSRAD    $0x1f, Z0, Z0
 	VANDPS    Z0, Z2, Z3
-	VANDNPS   all_3f800000<>+0(SB), Z0, Z0
+	VANDNPS   Z15, Z0, Z0
 	VORPS     Z0, Z3, Z0
-	VADDPS    all_3f800000<>+0(SB), Z2, Z2
+	VADDPS    Z15, Z2, Z2
 	VDIVPS    Z2, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
@@ -2342,9 +1952,29 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Z2
+	VBROADCASTSS word42b20000<>+0(SB), Z3
+	VBROADCASTSS wordc2d00000<>+0(SB), Z4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z5
+	VBROADCASTSS word4b400000<>+0(SB), Z6
+	VBROADCASTSS word3f318000<>+0(SB), Z7
+	VBROADCASTSS wordb95e8083<>+0(SB), Z8
+	VBROADCASTSS word39506967<>+0(SB), Z9
+	VBROADCASTSS word3ab743ce<>+0(SB), Z10
+	VBROADCASTSS word3c088908<>+0(SB), Z11
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z12
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z13
+	VBROADCASTSS word3f000000<>+0(SB), Z14
+	VBROADCASTSS word3f800000<>+0(SB), Z15
+	JMP          begin
+
 // func hardSigmoid512(dst *float32, a *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·hardSigmoid512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -2358,11 +1988,9 @@ vectors:
 	VMOVUPS (BX)(DX*4), Z2
 	VMULPS  Z0, Z2, Z2
 	VADDPS  Z1, Z2, Z2
-	VMOVUPS all_3f800000<>+0(SB), Z3
 	VMINPS  Z2, Z3, Z2
-	VMOVUPS all_00000000<>+0(SB), Z3
-	VMAXPS  Z2, Z3, Z2
-	VADDPS  all_00000000<>+0(SB), Z2, Z2
+	VMAXPS  Z2, Z4, Z2
+	VADDPS  Z4, Z2, Z2
 	VMOVUPS Z2, (AX)(DX*4)
 	ADDQ    $0x10, DX
 	SUBQ    $0x10, CX
@@ -2377,20 +2005,26 @@ rest:
 	VMOVUPS.Z (BX)(DX*4), K1, Z2
 	VMULPS    Z0, Z2, Z0
 	VADDPS    Z1, Z0, Z0
-	VMOVUPS   all_3f800000<>+0(SB), Z1
-	VMINPS    Z0, Z1, Z0
-	VMOVUPS   all_00000000<>+0(SB), Z1
-	VMAXPS    Z0, Z1, Z0
-	VADDPS    all_00000000<>+0(SB), Z0, Z0
+	VMINPS    Z0, Z3, Z0
+	VMAXPS    Z0, Z4, Z0
+	VADDPS    Z4, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word3f800000<>+0(SB), Z3
+	VBROADCASTSS word00000000<>+0(SB), Z4
+	JMP          begin
+
 // func leaky512(dst *float32, a *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·leaky512(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -2428,9 +2062,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func add256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·add256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -2464,6 +2104,9 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 DATA lane<>+0(SB)/4, $0x00000000
 DATA lane<>+4(SB)/4, $0x00000001
 DATA lane<>+8(SB)/4, $0x00000002
@@ -2485,6 +2128,9 @@ GLOBL lane<>(SB), RODATA|NOPTR, $64
 // func sub256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·sub256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -2518,9 +2164,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func mul256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·mul256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -2554,9 +2206,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func div256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·div256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -2590,9 +2248,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func min256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·min256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -2636,9 +2300,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func max256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·max256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+24(FP), CX
 	MOVQ a+8(FP), BX
@@ -2682,9 +2352,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func fma256(dst *float32, a *float32, b *float32, c *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·fma256(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+32(FP), CX
 	MOVQ a+8(FP), BX
@@ -2723,9 +2399,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func neg256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·neg256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2735,7 +2417,7 @@ TEXT ·neg256(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Y0
-	VXORPS  all_80000000<>+0(SB), Y0, Y0
+	VXORPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(DX*4)
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, CX
@@ -2745,20 +2427,27 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VXORPS       all_80000000<>+0(SB), Y1, Y1
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VXORPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Y1
+	JMP          begin
 
 // func abs256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·abs256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2768,7 +2457,7 @@ TEXT ·abs256(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Y0
-	VANDPS  all_7fffffff<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(DX*4)
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, CX
@@ -2778,20 +2467,27 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VANDPS       all_7fffffff<>+0(SB), Y1, Y1
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VANDPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word7fffffff<>+0(SB), Y1
+	JMP          begin
+
 // func sqrt256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·sqrt256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2822,9 +2518,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func recip256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·recip256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2834,7 +2536,6 @@ TEXT ·recip256(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Y0
-	VMOVUPS all_3f800000<>+0(SB), Y1
 	VDIVPS  Y0, Y1, Y0
 	VMOVUPS Y0, (AX)(DX*4)
 	ADDQ    $0x08, DX
@@ -2845,21 +2546,27 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VMOVUPS      all_3f800000<>+0(SB), Y2
-	VDIVPS       Y1, Y2, Y1
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VDIVPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word3f800000<>+0(SB), Y1
+	JMP          begin
+
 // func floor256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·floor256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2890,9 +2597,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func ceil256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·ceil256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2923,9 +2636,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func rint256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·rint256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2956,9 +2675,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func trunc256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·trunc256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -2989,9 +2714,15 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func exp256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·exp256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3000,88 +2731,100 @@ TEXT ·exp256(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VMOVUPS all_c2d00000<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS all_42b20000<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-	VMULPS  all_3fb8aa3b<>+0(SB), Y0, Y1
-	VADDPS  all_4b400000<>+0(SB), Y1, Y1
-	VSUBPS  all_4b400000<>+0(SB), Y1, Y2
-	VMULPS  all_3f318000<>+0(SB), Y2, Y3
-	VSUBPS  Y3, Y0, Y0
-	VMULPS  all_b95e8083<>+0(SB), Y2, Y2
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS all_39506967<>+0(SB), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  all_3ab743ce<>+0(SB), Y2, Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  all_3c088908<>+0(SB), Y2, Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  all_3d2aa9c1<>+0(SB), Y2, Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  all_3e2aaaaa<>+0(SB), Y2, Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  all_3f000000<>+0(SB), Y2, Y2
-	VMULPS  Y0, Y0, Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VADDPS  all_3f800000<>+0(SB), Y0, Y0
-	VPSUBD  all_4b400000<>+0(SB), Y1, Y1
-	VPSRAD  $0x01, Y1, Y2
-	VPADDD  all_0000007f<>+0(SB), Y2, Y3
-	VPSLLD  $0x17, Y3, Y3
-	VMULPS  Y3, Y0, Y0
-	VPSUBD  Y2, Y1, Y1
-	VPADDD  all_0000007f<>+0(SB), Y1, Y1
-	VPSLLD  $0x17, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
+	VMOVUPS      (BX)(DX*4), Y0
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VMULPS       Y3, Y0, Y7
+	VADDPS       Y4, Y7, Y7
+	VSUBPS       Y4, Y7, Y8
+	VMULPS       Y5, Y8, Y9
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y6, Y8, Y8
+	VSUBPS       Y8, Y0, Y0
+	VBROADCASTSS word39506967<>+0(SB), Y8
+	VMULPS       Y0, Y8, Y8
+	VBROADCASTSS word3ab743ce<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+	VBROADCASTSS word3c088908<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+	VBROADCASTSS word3f000000<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y0, Y0, Y9
+	VMULPS       Y9, Y8, Y8
+	VADDPS       Y8, Y0, Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y8
+	VADDPS       Y8, Y0, Y0
+	VPSUBD       Y4, Y7, Y7
+	VPSRAD       $0x01, Y7, Y8
+	VBROADCASTSS word0000007f<>+0(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y0, Y0
+	VPSUBD       Y8, Y7, Y7
+	VBROADCASTSS word0000007f<>+0(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y0, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y7
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VMOVUPS      all_c2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      all_42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       all_3fb8aa3b<>+0(SB), Y1, Y2
-	VADDPS       all_4b400000<>+0(SB), Y2, Y2
-	VSUBPS       all_4b400000<>+0(SB), Y2, Y3
-	VMULPS       all_3f318000<>+0(SB), Y3, Y4
-	VSUBPS       Y4, Y1, Y1
-	VMULPS       all_b95e8083<>+0(SB), Y3, Y3
+	VPCMPGTD     Y0, Y7, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y7
+	VMAXPS       Y7, Y2, Y2
+	VMINPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y2
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y3
+	VMULPS       Y5, Y3, Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y6, Y3, Y3
 	VSUBPS       Y3, Y1, Y1
-	VMOVUPS      all_39506967<>+0(SB), Y3
+	VBROADCASTSS word39506967<>+0(SB), Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       all_3ab743ce<>+0(SB), Y3, Y3
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       all_3c088908<>+0(SB), Y3, Y3
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       all_3d2aa9c1<>+0(SB), Y3, Y3
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       all_3e2aaaaa<>+0(SB), Y3, Y3
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       all_3f000000<>+0(SB), Y3, Y3
-	VMULPS       Y1, Y1, Y4
-	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y5, Y3, Y3
 	VADDPS       Y3, Y1, Y1
-	VADDPS       all_3f800000<>+0(SB), Y1, Y1
-	VPSUBD       all_4b400000<>+0(SB), Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y4, Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
-	VPADDD       all_0000007f<>+0(SB), Y3, Y4
+	VBROADCASTSS word0000007f<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y1, Y1
 	VPSUBD       Y3, Y2, Y2
-	VPADDD       all_0000007f<>+0(SB), Y2, Y2
+	VBROADCASTSS word0000007f<>+0(SB), Y3
+	VPADDD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
@@ -3090,27 +2833,24 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_0000007f<>+0(SB)/4, $0x0000007f
-DATA all_0000007f<>+4(SB)/4, $0x0000007f
-DATA all_0000007f<>+8(SB)/4, $0x0000007f
-DATA all_0000007f<>+12(SB)/4, $0x0000007f
-DATA all_0000007f<>+16(SB)/4, $0x0000007f
-DATA all_0000007f<>+20(SB)/4, $0x0000007f
-DATA all_0000007f<>+24(SB)/4, $0x0000007f
-DATA all_0000007f<>+28(SB)/4, $0x0000007f
-DATA all_0000007f<>+32(SB)/4, $0x0000007f
-DATA all_0000007f<>+36(SB)/4, $0x0000007f
-DATA all_0000007f<>+40(SB)/4, $0x0000007f
-DATA all_0000007f<>+44(SB)/4, $0x0000007f
-DATA all_0000007f<>+48(SB)/4, $0x0000007f
-DATA all_0000007f<>+52(SB)/4, $0x0000007f
-DATA all_0000007f<>+56(SB)/4, $0x0000007f
-DATA all_0000007f<>+60(SB)/4, $0x0000007f
-GLOBL all_0000007f<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word42b20000<>+0(SB), Y1
+	VBROADCASTSS wordc2d00000<>+0(SB), Y2
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y4
+	VBROADCASTSS word3f318000<>+0(SB), Y5
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	JMP          begin
+
+DATA word0000007f<>+0(SB)/4, $0x0000007f
+GLOBL word0000007f<>(SB), RODATA|NOPTR, $4
 
 // func tanh256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·tanh256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3119,149 +2859,195 @@ TEXT ·tanh256(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS   (BX)(DX*4), Y0
-	VANDPS    all_7fffffff<>+0(SB), Y0, Y1
-	VMULPS    Y0, Y0, Y2
-	VMOVUPS   all_bbbaf0ea<>+0(SB), Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    all_3ca9134e<>+0(SB), Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    all_bd5c1e2d<>+0(SB), Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    all_3e088393<>+0(SB), Y3, Y3
-	VMULPS    Y2, Y3, Y3
-	VADDPS    all_beaaaa99<>+0(SB), Y3, Y3
-	VMULPS    Y2, Y3, Y2
-	VMULPS    Y1, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    all_40000000<>+0(SB), Y1, Y3
-	VMOVUPS   all_c2d00000<>+0(SB), Y4
-	VMAXPS    Y3, Y4, Y3
-	VMOVUPS   all_42b20000<>+0(SB), Y4
-	VMINPS    Y3, Y4, Y3
-	VMULPS    all_3fb8aa3b<>+0(SB), Y3, Y4
-	VADDPS    all_4b400000<>+0(SB), Y4, Y4
-	VSUBPS    all_4b400000<>+0(SB), Y4, Y5
-	VMULPS    all_3f318000<>+0(SB), Y5, Y6
-	VSUBPS    Y6, Y3, Y3
-	VMULPS    all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS    Y5, Y3, Y3
-	VMOVUPS   all_39506967<>+0(SB), Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3c088908<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3f000000<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y3, Y6
-	VMULPS    Y6, Y5, Y5
-	VADDPS    Y5, Y3, Y3
-	VADDPS    all_3f800000<>+0(SB), Y3, Y3
-	VPSUBD    all_4b400000<>+0(SB), Y4, Y4
-	VPSRAD    $0x01, Y4, Y5
-	VPADDD    all_0000007f<>+0(SB), Y5, Y6
-	VPSLLD    $0x17, Y6, Y6
-	VMULPS    Y6, Y3, Y3
-	VPSUBD    Y5, Y4, Y4
-	VPADDD    all_0000007f<>+0(SB), Y4, Y4
-	VPSLLD    $0x17, Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VADDPS    all_3f800000<>+0(SB), Y3, Y3
-	VMOVUPS   all_3f800000<>+0(SB), Y4
-	VMOVUPS   all_40000000<>+0(SB), Y5
-	VDIVPS    Y3, Y5, Y3
-	VSUBPS    Y3, Y4, Y3
-	VCMPPS    $0x11, all_3f200000<>+0(SB), Y1, Y1
-	VBLENDVPS Y1, Y2, Y3, Y1
-	VANDPS    all_7fffffff<>+0(SB), Y1, Y1
-	VANDPS    all_80000000<>+0(SB), Y0, Y0
-	VORPS     Y0, Y1, Y0
-	VMOVUPS   Y0, (AX)(DX*4)
-	ADDQ      $0x08, DX
-	SUBQ      $0x08, CX
-	JGE       vectors
+	VMOVUPS      (BX)(DX*4), Y0
+	VANDPS       Y1, Y0, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       Y3, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       Y8, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       Y9, Y5, Y5
+	VMULPS       Y3, Y5, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VBROADCASTSS word40000000<>+0(SB), Y5
+	VMULPS       Y5, Y2, Y5
+	VBROADCASTSS word42b20000<>+0(SB), Y10
+	VBROADCASTSS wordc2d00000<>+0(SB), Y11
+	VMAXPS       Y5, Y11, Y5
+	VMINPS       Y5, Y10, Y5
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y10
+	VMULPS       Y10, Y5, Y10
+	VBROADCASTSS word4b400000<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VBROADCASTSS word4b400000<>+0(SB), Y11
+	VSUBPS       Y11, Y10, Y11
+	VBROADCASTSS word3f318000<>+0(SB), Y12
+	VMULPS       Y12, Y11, Y12
+	VSUBPS       Y12, Y5, Y5
+	VBROADCASTSS wordb95e8083<>+0(SB), Y12
+	VMULPS       Y12, Y11, Y11
+	VSUBPS       Y11, Y5, Y5
+	VBROADCASTSS word39506967<>+0(SB), Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3ab743ce<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3c088908<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3f000000<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y5, Y12
+	VMULPS       Y12, Y11, Y11
+	VADDPS       Y11, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y11
+	VADDPS       Y11, Y5, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y11
+	VPSUBD       Y11, Y10, Y10
+	VPSRAD       $0x01, Y10, Y11
+	VBROADCASTSS word0000007f<>+0(SB), Y12
+	VPADDD       Y12, Y11, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VPSUBD       Y11, Y10, Y10
+	VBROADCASTSS word0000007f<>+0(SB), Y11
+	VPADDD       Y11, Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VADDPS       Y10, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VBROADCASTSS word40000000<>+0(SB), Y11
+	VDIVPS       Y5, Y11, Y5
+	VSUBPS       Y5, Y10, Y5
+	VBROADCASTSS word3f200000<>+0(SB), Y10
+	VCMPPS       $0x11, Y10, Y2, Y2
+	VBLENDVPS    Y2, Y3, Y5, Y2
+	VANDPS       Y1, Y2, Y2
+	VBROADCASTSS word80000000<>+0(SB), Y3
+	VANDPS       Y3, Y0, Y0
+	VORPS        Y0, Y2, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VANDPS       all_7fffffff<>+0(SB), Y1, Y2
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      all_bbbaf0ea<>+0(SB), Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3ca9134e<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_bd5c1e2d<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_3e088393<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VADDPS       all_beaaaa99<>+0(SB), Y4, Y4
-	VMULPS       Y3, Y4, Y3
-	VMULPS       Y2, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       all_40000000<>+0(SB), Y2, Y4
-	VMOVUPS      all_c2d00000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      all_42b20000<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
-	VMULPS       all_3fb8aa3b<>+0(SB), Y4, Y5
-	VADDPS       all_4b400000<>+0(SB), Y5, Y5
-	VSUBPS       all_4b400000<>+0(SB), Y5, Y6
-	VMULPS       all_3f318000<>+0(SB), Y6, Y7
-	VSUBPS       Y7, Y4, Y4
-	VMULPS       all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS       Y6, Y4, Y4
-	VMOVUPS      all_39506967<>+0(SB), Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3c088908<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3f000000<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y4, Y7
-	VMULPS       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VADDPS       all_3f800000<>+0(SB), Y4, Y4
-	VPSUBD       all_4b400000<>+0(SB), Y5, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPADDD       all_0000007f<>+0(SB), Y6, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y4, Y4
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       all_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VANDPS       Y1, Y2, Y3
+	VMULPS       Y2, Y2, Y5
 	VMULPS       Y5, Y4, Y4
-	VADDPS       all_3f800000<>+0(SB), Y4, Y4
-	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VMOVUPS      all_40000000<>+0(SB), Y6
-	VDIVPS       Y4, Y6, Y4
-	VSUBPS       Y4, Y5, Y4
-	VCMPPS       $0x11, all_3f200000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VANDPS       all_7fffffff<>+0(SB), Y2, Y2
-	VANDPS       all_80000000<>+0(SB), Y1, Y1
-	VORPS        Y1, Y2, Y1
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y9, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VBROADCASTSS word40000000<>+0(SB), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS word42b20000<>+0(SB), Y6
+	VBROADCASTSS wordc2d00000<>+0(SB), Y7
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VSUBPS       Y7, Y6, Y7
+	VBROADCASTSS word3f318000<>+0(SB), Y8
+	VMULPS       Y8, Y7, Y8
+	VSUBPS       Y8, Y5, Y5
+	VBROADCASTSS wordb95e8083<>+0(SB), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y7, Y5, Y5
+	VBROADCASTSS word39506967<>+0(SB), Y7
+	VMULPS       Y5, Y7, Y7
+	VBROADCASTSS word3ab743ce<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VBROADCASTSS word3c088908<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VBROADCASTSS word3f000000<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y5, Y5, Y8
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y5, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y6, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VBROADCASTSS word0000007f<>+0(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y5, Y5
+	VPSUBD       Y7, Y6, Y6
+	VBROADCASTSS word0000007f<>+0(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VBROADCASTSS word40000000<>+0(SB), Y7
+	VDIVPS       Y5, Y7, Y5
+	VSUBPS       Y5, Y6, Y5
+	VBROADCASTSS word3f200000<>+0(SB), Y6
+	VCMPPS       $0x11, Y6, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VANDPS       Y1, Y3, Y1
+	VBROADCASTSS word80000000<>+0(SB), Y3
+	VANDPS       Y3, Y2, Y2
+	VORPS        Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word7fffffff<>+0(SB), Y1
+	VBROADCASTSS wordbbbaf0ea<>+0(SB), Y4
+	VBROADCASTSS word3ca9134e<>+0(SB), Y6
+	VBROADCASTSS wordbd5c1e2d<>+0(SB), Y7
+	VBROADCASTSS word3e088393<>+0(SB), Y8
+	VBROADCASTSS wordbeaaaa99<>+0(SB), Y9
+	JMP          begin
 
 // func erf256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·erf256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3270,183 +3056,237 @@ TEXT ·erf256(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS   (BX)(DX*4), Y0
-	VANDPS    all_7fffffff<>+0(SB), Y0, Y1
-	VMULPS    Y0, Y0, Y2
-	VMOVUPS   all_b7910000<>+0(SB), Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    all_39c8e7d9<>+0(SB), Y3, Y3
-	VMOVUPS   all_bb7e8a1c<>+0(SB), Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    all_3cc6b1a1<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y3, Y3
-	VADDPS    Y4, Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    all_bddaae5c<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    all_bf228550<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    all_be03ce86<>+0(SB), Y3, Y3
-	VMOVUPS   all_41800000<>+0(SB), Y4
-	VMINPS    Y1, Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VMOVUPS   all_c2d00000<>+0(SB), Y4
-	VMAXPS    Y3, Y4, Y3
-	VMOVUPS   all_c2d00000<>+0(SB), Y4
-	VMAXPS    Y3, Y4, Y3
-	VMOVUPS   all_42b20000<>+0(SB), Y4
-	VMINPS    Y3, Y4, Y3
-	VMULPS    all_3fb8aa3b<>+0(SB), Y3, Y4
-	VADDPS    all_4b400000<>+0(SB), Y4, Y4
-	VSUBPS    all_4b400000<>+0(SB), Y4, Y5
-	VMULPS    all_3f318000<>+0(SB), Y5, Y6
-	VSUBPS    Y6, Y3, Y3
-	VMULPS    all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS    Y5, Y3, Y3
-	VMOVUPS   all_39506967<>+0(SB), Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3c088908<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3f000000<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y3, Y6
-	VMULPS    Y6, Y5, Y5
-	VADDPS    Y5, Y3, Y3
-	VADDPS    all_3f800000<>+0(SB), Y3, Y3
-	VPSUBD    all_4b400000<>+0(SB), Y4, Y4
-	VPSRAD    $0x01, Y4, Y5
-	VPADDD    all_0000007f<>+0(SB), Y5, Y6
-	VPSLLD    $0x17, Y6, Y6
-	VMULPS    Y6, Y3, Y3
-	VPSUBD    Y5, Y4, Y4
-	VPADDD    all_0000007f<>+0(SB), Y4, Y4
-	VPSLLD    $0x17, Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VMOVUPS   all_3f800000<>+0(SB), Y4
-	VSUBPS    Y3, Y4, Y3
-	VANDPS    all_7fffffff<>+0(SB), Y3, Y3
-	VANDPS    all_80000000<>+0(SB), Y0, Y4
-	VORPS     Y4, Y3, Y3
-	VMOVUPS   all_ba1c7000<>+0(SB), Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_3ba38d2c<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_bcdb48d9<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_3de70e22<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_bec09380<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y2
-	VADDPS    all_3e0375d4<>+0(SB), Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VADDPS    Y2, Y0, Y0
-	VCMPPS    $0x1e, all_3f6d8000<>+0(SB), Y1, Y1
-	VBLENDVPS Y1, Y3, Y0, Y0
-	VMOVUPS   Y0, (AX)(DX*4)
-	ADDQ      $0x08, DX
-	SUBQ      $0x08, CX
-	JGE       vectors
+	VMOVUPS      (BX)(DX*4), Y0
+	VANDPS       Y1, Y0, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       Y2, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y2, Y7, Y10
+	VADDPS       Y8, Y10, Y10
+	VMULPS       Y3, Y5, Y5
+	VADDPS       Y10, Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       Y9, Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VBROADCASTSS wordbf228550<>+0(SB), Y10
+	VADDPS       Y10, Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VBROADCASTSS wordbe03ce86<>+0(SB), Y10
+	VADDPS       Y10, Y5, Y5
+	VBROADCASTSS word41800000<>+0(SB), Y10
+	VMINPS       Y2, Y10, Y10
+	VBROADCASTSS wordc2d00000<>+0(SB), Y11
+	VMULPS       Y10, Y5, Y5
+	VSUBPS       Y10, Y5, Y5
+	VMAXPS       Y5, Y11, Y5
+	VBROADCASTSS word42b20000<>+0(SB), Y10
+	VBROADCASTSS wordc2d00000<>+0(SB), Y11
+	VMAXPS       Y5, Y11, Y5
+	VMINPS       Y5, Y10, Y5
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y10
+	VMULPS       Y10, Y5, Y10
+	VBROADCASTSS word4b400000<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VBROADCASTSS word4b400000<>+0(SB), Y11
+	VSUBPS       Y11, Y10, Y11
+	VBROADCASTSS word3f318000<>+0(SB), Y12
+	VMULPS       Y12, Y11, Y12
+	VSUBPS       Y12, Y5, Y5
+	VBROADCASTSS wordb95e8083<>+0(SB), Y12
+	VMULPS       Y12, Y11, Y11
+	VSUBPS       Y11, Y5, Y5
+	VBROADCASTSS word39506967<>+0(SB), Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3ab743ce<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3c088908<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3f000000<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y5, Y12
+	VMULPS       Y12, Y11, Y11
+	VADDPS       Y11, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y11
+	VADDPS       Y11, Y5, Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y11
+	VPSUBD       Y11, Y10, Y10
+	VPSRAD       $0x01, Y10, Y11
+	VBROADCASTSS word0000007f<>+0(SB), Y12
+	VPADDD       Y12, Y11, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VPSUBD       Y11, Y10, Y10
+	VBROADCASTSS word0000007f<>+0(SB), Y11
+	VPADDD       Y11, Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VSUBPS       Y5, Y10, Y5
+	VANDPS       Y1, Y5, Y5
+	VBROADCASTSS word80000000<>+0(SB), Y10
+	VANDPS       Y10, Y0, Y10
+	VORPS        Y10, Y5, Y5
+	VBROADCASTSS wordba1c7000<>+0(SB), Y10
+	VMULPS       Y3, Y10, Y10
+	VBROADCASTSS word3ba38d2c<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y3, Y10, Y10
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y3, Y10, Y10
+	VBROADCASTSS word3de70e22<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y3, Y10, Y10
+	VBROADCASTSS wordbec09380<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y3, Y10, Y3
+	VBROADCASTSS word3e0375d4<>+0(SB), Y10
+	VADDPS       Y10, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VBROADCASTSS word3f6d8000<>+0(SB), Y3
+	VCMPPS       $0x1e, Y3, Y2, Y2
+	VBLENDVPS    Y2, Y5, Y0, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VANDPS       all_7fffffff<>+0(SB), Y1, Y2
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      all_b7910000<>+0(SB), Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_39c8e7d9<>+0(SB), Y4, Y4
-	VMOVUPS      all_bb7e8a1c<>+0(SB), Y5
-	VMULPS       Y2, Y5, Y5
-	VADDPS       all_3cc6b1a1<>+0(SB), Y5, Y5
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VANDPS       Y1, Y2, Y3
+	VMULPS       Y2, Y2, Y5
 	VMULPS       Y3, Y4, Y4
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y3, Y7, Y6
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       Y9, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS wordbf228550<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS wordbe03ce86<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y4
+	VBROADCASTSS word41800000<>+0(SB), Y6
+	VMINPS       Y3, Y6, Y6
+	VBROADCASTSS wordc2d00000<>+0(SB), Y7
+	VMULPS       Y6, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VMAXPS       Y4, Y7, Y4
+	VBROADCASTSS word42b20000<>+0(SB), Y6
+	VBROADCASTSS wordc2d00000<>+0(SB), Y7
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y6, Y4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VSUBPS       Y7, Y6, Y7
+	VBROADCASTSS word3f318000<>+0(SB), Y8
+	VMULPS       Y8, Y7, Y8
+	VSUBPS       Y8, Y4, Y4
+	VBROADCASTSS wordb95e8083<>+0(SB), Y8
+	VMULPS       Y8, Y7, Y7
+	VSUBPS       Y7, Y4, Y4
+	VBROADCASTSS word39506967<>+0(SB), Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS word3ab743ce<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS word3c088908<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS word3f000000<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y4, Y4, Y8
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y7
+	VPSUBD       Y7, Y6, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VBROADCASTSS word0000007f<>+0(SB), Y8
+	VPADDD       Y8, Y7, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y4, Y4
+	VPSUBD       Y7, Y6, Y6
+	VBROADCASTSS word0000007f<>+0(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VSUBPS       Y4, Y6, Y4
+	VANDPS       Y1, Y4, Y1
+	VBROADCASTSS word80000000<>+0(SB), Y4
+	VANDPS       Y4, Y2, Y4
+	VORPS        Y4, Y1, Y1
+	VBROADCASTSS wordba1c7000<>+0(SB), Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS word3ba38d2c<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS word3de70e22<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS wordbec09380<>+0(SB), Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS word3e0375d4<>+0(SB), Y5
 	VADDPS       Y5, Y4, Y4
 	VMULPS       Y2, Y4, Y4
-	VADDPS       all_bddaae5c<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_bf228550<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_be03ce86<>+0(SB), Y4, Y4
-	VMOVUPS      all_41800000<>+0(SB), Y5
-	VMINPS       Y2, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      all_c2d00000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      all_c2d00000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      all_42b20000<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
-	VMULPS       all_3fb8aa3b<>+0(SB), Y4, Y5
-	VADDPS       all_4b400000<>+0(SB), Y5, Y5
-	VSUBPS       all_4b400000<>+0(SB), Y5, Y6
-	VMULPS       all_3f318000<>+0(SB), Y6, Y7
-	VSUBPS       Y7, Y4, Y4
-	VMULPS       all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS       Y6, Y4, Y4
-	VMOVUPS      all_39506967<>+0(SB), Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3c088908<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3f000000<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y4, Y7
-	VMULPS       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VADDPS       all_3f800000<>+0(SB), Y4, Y4
-	VPSUBD       all_4b400000<>+0(SB), Y5, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPADDD       all_0000007f<>+0(SB), Y6, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y4, Y4
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       all_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VSUBPS       Y4, Y5, Y4
-	VANDPS       all_7fffffff<>+0(SB), Y4, Y4
-	VANDPS       all_80000000<>+0(SB), Y1, Y5
-	VORPS        Y5, Y4, Y4
-	VMOVUPS      all_ba1c7000<>+0(SB), Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3ba38d2c<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_bcdb48d9<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3de70e22<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_bec09380<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y3
-	VADDPS       all_3e0375d4<>+0(SB), Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x1e, all_3f6d8000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+	VBROADCASTSS word3f6d8000<>+0(SB), Y4
+	VCMPPS       $0x1e, Y4, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word7fffffff<>+0(SB), Y1
+	VBROADCASTSS wordb7910000<>+0(SB), Y4
+	VBROADCASTSS word39c8e7d9<>+0(SB), Y6
+	VBROADCASTSS wordbb7e8a1c<>+0(SB), Y7
+	VBROADCASTSS word3cc6b1a1<>+0(SB), Y8
+	VBROADCASTSS wordbddaae5c<>+0(SB), Y9
+	JMP          begin
 
 // func relu256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·relu256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3456,9 +3296,8 @@ TEXT ·relu256(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Y0
-	VMOVUPS all_00000000<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
-	VADDPS  all_00000000<>+0(SB), Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(DX*4)
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, CX
@@ -3468,22 +3307,28 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VMOVUPS      all_00000000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VADDPS       all_00000000<>+0(SB), Y1, Y1
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VMAXPS       Y2, Y1, Y2
+	VADDPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word00000000<>+0(SB), Y1
+	JMP          begin
 
 // func sigmoid256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·sigmoid256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3492,113 +3337,143 @@ TEXT ·sigmoid256(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VORPS   all_80000000<>+0(SB), Y0, Y1
-	VMOVUPS all_c2d00000<>+0(SB), Y2
-	VMAXPS  Y1, Y2, Y1
-	VMOVUPS all_42b20000<>+0(SB), Y2
-	VMINPS  Y1, Y2, Y1
-	VMULPS  all_3fb8aa3b<>+0(SB), Y1, Y2
-	VADDPS  all_4b400000<>+0(SB), Y2, Y2
-	VSUBPS  all_4b400000<>+0(SB), Y2, Y3
-	VMULPS  all_3f318000<>+0(SB), Y3, Y4
-	VSUBPS  Y4, Y1, Y1
-	VMULPS  all_b95e8083<>+0(SB), Y3, Y3
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS all_39506967<>+0(SB), Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3ab743ce<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3c088908<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3d2aa9c1<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3f000000<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y1, Y4
-	VMULPS  Y4, Y3, Y3
-	VADDPS  Y3, Y1, Y1
-	VADDPS  all_3f800000<>+0(SB), Y1, Y1
-	VPSUBD  all_4b400000<>+0(SB), Y2, Y2
-	VPSRAD  $0x01, Y2, Y3
-	VPADDD  all_0000007f<>+0(SB), Y3, Y4
-	VPSLLD  $0x17, Y4, Y4
-	VMULPS  Y4, Y1, Y1
-	VPSUBD  Y3, Y2, Y2
-	VPADDD  all_0000007f<>+0(SB), Y2, Y2
-	VPSLLD  $0x17, Y2, Y2
-	VMULPS  Y2, Y1, Y1
-	VPSRAD  $0x1f, Y0, Y0
-	VANDPS  Y0, Y1, Y2
-	VANDNPS all_3f800000<>+0(SB), Y0, Y0
-	VORPS   Y0, Y2, Y0
-	VADDPS  all_3f800000<>+0(SB), Y1, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
+	VMOVUPS      (BX)(DX*4), Y0
+	VORPS        Y1, Y0, Y2
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+	VMULPS       Y5, Y2, Y8
+	VADDPS       Y6, Y8, Y8
+	VSUBPS       Y6, Y8, Y9
+	VMULPS       Y7, Y9, Y10
+	VSUBPS       Y10, Y2, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y10
+	VMULPS       Y10, Y9, Y9
+	VSUBPS       Y9, Y2, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3ab743ce<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3c088908<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3f000000<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y2, Y10
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y9, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y6, Y8, Y8
+	VPSRAD       $0x01, Y8, Y9
+	VBROADCASTSS word0000007f<>+0(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y2, Y2
+	VPSUBD       Y9, Y8, Y8
+	VBROADCASTSS word0000007f<>+0(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y2, Y2
+	VPSRAD       $0x1f, Y0, Y0
+	VANDPS       Y0, Y2, Y8
+	VBROADCASTSS word3f800000<>+0(SB), Y9
+	VANDNPS      Y9, Y0, Y0
+	VORPS        Y0, Y8, Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y8
+	VADDPS       Y8, Y2, Y2
+	VDIVPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VORPS        all_80000000<>+0(SB), Y1, Y2
-	VMOVUPS      all_c2d00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      all_42b20000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       all_3fb8aa3b<>+0(SB), Y2, Y3
-	VADDPS       all_4b400000<>+0(SB), Y3, Y3
-	VSUBPS       all_4b400000<>+0(SB), Y3, Y4
-	VMULPS       all_3f318000<>+0(SB), Y4, Y5
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMOVUPS      all_39506967<>+0(SB), Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3c088908<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3f000000<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y2, Y5
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VORPS        Y1, Y2, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       Y5, Y1, Y3
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y4
+	VMULPS       Y7, Y4, Y5
+	VSUBPS       Y5, Y1, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
 	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VADDPS       all_3f800000<>+0(SB), Y2, Y2
-	VPSUBD       all_4b400000<>+0(SB), Y3, Y3
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y6, Y3, Y3
 	VPSRAD       $0x01, Y3, Y4
-	VPADDD       all_0000007f<>+0(SB), Y4, Y5
+	VBROADCASTSS word0000007f<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y5
 	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y2, Y2
+	VMULPS       Y5, Y1, Y1
 	VPSUBD       Y4, Y3, Y3
-	VPADDD       all_0000007f<>+0(SB), Y3, Y3
+	VBROADCASTSS word0000007f<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPSRAD       $0x1f, Y1, Y1
-	VANDPS       Y1, Y2, Y3
-	VANDNPS      all_3f800000<>+0(SB), Y1, Y1
-	VORPS        Y1, Y3, Y1
-	VADDPS       all_3f800000<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VPSRAD       $0x1f, Y2, Y2
+	VANDPS       Y2, Y1, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VANDNPS      Y4, Y2, Y2
+	VORPS        Y2, Y3, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VADDPS       Y3, Y1, Y1
+	VDIVPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	JMP          begin
 
 // func silu256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·silu256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3607,298 +3482,123 @@ TEXT ·silu256(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VORPS   all_80000000<>+0(SB), Y0, Y1
-	VMOVUPS all_c2d00000<>+0(SB), Y2
-	VMAXPS  Y1, Y2, Y1
-	VMOVUPS all_42b20000<>+0(SB), Y2
-	VMINPS  Y1, Y2, Y1
-	VMULPS  all_3fb8aa3b<>+0(SB), Y1, Y2
-	VADDPS  all_4b400000<>+0(SB), Y2, Y2
-	VSUBPS  all_4b400000<>+0(SB), Y2, Y3
-	VMULPS  all_3f318000<>+0(SB), Y3, Y4
-	VSUBPS  Y4, Y1, Y1
-	VMULPS  all_b95e8083<>+0(SB), Y3, Y3
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS all_39506967<>+0(SB), Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3ab743ce<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3c088908<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3d2aa9c1<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y3, Y3
-	VADDPS  all_3f000000<>+0(SB), Y3, Y3
-	VMULPS  Y1, Y1, Y4
-	VMULPS  Y4, Y3, Y3
-	VADDPS  Y3, Y1, Y1
-	VADDPS  all_3f800000<>+0(SB), Y1, Y1
-	VPSUBD  all_4b400000<>+0(SB), Y2, Y2
-	VPSRAD  $0x01, Y2, Y3
-	VPADDD  all_0000007f<>+0(SB), Y3, Y4
-	VPSLLD  $0x17, Y4, Y4
-	VMULPS  Y4, Y1, Y1
-	VPSUBD  Y3, Y2, Y2
-	VPADDD  all_0000007f<>+0(SB), Y2, Y2
-	VPSLLD  $0x17, Y2, Y2
-	VMULPS  Y2, Y1, Y1
-	VPSRAD  $0x1f, Y0, Y2
-	VANDPS  Y2, Y1, Y3
-	VANDNPS all_3f800000<>+0(SB), Y2, Y2
-	VORPS   Y2, Y3, Y2
-	VADDPS  all_3f800000<>+0(SB), Y1, Y1
-	VDIVPS  Y1, Y2, Y1
-	VMULPS  Y0, Y1, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
-
-rest:
-	ADDQ         $0x08, CX
-	JZ           done
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
-	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VORPS        all_80000000<>+0(SB), Y1, Y2
-	VMOVUPS      all_c2d00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      all_42b20000<>+0(SB), Y3
+	VMOVUPS      (BX)(DX*4), Y0
+	VORPS        Y1, Y0, Y2
+	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y3, Y2
-	VMULPS       all_3fb8aa3b<>+0(SB), Y2, Y3
-	VADDPS       all_4b400000<>+0(SB), Y3, Y3
-	VSUBPS       all_4b400000<>+0(SB), Y3, Y4
-	VMULPS       all_3f318000<>+0(SB), Y4, Y5
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMOVUPS      all_39506967<>+0(SB), Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3c088908<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       all_3f000000<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y2, Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VADDPS       all_3f800000<>+0(SB), Y2, Y2
-	VPSUBD       all_4b400000<>+0(SB), Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPADDD       all_0000007f<>+0(SB), Y4, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y2, Y2
-	VPSUBD       Y4, Y3, Y3
-	VPADDD       all_0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPSRAD       $0x1f, Y1, Y3
-	VANDPS       Y3, Y2, Y4
-	VANDNPS      all_3f800000<>+0(SB), Y3, Y3
-	VORPS        Y3, Y4, Y3
-	VADDPS       all_3f800000<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y3, Y2
-	VMULPS       Y1, Y2, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
-
-done:
-	VZEROUPPER
-	RET
-
-// func gelu256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·gelu256(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
-
-vectors:
-	VMOVUPS   (BX)(DX*4), Y0
-	VMULPS    all_3f3504f3<>+0(SB), Y0, Y1
-	VANDPS    all_7fffffff<>+0(SB), Y1, Y2
-	VMULPS    Y1, Y1, Y3
-	VMOVUPS   all_b7910000<>+0(SB), Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_39c8e7d9<>+0(SB), Y4, Y4
-	VMOVUPS   all_bb7e8a1c<>+0(SB), Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    all_3cc6b1a1<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y4, Y4
-	VADDPS    Y5, Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_bddaae5c<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_bf228550<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    all_be03ce86<>+0(SB), Y4, Y4
-	VMOVUPS   all_41800000<>+0(SB), Y5
-	VMINPS    Y2, Y5, Y5
-	VMULPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VMOVUPS   all_c2d00000<>+0(SB), Y5
-	VMAXPS    Y4, Y5, Y4
-	VMOVUPS   all_c2d00000<>+0(SB), Y5
-	VMAXPS    Y4, Y5, Y4
-	VMOVUPS   all_42b20000<>+0(SB), Y5
-	VMINPS    Y4, Y5, Y4
-	VMULPS    all_3fb8aa3b<>+0(SB), Y4, Y5
-	VADDPS    all_4b400000<>+0(SB), Y5, Y5
-	VSUBPS    all_4b400000<>+0(SB), Y5, Y6
-	VMULPS    all_3f318000<>+0(SB), Y6, Y7
-	VSUBPS    Y7, Y4, Y4
-	VMULPS    all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS    Y6, Y4, Y4
-	VMOVUPS   all_39506967<>+0(SB), Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    all_3c088908<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    all_3f000000<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y4, Y7
-	VMULPS    Y7, Y6, Y6
-	VADDPS    Y6, Y4, Y4
-	VADDPS    all_3f800000<>+0(SB), Y4, Y4
-	VPSUBD    all_4b400000<>+0(SB), Y5, Y5
-	VPSRAD    $0x01, Y5, Y6
-	VPADDD    all_0000007f<>+0(SB), Y6, Y7
-	VPSLLD    $0x17, Y7, Y7
-	VMULPS    Y7, Y4, Y4
-	VPSUBD    Y6, Y5, Y5
-	VPADDD    all_0000007f<>+0(SB), Y5, Y5
-	VPSLLD    $0x17, Y5, Y5
-	VMULPS    Y5, Y4, Y4
-	VMOVUPS   all_3f800000<>+0(SB), Y5
-	VSUBPS    Y4, Y5, Y4
-	VANDPS    all_7fffffff<>+0(SB), Y4, Y4
-	VANDPS    all_80000000<>+0(SB), Y1, Y5
-	VORPS     Y5, Y4, Y4
-	VMOVUPS   all_ba1c7000<>+0(SB), Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3ba38d2c<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_bcdb48d9<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_3de70e22<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    all_bec09380<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y3
-	VADDPS    all_3e0375d4<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x1e, all_3f6d8000<>+0(SB), Y2, Y2
-	VBLENDVPS Y2, Y4, Y1, Y1
-	VMULPS    all_3f000000<>+0(SB), Y0, Y0
-	VADDPS    all_3f800000<>+0(SB), Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(DX*4)
-	ADDQ      $0x08, DX
-	SUBQ      $0x08, CX
-	JGE       vectors
+	VMULPS       Y5, Y2, Y8
+	VADDPS       Y6, Y8, Y8
+	VSUBPS       Y6, Y8, Y9
+	VMULPS       Y7, Y9, Y10
+	VSUBPS       Y10, Y2, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y10
+	VMULPS       Y10, Y9, Y9
+	VSUBPS       Y9, Y2, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3ab743ce<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3c088908<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VBROADCASTSS word3f000000<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y2, Y2, Y10
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y9, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y9
+	VADDPS       Y9, Y2, Y2
+	VPSUBD       Y6, Y8, Y8
+	VPSRAD       $0x01, Y8, Y9
+	VBROADCASTSS word0000007f<>+0(SB), Y10
+	VPADDD       Y10, Y9, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y2, Y2
+	VPSUBD       Y9, Y8, Y8
+	VBROADCASTSS word0000007f<>+0(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y2, Y2
+	VPSRAD       $0x1f, Y0, Y8
+	VANDPS       Y8, Y2, Y9
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VANDNPS      Y10, Y8, Y8
+	VORPS        Y8, Y9, Y8
+	VBROADCASTSS word3f800000<>+0(SB), Y9
+	VADDPS       Y9, Y2, Y2
+	VDIVPS       Y2, Y8, Y2
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VMULPS       all_3f3504f3<>+0(SB), Y1, Y2
-	VANDPS       all_7fffffff<>+0(SB), Y2, Y3
-	VMULPS       Y2, Y2, Y4
-	VMOVUPS      all_b7910000<>+0(SB), Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_39c8e7d9<>+0(SB), Y5, Y5
-	VMOVUPS      all_bb7e8a1c<>+0(SB), Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       all_3cc6b1a1<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y5, Y5
-	VADDPS       Y6, Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_bddaae5c<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_bf228550<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_be03ce86<>+0(SB), Y5, Y5
-	VMOVUPS      all_41800000<>+0(SB), Y6
-	VMINPS       Y3, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      all_c2d00000<>+0(SB), Y6
-	VMAXPS       Y5, Y6, Y5
-	VMOVUPS      all_c2d00000<>+0(SB), Y6
-	VMAXPS       Y5, Y6, Y5
-	VMOVUPS      all_42b20000<>+0(SB), Y6
-	VMINPS       Y5, Y6, Y5
-	VMULPS       all_3fb8aa3b<>+0(SB), Y5, Y6
-	VADDPS       all_4b400000<>+0(SB), Y6, Y6
-	VSUBPS       all_4b400000<>+0(SB), Y6, Y7
-	VMULPS       all_3f318000<>+0(SB), Y7, Y8
-	VSUBPS       Y8, Y5, Y5
-	VMULPS       all_b95e8083<>+0(SB), Y7, Y7
-	VSUBPS       Y7, Y5, Y5
-	VMOVUPS      all_39506967<>+0(SB), Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       all_3ab743ce<>+0(SB), Y7, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       all_3c088908<>+0(SB), Y7, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       all_3d2aa9c1<>+0(SB), Y7, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       all_3e2aaaaa<>+0(SB), Y7, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       all_3f000000<>+0(SB), Y7, Y7
-	VMULPS       Y5, Y5, Y8
-	VMULPS       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y5
-	VADDPS       all_3f800000<>+0(SB), Y5, Y5
-	VPSUBD       all_4b400000<>+0(SB), Y6, Y6
-	VPSRAD       $0x01, Y6, Y7
-	VPADDD       all_0000007f<>+0(SB), Y7, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VMULPS       Y8, Y5, Y5
-	VPSUBD       Y7, Y6, Y6
-	VPADDD       all_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      all_3f800000<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y5
-	VANDPS       all_7fffffff<>+0(SB), Y5, Y5
-	VANDPS       all_80000000<>+0(SB), Y2, Y6
-	VORPS        Y6, Y5, Y5
-	VMOVUPS      all_ba1c7000<>+0(SB), Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3ba38d2c<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_bcdb48d9<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_3de70e22<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VADDPS       all_bec09380<>+0(SB), Y6, Y6
-	VMULPS       Y4, Y6, Y4
-	VADDPS       all_3e0375d4<>+0(SB), Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VCMPPS       $0x1e, all_3f6d8000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, Y5, Y2, Y2
-	VMULPS       all_3f000000<>+0(SB), Y1, Y1
-	VADDPS       all_3f800000<>+0(SB), Y2, Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VORPS        Y1, Y2, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y3, Y1
+	VMULPS       Y5, Y1, Y3
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y4
+	VMULPS       Y7, Y4, Y5
+	VSUBPS       Y5, Y1, Y1
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y1, Y1
+	VPSUBD       Y6, Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VBROADCASTSS word0000007f<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VPSUBD       Y4, Y3, Y3
+	VBROADCASTSS word0000007f<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSRAD       $0x1f, Y2, Y3
+	VANDPS       Y3, Y1, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VANDNPS      Y5, Y3, Y3
+	VORPS        Y3, Y4, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y1, Y1
+	VDIVPS       Y1, Y3, Y1
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
@@ -3906,9 +3606,21 @@ done:
 	VZEROUPPER
 	RET
 
-// func geluTanh256(dst *float32, a *float32, n int)
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Y1
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	JMP          begin
+
+// func gelu256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·geluTanh256(SB), NOSPLIT, $0-24
+TEXT ·gelu256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -3917,58 +3629,324 @@ TEXT ·geluTanh256(SB), NOSPLIT, $0-24
 	JLT  rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VMULPS  Y0, Y0, Y1
-	VMULPS  all_3d922279<>+0(SB), Y1, Y1
-	VADDPS  all_3fcc422a<>+0(SB), Y1, Y1
-	VMULPS  Y1, Y0, Y1
-	VORPS   all_80000000<>+0(SB), Y1, Y2
-	VMOVUPS all_c2d00000<>+0(SB), Y3
-	VMAXPS  Y2, Y3, Y2
-	VMOVUPS all_42b20000<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-	VMULPS  all_3fb8aa3b<>+0(SB), Y2, Y3
-	VADDPS  all_4b400000<>+0(SB), Y3, Y3
-	VSUBPS  all_4b400000<>+0(SB), Y3, Y4
-	VMULPS  all_3f318000<>+0(SB), Y4, Y5
-	VSUBPS  Y5, Y2, Y2
-	VMULPS  all_b95e8083<>+0(SB), Y4, Y4
-	VSUBPS  Y4, Y2, Y2
-	VMOVUPS all_39506967<>+0(SB), Y4
-	VMULPS  Y2, Y4, Y4
-	VADDPS  all_3ab743ce<>+0(SB), Y4, Y4
-	VMULPS  Y2, Y4, Y4
-	VADDPS  all_3c088908<>+0(SB), Y4, Y4
-	VMULPS  Y2, Y4, Y4
-	VADDPS  all_3d2aa9c1<>+0(SB), Y4, Y4
-	VMULPS  Y2, Y4, Y4
-	VADDPS  all_3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS  Y2, Y4, Y4
-	VADDPS  all_3f000000<>+0(SB), Y4, Y4
-	VMULPS  Y2, Y2, Y5
-	VMULPS  Y5, Y4, Y4
-	VADDPS  Y4, Y2, Y2
-	VADDPS  all_3f800000<>+0(SB), Y2, Y2
-	VPSUBD  all_4b400000<>+0(SB), Y3, Y3
-	VPSRAD  $0x01, Y3, Y4
-	VPADDD  all_0000007f<>+0(SB), Y4, Y5
-	VPSLLD  $0x17, Y5, Y5
-	VMULPS  Y5, Y2, Y2
-	VPSUBD  Y4, Y3, Y3
-	VPADDD  all_0000007f<>+0(SB), Y3, Y3
-	VPSLLD  $0x17, Y3, Y3
-	VMULPS  Y3, Y2, Y2
-	VPSRAD  $0x1f, Y1, Y1
-	VANDPS  Y1, Y2, Y3
-	VANDNPS all_3f800000<>+0(SB), Y1, Y1
-	VORPS   Y1, Y3, Y1
-	VADDPS  all_3f800000<>+0(SB), Y2, Y2
-	VDIVPS  Y2, Y1, Y1
-	VMULPS  Y0, Y1, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
+	VMOVUPS      (BX)(DX*4), Y0
+	VMULPS       Y1, Y0, Y2
+	VANDPS       Y3, Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y4, Y6, Y7
+	VADDPS       Y8, Y7, Y7
+	VMULPS       Y4, Y9, Y11
+	VADDPS       Y10, Y11, Y11
+	VMULPS       Y5, Y7, Y7
+	VADDPS       Y11, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS wordbddaae5c<>+0(SB), Y11
+	VADDPS       Y11, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS wordbf228550<>+0(SB), Y11
+	VADDPS       Y11, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VBROADCASTSS wordbe03ce86<>+0(SB), Y11
+	VADDPS       Y11, Y7, Y7
+	VBROADCASTSS word41800000<>+0(SB), Y11
+	VMINPS       Y4, Y11, Y11
+	VBROADCASTSS wordc2d00000<>+0(SB), Y12
+	VMULPS       Y11, Y7, Y7
+	VSUBPS       Y11, Y7, Y7
+	VMAXPS       Y7, Y12, Y7
+	VBROADCASTSS word42b20000<>+0(SB), Y11
+	VBROADCASTSS wordc2d00000<>+0(SB), Y12
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y11, Y7
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y11
+	VMULPS       Y11, Y7, Y11
+	VBROADCASTSS word4b400000<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VBROADCASTSS word4b400000<>+0(SB), Y12
+	VSUBPS       Y12, Y11, Y12
+	VBROADCASTSS word3f318000<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y13
+	VSUBPS       Y13, Y7, Y7
+	VBROADCASTSS wordb95e8083<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VSUBPS       Y12, Y7, Y7
+	VBROADCASTSS word39506967<>+0(SB), Y12
+	VMULPS       Y7, Y12, Y12
+	VBROADCASTSS word3ab743ce<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y7, Y12, Y12
+	VBROADCASTSS word3c088908<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y7, Y12, Y12
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y7, Y12, Y12
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y7, Y12, Y12
+	VBROADCASTSS word3f000000<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y7, Y7, Y13
+	VMULPS       Y13, Y12, Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS word3f800000<>+0(SB), Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS word4b400000<>+0(SB), Y12
+	VPSUBD       Y12, Y11, Y11
+	VPSRAD       $0x01, Y11, Y12
+	VBROADCASTSS word0000007f<>+0(SB), Y13
+	VPADDD       Y13, Y12, Y13
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y13, Y7, Y7
+	VPSUBD       Y12, Y11, Y11
+	VBROADCASTSS word0000007f<>+0(SB), Y12
+	VPADDD       Y12, Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y7, Y7
+	VBROADCASTSS word3f800000<>+0(SB), Y11
+	VSUBPS       Y7, Y11, Y7
+	VANDPS       Y3, Y7, Y7
+	VBROADCASTSS word80000000<>+0(SB), Y11
+	VANDPS       Y11, Y2, Y11
+	VORPS        Y11, Y7, Y7
+	VBROADCASTSS wordba1c7000<>+0(SB), Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3ba38d2c<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS word3de70e22<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y11
+	VBROADCASTSS wordbec09380<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y5, Y11, Y5
+	VBROADCASTSS word3e0375d4<>+0(SB), Y11
+	VADDPS       Y11, Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS word3f6d8000<>+0(SB), Y5
+	VCMPPS       $0x1e, Y5, Y4, Y4
+	VBLENDVPS    Y4, Y7, Y2, Y2
+	VBROADCASTSS word3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y0, Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
+
+rest:
+	ADDQ         $0x08, CX
+	JZ           done
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y2
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VMULPS       Y1, Y2, Y1
+	VANDPS       Y3, Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y4, Y6, Y6
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y4, Y9, Y7
+	VADDPS       Y10, Y7, Y7
+	VMULPS       Y5, Y6, Y6
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VBROADCASTSS wordbddaae5c<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VBROADCASTSS wordbf228550<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VBROADCASTSS wordbe03ce86<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS word41800000<>+0(SB), Y7
+	VMINPS       Y4, Y7, Y7
+	VBROADCASTSS wordc2d00000<>+0(SB), Y8
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y7, Y6, Y6
+	VMAXPS       Y6, Y8, Y6
+	VBROADCASTSS word42b20000<>+0(SB), Y7
+	VBROADCASTSS wordc2d00000<>+0(SB), Y8
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y7, Y6
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VADDPS       Y8, Y7, Y7
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VSUBPS       Y8, Y7, Y8
+	VBROADCASTSS word3f318000<>+0(SB), Y9
+	VMULPS       Y9, Y8, Y9
+	VSUBPS       Y9, Y6, Y6
+	VBROADCASTSS wordb95e8083<>+0(SB), Y9
+	VMULPS       Y9, Y8, Y8
+	VSUBPS       Y8, Y6, Y6
+	VBROADCASTSS word39506967<>+0(SB), Y8
+	VMULPS       Y6, Y8, Y8
+	VBROADCASTSS word3ab743ce<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VBROADCASTSS word3c088908<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VBROADCASTSS word3f000000<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VMULPS       Y6, Y6, Y9
+	VMULPS       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y8
+	VADDPS       Y8, Y6, Y6
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VPSUBD       Y8, Y7, Y7
+	VPSRAD       $0x01, Y7, Y8
+	VBROADCASTSS word0000007f<>+0(SB), Y9
+	VPADDD       Y9, Y8, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y6, Y6
+	VPSUBD       Y8, Y7, Y7
+	VBROADCASTSS word0000007f<>+0(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y6
+	VANDPS       Y3, Y6, Y3
+	VBROADCASTSS word80000000<>+0(SB), Y6
+	VANDPS       Y6, Y1, Y6
+	VORPS        Y6, Y3, Y3
+	VBROADCASTSS wordba1c7000<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VBROADCASTSS word3ba38d2c<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VBROADCASTSS wordbcdb48d9<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VBROADCASTSS word3de70e22<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VBROADCASTSS wordbec09380<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y5, Y6, Y5
+	VBROADCASTSS word3e0375d4<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VBROADCASTSS word3f6d8000<>+0(SB), Y5
+	VCMPPS       $0x1e, Y5, Y4, Y4
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	VBROADCASTSS word3f000000<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word3f3504f3<>+0(SB), Y1
+	VBROADCASTSS word7fffffff<>+0(SB), Y3
+	VBROADCASTSS wordb7910000<>+0(SB), Y6
+	VBROADCASTSS word39c8e7d9<>+0(SB), Y8
+	VBROADCASTSS wordbb7e8a1c<>+0(SB), Y9
+	VBROADCASTSS word3cc6b1a1<>+0(SB), Y10
+	JMP          begin
+
+// func geluTanh256(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·geluTanh256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ dst+0(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ a+8(FP), BX
+	XORQ DX, DX
+	SUBQ $0x08, CX
+	JLT  rest
+
+vectors:
+	VMOVUPS      (BX)(DX*4), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y1, Y0, Y1
+	VORPS        Y4, Y1, Y8
+	VMAXPS       Y8, Y6, Y8
+	VMINPS       Y8, Y5, Y8
+	VMULPS       Y7, Y8, Y9
+	VBROADCASTSS word4b400000<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VBROADCASTSS word4b400000<>+0(SB), Y10
+	VSUBPS       Y10, Y9, Y10
+	VBROADCASTSS word3f318000<>+0(SB), Y11
+	VMULPS       Y11, Y10, Y11
+	VSUBPS       Y11, Y8, Y8
+	VBROADCASTSS wordb95e8083<>+0(SB), Y11
+	VMULPS       Y11, Y10, Y10
+	VSUBPS       Y10, Y8, Y8
+	VBROADCASTSS word39506967<>+0(SB), Y10
+	VMULPS       Y8, Y10, Y10
+	VBROADCASTSS word3ab743ce<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VBROADCASTSS word3c088908<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VBROADCASTSS word3f000000<>+0(SB), Y11
+	VADDPS       Y11, Y10, Y10
+	VMULPS       Y8, Y8, Y11
+	VMULPS       Y11, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VADDPS       Y10, Y8, Y8
+	VBROADCASTSS word4b400000<>+0(SB), Y10
+	VPSUBD       Y10, Y9, Y9
+	VPSRAD       $0x01, Y9, Y10
+	VBROADCASTSS word0000007f<>+0(SB), Y11
+	VPADDD       Y11, Y10, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y8, Y8
+	VPSUBD       Y10, Y9, Y9
+	VBROADCASTSS word0000007f<>+0(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y8, Y8
+	VPSRAD       $0x1f, Y1, Y1
+	VANDPS       Y1, Y8, Y9
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VANDNPS      Y10, Y1, Y1
+	VORPS        Y1, Y9, Y1
+	VBROADCASTSS word3f800000<>+0(SB), Y9
+	VADDPS       Y9, Y8, Y8
+	VDIVPS       Y8, Y1, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
@@ -3978,51 +3956,64 @@ rest:
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VMULPS       Y1, Y1, Y2
-	VMULPS       all_3d922279<>+0(SB), Y2, Y2
-	VADDPS       all_3fcc422a<>+0(SB), Y2, Y2
+	VMULPS       Y1, Y1, Y8
+	VMULPS       Y2, Y8, Y2
+	VADDPS       Y3, Y2, Y2
 	VMULPS       Y2, Y1, Y2
-	VORPS        all_80000000<>+0(SB), Y2, Y3
-	VMOVUPS      all_c2d00000<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VMOVUPS      all_42b20000<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       all_3fb8aa3b<>+0(SB), Y3, Y4
-	VADDPS       all_4b400000<>+0(SB), Y4, Y4
-	VSUBPS       all_4b400000<>+0(SB), Y4, Y5
-	VMULPS       all_3f318000<>+0(SB), Y5, Y6
+	VORPS        Y4, Y2, Y3
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y5, Y3
+	VMULPS       Y7, Y3, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VSUBPS       Y5, Y4, Y5
+	VBROADCASTSS word3f318000<>+0(SB), Y6
+	VMULPS       Y6, Y5, Y6
 	VSUBPS       Y6, Y3, Y3
-	VMULPS       all_b95e8083<>+0(SB), Y5, Y5
+	VBROADCASTSS wordb95e8083<>+0(SB), Y6
+	VMULPS       Y6, Y5, Y5
 	VSUBPS       Y5, Y3, Y3
-	VMOVUPS      all_39506967<>+0(SB), Y5
+	VBROADCASTSS word39506967<>+0(SB), Y5
 	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3ab743ce<>+0(SB), Y5, Y5
+	VBROADCASTSS word3ab743ce<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
 	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3c088908<>+0(SB), Y5, Y5
+	VBROADCASTSS word3c088908<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
 	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3d2aa9c1<>+0(SB), Y5, Y5
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
 	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3e2aaaaa<>+0(SB), Y5, Y5
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
 	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3f000000<>+0(SB), Y5, Y5
+	VBROADCASTSS word3f000000<>+0(SB), Y6
+	VADDPS       Y6, Y5, Y5
 	VMULPS       Y3, Y3, Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
-	VADDPS       all_3f800000<>+0(SB), Y3, Y3
-	VPSUBD       all_4b400000<>+0(SB), Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS word4b400000<>+0(SB), Y5
+	VPSUBD       Y5, Y4, Y4
 	VPSRAD       $0x01, Y4, Y5
-	VPADDD       all_0000007f<>+0(SB), Y5, Y6
+	VBROADCASTSS word0000007f<>+0(SB), Y6
+	VPADDD       Y6, Y5, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y3, Y3
 	VPSUBD       Y5, Y4, Y4
-	VPADDD       all_0000007f<>+0(SB), Y4, Y4
+	VBROADCASTSS word0000007f<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y3, Y3
 	VPSRAD       $0x1f, Y2, Y2
 	VANDPS       Y2, Y3, Y4
-	VANDNPS      all_3f800000<>+0(SB), Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y5
+	VANDNPS      Y5, Y2, Y2
 	VORPS        Y2, Y4, Y2
-	VADDPS       all_3f800000<>+0(SB), Y3, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y3, Y3
 	VDIVPS       Y3, Y2, Y2
 	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
@@ -4031,9 +4022,21 @@ done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word3d922279<>+0(SB), Y2
+	VBROADCASTSS word3fcc422a<>+0(SB), Y3
+	VBROADCASTSS word80000000<>+0(SB), Y4
+	VBROADCASTSS word42b20000<>+0(SB), Y5
+	VBROADCASTSS wordc2d00000<>+0(SB), Y6
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y7
+	JMP          begin
+
 // func hardSwish256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·hardSwish256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
 	MOVQ dst+0(FP), AX
 	MOVQ n+16(FP), CX
 	MOVQ a+8(FP), BX
@@ -4043,14 +4046,12 @@ TEXT ·hardSwish256(SB), NOSPLIT, $0-24
 
 vectors:
 	VMOVUPS (BX)(DX*4), Y0
-	VDIVPS  all_40c00000<>+0(SB), Y0, Y1
-	VADDPS  all_3f000000<>+0(SB), Y1, Y1
-	VMOVUPS all_3f800000<>+0(SB), Y2
-	VMINPS  Y1, Y2, Y1
-	VMOVUPS all_00000000<>+0(SB), Y2
-	VMAXPS  Y1, Y2, Y1
-	VADDPS  all_00000000<>+0(SB), Y1, Y1
-	VMULPS  Y0, Y1, Y0
+	VDIVPS  Y1, Y0, Y2
+	VADDPS  Y3, Y2, Y2
+	VMINPS  Y2, Y4, Y2
+	VMAXPS  Y2, Y5, Y2
+	VADDPS  Y5, Y2, Y2
+	VMULPS  Y0, Y2, Y0
 	VMOVUPS Y0, (AX)(DX*4)
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, CX
@@ -4060,27 +4061,35 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y2
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VDIVPS       all_40c00000<>+0(SB), Y1, Y2
-	VADDPS       all_3f000000<>+0(SB), Y2, Y2
-	VMOVUPS      all_3f800000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      all_00000000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VADDPS       all_00000000<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y1
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VDIVPS       Y1, Y2, Y1
+	VADDPS       Y3, Y1, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word40c00000<>+0(SB), Y1
+	VBROADCASTSS word3f000000<>+0(SB), Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VBROADCASTSS word00000000<>+0(SB), Y5
+	JMP          begin
+
 // func quickGelu256(dst *float32, a *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2
 TEXT ·quickGelu256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -4091,117 +4100,147 @@ TEXT ·quickGelu256(SB), NOSPLIT, $0-32
 	JLT          rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y1
-	VMULPS  Y0, Y1, Y2
-	VORPS   all_80000000<>+0(SB), Y2, Y3
-	VMOVUPS all_c2d00000<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y3
-	VMOVUPS all_42b20000<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
-	VMULPS  all_3fb8aa3b<>+0(SB), Y3, Y4
-	VADDPS  all_4b400000<>+0(SB), Y4, Y4
-	VSUBPS  all_4b400000<>+0(SB), Y4, Y5
-	VMULPS  all_3f318000<>+0(SB), Y5, Y6
-	VSUBPS  Y6, Y3, Y3
-	VMULPS  all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS  Y5, Y3, Y3
-	VMOVUPS all_39506967<>+0(SB), Y5
-	VMULPS  Y3, Y5, Y5
-	VADDPS  all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS  Y3, Y5, Y5
-	VADDPS  all_3c088908<>+0(SB), Y5, Y5
-	VMULPS  Y3, Y5, Y5
-	VADDPS  all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS  Y3, Y5, Y5
-	VADDPS  all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS  Y3, Y5, Y5
-	VADDPS  all_3f000000<>+0(SB), Y5, Y5
-	VMULPS  Y3, Y3, Y6
-	VMULPS  Y6, Y5, Y5
-	VADDPS  Y5, Y3, Y3
-	VADDPS  all_3f800000<>+0(SB), Y3, Y3
-	VPSUBD  all_4b400000<>+0(SB), Y4, Y4
-	VPSRAD  $0x01, Y4, Y5
-	VPADDD  all_0000007f<>+0(SB), Y5, Y6
-	VPSLLD  $0x17, Y6, Y6
-	VMULPS  Y6, Y3, Y3
-	VPSUBD  Y5, Y4, Y4
-	VPADDD  all_0000007f<>+0(SB), Y4, Y4
-	VPSLLD  $0x17, Y4, Y4
-	VMULPS  Y4, Y3, Y3
-	VPSRAD  $0x1f, Y2, Y2
-	VANDPS  Y2, Y3, Y4
-	VANDNPS all_3f800000<>+0(SB), Y2, Y2
-	VORPS   Y2, Y4, Y2
-	VADDPS  all_3f800000<>+0(SB), Y3, Y3
-	VDIVPS  Y3, Y2, Y2
-	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
+	VMOVUPS      (BX)(DX*4), Y1
+	VMULPS       Y0, Y1, Y8
+	VORPS        Y2, Y8, Y9
+	VMAXPS       Y9, Y4, Y9
+	VMINPS       Y9, Y3, Y9
+	VMULPS       Y5, Y9, Y10
+	VADDPS       Y6, Y10, Y10
+	VSUBPS       Y6, Y10, Y11
+	VMULPS       Y7, Y11, Y12
+	VSUBPS       Y12, Y9, Y9
+	VBROADCASTSS wordb95e8083<>+0(SB), Y12
+	VMULPS       Y12, Y11, Y11
+	VSUBPS       Y11, Y9, Y9
+	VBROADCASTSS word39506967<>+0(SB), Y11
+	VMULPS       Y9, Y11, Y11
+	VBROADCASTSS word3ab743ce<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y11, Y11
+	VBROADCASTSS word3c088908<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y11, Y11
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y11, Y11
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y11, Y11
+	VBROADCASTSS word3f000000<>+0(SB), Y12
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y9, Y12
+	VMULPS       Y12, Y11, Y11
+	VADDPS       Y11, Y9, Y9
+	VBROADCASTSS word3f800000<>+0(SB), Y11
+	VADDPS       Y11, Y9, Y9
+	VPSUBD       Y6, Y10, Y10
+	VPSRAD       $0x01, Y10, Y11
+	VBROADCASTSS word0000007f<>+0(SB), Y12
+	VPADDD       Y12, Y11, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VMULPS       Y12, Y9, Y9
+	VPSUBD       Y11, Y10, Y10
+	VBROADCASTSS word0000007f<>+0(SB), Y11
+	VPADDD       Y11, Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSRAD       $0x1f, Y8, Y8
+	VANDPS       Y8, Y9, Y10
+	VBROADCASTSS word3f800000<>+0(SB), Y11
+	VANDNPS      Y11, Y8, Y8
+	VORPS        Y8, Y10, Y8
+	VBROADCASTSS word3f800000<>+0(SB), Y10
+	VADDPS       Y10, Y9, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y1, Y8, Y1
+	VMOVUPS      Y1, (AX)(DX*4)
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JGE          vectors
 
 rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X1
-	VPBROADCASTD X1, Y2
+	VPBROADCASTD X1, Y8
 	VMOVDQU      lane<>+0(SB), Y1
-	VPCMPGTD     Y1, Y2, Y1
-	VMASKMOVPS   (BX)(DX*4), Y1, Y2
-	VMULPS       Y0, Y2, Y0
-	VORPS        all_80000000<>+0(SB), Y0, Y3
-	VMOVUPS      all_c2d00000<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VMOVUPS      all_42b20000<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       all_3fb8aa3b<>+0(SB), Y3, Y4
-	VADDPS       all_4b400000<>+0(SB), Y4, Y4
-	VSUBPS       all_4b400000<>+0(SB), Y4, Y5
-	VMULPS       all_3f318000<>+0(SB), Y5, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMULPS       all_b95e8083<>+0(SB), Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VMOVUPS      all_39506967<>+0(SB), Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3ab743ce<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3c088908<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3d2aa9c1<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3e2aaaaa<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       all_3f000000<>+0(SB), Y5, Y5
-	VMULPS       Y3, Y3, Y6
-	VMULPS       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VADDPS       all_3f800000<>+0(SB), Y3, Y3
-	VPSUBD       all_4b400000<>+0(SB), Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPADDD       all_0000007f<>+0(SB), Y5, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y3, Y3
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       all_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VPCMPGTD     Y1, Y8, Y1
+	VMASKMOVPS   (BX)(DX*4), Y1, Y8
+	VMULPS       Y0, Y8, Y0
+	VORPS        Y2, Y0, Y2
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+	VMULPS       Y5, Y2, Y3
+	VADDPS       Y6, Y3, Y3
+	VSUBPS       Y6, Y3, Y4
+	VMULPS       Y7, Y4, Y5
+	VSUBPS       Y5, Y2, Y2
+	VBROADCASTSS wordb95e8083<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VBROADCASTSS word39506967<>+0(SB), Y4
+	VMULPS       Y2, Y4, Y4
+	VBROADCASTSS word3ab743ce<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VBROADCASTSS word3c088908<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VBROADCASTSS word3f000000<>+0(SB), Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y6, Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VBROADCASTSS word0000007f<>+0(SB), Y5
+	VPADDD       Y5, Y4, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y2, Y2
+	VPSUBD       Y4, Y3, Y3
+	VBROADCASTSS word0000007f<>+0(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
 	VPSRAD       $0x1f, Y0, Y0
-	VANDPS       Y0, Y3, Y4
-	VANDNPS      all_3f800000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y4, Y0
-	VADDPS       all_3f800000<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y0
+	VANDPS       Y0, Y2, Y3
+	VBROADCASTSS word3f800000<>+0(SB), Y4
+	VANDNPS      Y4, Y0, Y0
+	VORPS        Y0, Y3, Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VMASKMOVPS   Y0, Y1, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word80000000<>+0(SB), Y2
+	VBROADCASTSS word42b20000<>+0(SB), Y3
+	VBROADCASTSS wordc2d00000<>+0(SB), Y4
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS word4b400000<>+0(SB), Y6
+	VBROADCASTSS word3f318000<>+0(SB), Y7
+	JMP          begin
+
 // func hardSigmoid256(dst *float32, a *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2
 TEXT ·hardSigmoid256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -4215,11 +4254,9 @@ vectors:
 	VMOVUPS (BX)(DX*4), Y2
 	VMULPS  Y0, Y2, Y2
 	VADDPS  Y1, Y2, Y2
-	VMOVUPS all_3f800000<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
-	VMOVUPS all_00000000<>+0(SB), Y3
-	VMAXPS  Y2, Y3, Y2
-	VADDPS  all_00000000<>+0(SB), Y2, Y2
+	VMAXPS  Y2, Y4, Y2
+	VADDPS  Y4, Y2, Y2
 	VMOVUPS Y2, (AX)(DX*4)
 	ADDQ    $0x08, DX
 	SUBQ    $0x08, CX
@@ -4229,26 +4266,32 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X2
-	VPBROADCASTD X2, Y3
+	VPBROADCASTD X2, Y5
 	VMOVDQU      lane<>+0(SB), Y2
-	VPCMPGTD     Y2, Y3, Y2
-	VMASKMOVPS   (BX)(DX*4), Y2, Y3
-	VMULPS       Y0, Y3, Y0
+	VPCMPGTD     Y2, Y5, Y2
+	VMASKMOVPS   (BX)(DX*4), Y2, Y5
+	VMULPS       Y0, Y5, Y0
 	VADDPS       Y1, Y0, Y0
-	VMOVUPS      all_3f800000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      all_00000000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VADDPS       all_00000000<>+0(SB), Y0, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y4, Y0, Y0
 	VMASKMOVPS   Y0, Y2, (AX)(DX*4)
 
 done:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS word3f800000<>+0(SB), Y3
+	VBROADCASTSS word00000000<>+0(SB), Y4
+	JMP          begin
+
 // func leaky256(dst *float32, a *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2
 TEXT ·leaky256(SB), NOSPLIT, $0-32
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -4286,3 +4329,6 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin

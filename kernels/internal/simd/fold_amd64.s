@@ -7,6 +7,9 @@
 // func sum512(x *float32, n int) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sum512(SB), NOSPLIT, $0-20
+	JMP constants
+
+begin:
 	MOVQ   x+0(FP), AX
 	VXORPS Z0, Z0, Z0
 	XORQ   CX, CX
@@ -42,9 +45,15 @@ done3:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func deviation512(x *float32, n int, mean float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·deviation512(SB), NOSPLIT, $0-28
+	JMP constants
+
+begin:
 	MOVQ         x+0(FP), AX
 	VBROADCASTSS mean+16(FP), Z0
 	VXORPS       Z1, Z1, Z1
@@ -88,25 +97,31 @@ done6:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func highest512(x *float32, n int) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·highest512(SB), NOSPLIT, $0-20
+	JMP constants
+
+begin:
 	MOVQ    x+0(FP), AX
-	VMOVUPS all_ff800000<>+0(SB), Z0
+	VMOVUPS Z0, Z0
 	KXORW   K1, K1, K1
-	VMOVUPS Z0, Z1
+	VMOVUPS Z0, Z3
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
 	JLT     rest8
 
 block7:
-	VMOVUPS (AX)(CX*4), Z2
-	VCMPPS  $0x03, Z2, Z2, K2
+	VMOVUPS (AX)(CX*4), Z4
+	VCMPPS  $0x03, Z4, Z4, K2
 	KORW    K2, K1, K1
-	VMAXPS  Z2, Z1, Z3
-	VMAXPS  Z1, Z2, Z1
-	VANDPS  Z3, Z1, Z1
+	VMAXPS  Z4, Z3, Z5
+	VMAXPS  Z3, Z4, Z3
+	VANDPS  Z5, Z3, Z3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
 	JGE     block7
@@ -117,27 +132,27 @@ rest8:
 	MOVL      $0x0000ffff, BX
 	BZHIL     DX, BX, BX
 	KMOVW     BX, K2
-	VMOVUPS.Z (AX)(CX*4), K2, Z2
-	VBLENDMPS Z2, Z0, K2, Z4
-	VCMPPS    $0x03, Z4, Z4, K2
+	VMOVUPS.Z (AX)(CX*4), K2, Z4
+	VBLENDMPS Z4, Z0, K2, Z1
+	VCMPPS    $0x03, Z1, Z1, K2
 	KORW      K2, K1, K1
-	VMAXPS    Z4, Z1, Z0
-	VMAXPS    Z1, Z4, Z1
-	VANDPS    Z0, Z1, Z1
+	VMAXPS    Z1, Z3, Z0
+	VMAXPS    Z3, Z1, Z1
+	VANDPS    Z0, Z1, Z3
 
 done9:
 	KORTESTW K1, K1
 	JZ       ordered10
-	VMOVUPS  all_7fc00000<>+0(SB), Z0
+	VMOVUPS  Z2, Z0
 	VMOVSS   X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 ordered10:
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VMAXPS        Y0, Y1, Y2
-	VMAXPS        Y1, Y0, Y0
-	VANDPS        Y2, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VMAXPS        Y0, Y3, Y1
+	VMAXPS        Y3, Y0, Y0
+	VANDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
 	VMAXPS        X1, X0, X2
 	VMAXPS        X0, X1, X0
@@ -154,71 +169,49 @@ ordered10:
 	VZEROUPPER
 	RET
 
-DATA all_ff800000<>+0(SB)/4, $0xff800000
-DATA all_ff800000<>+4(SB)/4, $0xff800000
-DATA all_ff800000<>+8(SB)/4, $0xff800000
-DATA all_ff800000<>+12(SB)/4, $0xff800000
-DATA all_ff800000<>+16(SB)/4, $0xff800000
-DATA all_ff800000<>+20(SB)/4, $0xff800000
-DATA all_ff800000<>+24(SB)/4, $0xff800000
-DATA all_ff800000<>+28(SB)/4, $0xff800000
-DATA all_ff800000<>+32(SB)/4, $0xff800000
-DATA all_ff800000<>+36(SB)/4, $0xff800000
-DATA all_ff800000<>+40(SB)/4, $0xff800000
-DATA all_ff800000<>+44(SB)/4, $0xff800000
-DATA all_ff800000<>+48(SB)/4, $0xff800000
-DATA all_ff800000<>+52(SB)/4, $0xff800000
-DATA all_ff800000<>+56(SB)/4, $0xff800000
-DATA all_ff800000<>+60(SB)/4, $0xff800000
-GLOBL all_ff800000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	VBROADCASTSS word7fc00000<>+0(SB), Z2
+	JMP          begin
 
-DATA all_7fc00000<>+0(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+4(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+8(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+12(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+16(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+20(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+24(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+28(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+32(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+36(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+40(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+44(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+48(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+52(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+56(SB)/4, $0x7fc00000
-DATA all_7fc00000<>+60(SB)/4, $0x7fc00000
-GLOBL all_7fc00000<>(SB), RODATA|NOPTR, $64
+DATA wordff800000<>+0(SB)/4, $0xff800000
+GLOBL wordff800000<>(SB), RODATA|NOPTR, $4
+
+DATA word7fc00000<>+0(SB)/4, $0x7fc00000
+GLOBL word7fc00000<>(SB), RODATA|NOPTR, $4
 
 // func logits512(z *float32, x *float32, mask *float32, n int, scale float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·logits512(SB), NOSPLIT, $0-44
+	JMP constants
+
+begin:
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         mask+16(FP), DX
-	VMOVUPS      all_ff800000<>+0(SB), Z0
+	VMOVUPS      Z0, Z0
 	KXORW        K1, K1, K1
-	VMOVUPS      Z0, Z1
-	VBROADCASTSS scale+32(FP), Z2
+	VMOVUPS      Z0, Z3
+	VBROADCASTSS scale+32(FP), Z4
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
 	JLT          rest12
 
 block11:
-	VMOVUPS (CX)(BX*4), Z3
-	VMULPS  Z2, Z3, Z3
+	VMOVUPS (CX)(BX*4), Z5
+	VMULPS  Z4, Z5, Z5
 	TESTQ   DX, DX
 	JZ      skip14
-	VADDPS  (DX)(BX*4), Z3, Z3
+	VADDPS  (DX)(BX*4), Z5, Z5
 
 skip14:
-	VMOVUPS Z3, (AX)(BX*4)
-	VCMPPS  $0x03, Z3, Z3, K2
+	VMOVUPS Z5, (AX)(BX*4)
+	VCMPPS  $0x03, Z5, Z5, K2
 	KORW    K2, K1, K1
-	VMAXPS  Z3, Z1, Z5
-	VMAXPS  Z1, Z3, Z1
-	VANDPS  Z5, Z1, Z1
+	VMAXPS  Z5, Z3, Z6
+	VMAXPS  Z3, Z5, Z3
+	VANDPS  Z6, Z3, Z3
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
 	JGE     block11
@@ -229,35 +222,35 @@ rest12:
 	MOVL      $0x0000ffff, DI
 	BZHIL     SI, DI, DI
 	KMOVW     DI, K2
-	VMOVUPS.Z (CX)(BX*4), K2, Z3
-	VMULPS    Z2, Z3, Z2
+	VMOVUPS.Z (CX)(BX*4), K2, Z5
+	VMULPS    Z4, Z5, Z4
 	TESTQ     DX, DX
 	JZ        skip15
-	VMOVUPS.Z (DX)(BX*4), K2, Z3
-	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z (DX)(BX*4), K2, Z5
+	VADDPS    Z5, Z4, Z4
 
 skip15:
-	VMOVUPS   Z2, K2, (AX)(BX*4)
-	VBLENDMPS Z2, Z0, K2, Z4
-	VCMPPS    $0x03, Z4, Z4, K2
+	VMOVUPS   Z4, K2, (AX)(BX*4)
+	VBLENDMPS Z4, Z0, K2, Z1
+	VCMPPS    $0x03, Z1, Z1, K2
 	KORW      K2, K1, K1
-	VMAXPS    Z4, Z1, Z0
-	VMAXPS    Z1, Z4, Z1
-	VANDPS    Z0, Z1, Z1
+	VMAXPS    Z1, Z3, Z0
+	VMAXPS    Z3, Z1, Z1
+	VANDPS    Z0, Z1, Z3
 
 done13:
 	KORTESTW K1, K1
 	JZ       ordered16
-	VMOVUPS  all_7fc00000<>+0(SB), Z0
+	VMOVUPS  Z2, Z0
 	VMOVSS   X0, ret+40(FP)
 	VZEROUPPER
 	RET
 
 ordered16:
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VMAXPS        Y0, Y1, Y2
-	VMAXPS        Y1, Y0, Y0
-	VANDPS        Y2, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VMAXPS        Y0, Y3, Y1
+	VMAXPS        Y3, Y0, Y0
+	VANDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
 	VMAXPS        X1, X0, X2
 	VMAXPS        X0, X1, X0
@@ -274,9 +267,17 @@ ordered16:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	VBROADCASTSS word7fc00000<>+0(SB), Z2
+	JMP          begin
+
 // func exponents512(dst *float32, z *float32, n int, peak float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·exponents512(SB), NOSPLIT, $0-36
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         z+8(FP), CX
 	VBROADCASTSS peak+24(FP), Z0
@@ -290,33 +291,30 @@ TEXT ·exponents512(SB), NOSPLIT, $0-36
 block17:
 	VMOVUPS   (CX)(DX*4), Z3
 	VSUBPS    Z0, Z3, Z3
-	VMOVUPS   all_c2d00000<>+0(SB), Z5
 	VMAXPS    Z3, Z5, Z3
-	VMOVUPS   all_42b20000<>+0(SB), Z5
-	VMINPS    Z3, Z5, Z3
-	VMULPS    all_3fb8aa3b<>+0(SB), Z3, Z5
-	VADDPS    all_4b400000<>+0(SB), Z5, Z5
-	VSUBPS    all_4b400000<>+0(SB), Z5, Z5
-	VMULPS    all_3f318000<>+0(SB), Z5, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMULPS    all_b95e8083<>+0(SB), Z5, Z6
-	VSUBPS    Z6, Z3, Z3
-	VMOVUPS   all_39506967<>+0(SB), Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3ab743ce<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3c088908<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3d2aa9c1<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3e2aaaaa<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z6, Z6
-	VADDPS    all_3f000000<>+0(SB), Z6, Z6
-	VMULPS    Z3, Z3, Z7
-	VMULPS    Z7, Z6, Z6
-	VADDPS    Z6, Z3, Z3
-	VADDPS    all_3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS Z5, Z3, Z3
+	VMINPS    Z3, Z4, Z3
+	VMULPS    Z6, Z3, Z18
+	VADDPS    Z7, Z18, Z18
+	VSUBPS    Z7, Z18, Z18
+	VMULPS    Z8, Z18, Z19
+	VSUBPS    Z19, Z3, Z3
+	VMULPS    Z9, Z18, Z19
+	VSUBPS    Z19, Z3, Z3
+	VMULPS    Z3, Z10, Z19
+	VADDPS    Z11, Z19, Z19
+	VMULPS    Z3, Z19, Z19
+	VADDPS    Z12, Z19, Z19
+	VMULPS    Z3, Z19, Z19
+	VADDPS    Z13, Z19, Z19
+	VMULPS    Z3, Z19, Z19
+	VADDPS    Z14, Z19, Z19
+	VMULPS    Z3, Z19, Z19
+	VADDPS    Z15, Z19, Z19
+	VMULPS    Z3, Z3, Z20
+	VMULPS    Z20, Z19, Z19
+	VADDPS    Z19, Z3, Z3
+	VADDPS    Z16, Z3, Z3
+	VSCALEFPS Z18, Z3, Z3
 	TESTQ     AX, AX
 	JZ        skip20
 	VMOVUPS   Z3, (AX)(DX*4)
@@ -335,40 +333,37 @@ rest18:
 	KMOVW     SI, K1
 	VMOVUPS.Z (CX)(DX*4), K1, Z3
 	VSUBPS    Z0, Z3, Z0
-	VMOVUPS   all_c2d00000<>+0(SB), Z3
-	VMAXPS    Z0, Z3, Z0
-	VMOVUPS   all_42b20000<>+0(SB), Z3
-	VMINPS    Z0, Z3, Z0
-	VMULPS    all_3fb8aa3b<>+0(SB), Z0, Z3
-	VADDPS    all_4b400000<>+0(SB), Z3, Z3
-	VSUBPS    all_4b400000<>+0(SB), Z3, Z3
-	VMULPS    all_3f318000<>+0(SB), Z3, Z5
-	VSUBPS    Z5, Z0, Z0
-	VMULPS    all_b95e8083<>+0(SB), Z3, Z5
-	VSUBPS    Z5, Z0, Z0
-	VMOVUPS   all_39506967<>+0(SB), Z5
-	VMULPS    Z0, Z5, Z5
-	VADDPS    all_3ab743ce<>+0(SB), Z5, Z5
-	VMULPS    Z0, Z5, Z5
-	VADDPS    all_3c088908<>+0(SB), Z5, Z5
-	VMULPS    Z0, Z5, Z5
-	VADDPS    all_3d2aa9c1<>+0(SB), Z5, Z5
-	VMULPS    Z0, Z5, Z5
-	VADDPS    all_3e2aaaaa<>+0(SB), Z5, Z5
-	VMULPS    Z0, Z5, Z5
-	VADDPS    all_3f000000<>+0(SB), Z5, Z5
-	VMULPS    Z0, Z0, Z6
-	VMULPS    Z6, Z5, Z5
-	VADDPS    Z5, Z0, Z0
-	VADDPS    all_3f800000<>+0(SB), Z0, Z0
+	VMAXPS    Z0, Z5, Z0
+	VMINPS    Z0, Z4, Z0
+	VMULPS    Z6, Z0, Z3
+	VADDPS    Z7, Z3, Z3
+	VSUBPS    Z7, Z3, Z3
+	VMULPS    Z8, Z3, Z4
+	VSUBPS    Z4, Z0, Z0
+	VMULPS    Z9, Z3, Z4
+	VSUBPS    Z4, Z0, Z0
+	VMULPS    Z0, Z10, Z4
+	VADDPS    Z11, Z4, Z4
+	VMULPS    Z0, Z4, Z4
+	VADDPS    Z12, Z4, Z4
+	VMULPS    Z0, Z4, Z4
+	VADDPS    Z13, Z4, Z4
+	VMULPS    Z0, Z4, Z4
+	VADDPS    Z14, Z4, Z4
+	VMULPS    Z0, Z4, Z4
+	VADDPS    Z15, Z4, Z4
+	VMULPS    Z0, Z0, Z5
+	VMULPS    Z5, Z4, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z16, Z0, Z0
 	VSCALEFPS Z3, Z0, Z0
 	TESTQ     AX, AX
 	JZ        skip21
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 skip21:
-	VBLENDMPS Z0, Z1, K1, Z4
-	VADDPS    Z4, Z2, Z2
+	VBLENDMPS Z0, Z1, K1, Z17
+	VADDPS    Z17, Z2, Z2
 
 done19:
 	VEXTRACTF64X4 $0x01, Z2, Y0
@@ -383,243 +378,67 @@ done19:
 	VZEROUPPER
 	RET
 
-DATA all_42b20000<>+0(SB)/4, $0x42b20000
-DATA all_42b20000<>+4(SB)/4, $0x42b20000
-DATA all_42b20000<>+8(SB)/4, $0x42b20000
-DATA all_42b20000<>+12(SB)/4, $0x42b20000
-DATA all_42b20000<>+16(SB)/4, $0x42b20000
-DATA all_42b20000<>+20(SB)/4, $0x42b20000
-DATA all_42b20000<>+24(SB)/4, $0x42b20000
-DATA all_42b20000<>+28(SB)/4, $0x42b20000
-DATA all_42b20000<>+32(SB)/4, $0x42b20000
-DATA all_42b20000<>+36(SB)/4, $0x42b20000
-DATA all_42b20000<>+40(SB)/4, $0x42b20000
-DATA all_42b20000<>+44(SB)/4, $0x42b20000
-DATA all_42b20000<>+48(SB)/4, $0x42b20000
-DATA all_42b20000<>+52(SB)/4, $0x42b20000
-DATA all_42b20000<>+56(SB)/4, $0x42b20000
-DATA all_42b20000<>+60(SB)/4, $0x42b20000
-GLOBL all_42b20000<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word42b20000<>+0(SB), Z4
+	VBROADCASTSS wordc2d00000<>+0(SB), Z5
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Z6
+	VBROADCASTSS word4b400000<>+0(SB), Z7
+	VBROADCASTSS word3f318000<>+0(SB), Z8
+	VBROADCASTSS wordb95e8083<>+0(SB), Z9
+	VBROADCASTSS word39506967<>+0(SB), Z10
+	VBROADCASTSS word3ab743ce<>+0(SB), Z11
+	VBROADCASTSS word3c088908<>+0(SB), Z12
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Z13
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Z14
+	VBROADCASTSS word3f000000<>+0(SB), Z15
+	VBROADCASTSS word3f800000<>+0(SB), Z16
+	JMP          begin
 
-DATA all_c2d00000<>+0(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+4(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+8(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+12(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+16(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+20(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+24(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+28(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+32(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+36(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+40(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+44(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+48(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+52(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+56(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+60(SB)/4, $0xc2d00000
-GLOBL all_c2d00000<>(SB), RODATA|NOPTR, $64
+DATA word42b20000<>+0(SB)/4, $0x42b20000
+GLOBL word42b20000<>(SB), RODATA|NOPTR, $4
 
-DATA all_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
-GLOBL all_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+DATA wordc2d00000<>+0(SB)/4, $0xc2d00000
+GLOBL wordc2d00000<>(SB), RODATA|NOPTR, $4
 
-DATA all_4b400000<>+0(SB)/4, $0x4b400000
-DATA all_4b400000<>+4(SB)/4, $0x4b400000
-DATA all_4b400000<>+8(SB)/4, $0x4b400000
-DATA all_4b400000<>+12(SB)/4, $0x4b400000
-DATA all_4b400000<>+16(SB)/4, $0x4b400000
-DATA all_4b400000<>+20(SB)/4, $0x4b400000
-DATA all_4b400000<>+24(SB)/4, $0x4b400000
-DATA all_4b400000<>+28(SB)/4, $0x4b400000
-DATA all_4b400000<>+32(SB)/4, $0x4b400000
-DATA all_4b400000<>+36(SB)/4, $0x4b400000
-DATA all_4b400000<>+40(SB)/4, $0x4b400000
-DATA all_4b400000<>+44(SB)/4, $0x4b400000
-DATA all_4b400000<>+48(SB)/4, $0x4b400000
-DATA all_4b400000<>+52(SB)/4, $0x4b400000
-DATA all_4b400000<>+56(SB)/4, $0x4b400000
-DATA all_4b400000<>+60(SB)/4, $0x4b400000
-GLOBL all_4b400000<>(SB), RODATA|NOPTR, $64
+DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f318000<>+0(SB)/4, $0x3f318000
-DATA all_3f318000<>+4(SB)/4, $0x3f318000
-DATA all_3f318000<>+8(SB)/4, $0x3f318000
-DATA all_3f318000<>+12(SB)/4, $0x3f318000
-DATA all_3f318000<>+16(SB)/4, $0x3f318000
-DATA all_3f318000<>+20(SB)/4, $0x3f318000
-DATA all_3f318000<>+24(SB)/4, $0x3f318000
-DATA all_3f318000<>+28(SB)/4, $0x3f318000
-DATA all_3f318000<>+32(SB)/4, $0x3f318000
-DATA all_3f318000<>+36(SB)/4, $0x3f318000
-DATA all_3f318000<>+40(SB)/4, $0x3f318000
-DATA all_3f318000<>+44(SB)/4, $0x3f318000
-DATA all_3f318000<>+48(SB)/4, $0x3f318000
-DATA all_3f318000<>+52(SB)/4, $0x3f318000
-DATA all_3f318000<>+56(SB)/4, $0x3f318000
-DATA all_3f318000<>+60(SB)/4, $0x3f318000
-GLOBL all_3f318000<>(SB), RODATA|NOPTR, $64
+DATA word4b400000<>+0(SB)/4, $0x4b400000
+GLOBL word4b400000<>(SB), RODATA|NOPTR, $4
 
-DATA all_b95e8083<>+0(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+4(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+8(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+12(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+16(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+20(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+24(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+28(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+32(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+36(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+40(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+44(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+48(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+52(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+56(SB)/4, $0xb95e8083
-DATA all_b95e8083<>+60(SB)/4, $0xb95e8083
-GLOBL all_b95e8083<>(SB), RODATA|NOPTR, $64
+DATA word3f318000<>+0(SB)/4, $0x3f318000
+GLOBL word3f318000<>(SB), RODATA|NOPTR, $4
 
-DATA all_39506967<>+0(SB)/4, $0x39506967
-DATA all_39506967<>+4(SB)/4, $0x39506967
-DATA all_39506967<>+8(SB)/4, $0x39506967
-DATA all_39506967<>+12(SB)/4, $0x39506967
-DATA all_39506967<>+16(SB)/4, $0x39506967
-DATA all_39506967<>+20(SB)/4, $0x39506967
-DATA all_39506967<>+24(SB)/4, $0x39506967
-DATA all_39506967<>+28(SB)/4, $0x39506967
-DATA all_39506967<>+32(SB)/4, $0x39506967
-DATA all_39506967<>+36(SB)/4, $0x39506967
-DATA all_39506967<>+40(SB)/4, $0x39506967
-DATA all_39506967<>+44(SB)/4, $0x39506967
-DATA all_39506967<>+48(SB)/4, $0x39506967
-DATA all_39506967<>+52(SB)/4, $0x39506967
-DATA all_39506967<>+56(SB)/4, $0x39506967
-DATA all_39506967<>+60(SB)/4, $0x39506967
-GLOBL all_39506967<>(SB), RODATA|NOPTR, $64
+DATA wordb95e8083<>+0(SB)/4, $0xb95e8083
+GLOBL wordb95e8083<>(SB), RODATA|NOPTR, $4
 
-DATA all_3ab743ce<>+0(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+4(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+8(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+12(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+16(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+20(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+24(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+28(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+32(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+36(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+40(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+44(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+48(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+52(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+56(SB)/4, $0x3ab743ce
-DATA all_3ab743ce<>+60(SB)/4, $0x3ab743ce
-GLOBL all_3ab743ce<>(SB), RODATA|NOPTR, $64
+DATA word39506967<>+0(SB)/4, $0x39506967
+GLOBL word39506967<>(SB), RODATA|NOPTR, $4
 
-DATA all_3c088908<>+0(SB)/4, $0x3c088908
-DATA all_3c088908<>+4(SB)/4, $0x3c088908
-DATA all_3c088908<>+8(SB)/4, $0x3c088908
-DATA all_3c088908<>+12(SB)/4, $0x3c088908
-DATA all_3c088908<>+16(SB)/4, $0x3c088908
-DATA all_3c088908<>+20(SB)/4, $0x3c088908
-DATA all_3c088908<>+24(SB)/4, $0x3c088908
-DATA all_3c088908<>+28(SB)/4, $0x3c088908
-DATA all_3c088908<>+32(SB)/4, $0x3c088908
-DATA all_3c088908<>+36(SB)/4, $0x3c088908
-DATA all_3c088908<>+40(SB)/4, $0x3c088908
-DATA all_3c088908<>+44(SB)/4, $0x3c088908
-DATA all_3c088908<>+48(SB)/4, $0x3c088908
-DATA all_3c088908<>+52(SB)/4, $0x3c088908
-DATA all_3c088908<>+56(SB)/4, $0x3c088908
-DATA all_3c088908<>+60(SB)/4, $0x3c088908
-GLOBL all_3c088908<>(SB), RODATA|NOPTR, $64
+DATA word3ab743ce<>+0(SB)/4, $0x3ab743ce
+GLOBL word3ab743ce<>(SB), RODATA|NOPTR, $4
 
-DATA all_3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+4(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+8(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+12(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+16(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+20(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+24(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+28(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+32(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+36(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+40(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+44(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+48(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+52(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+56(SB)/4, $0x3d2aa9c1
-DATA all_3d2aa9c1<>+60(SB)/4, $0x3d2aa9c1
-GLOBL all_3d2aa9c1<>(SB), RODATA|NOPTR, $64
+DATA word3c088908<>+0(SB)/4, $0x3c088908
+GLOBL word3c088908<>(SB), RODATA|NOPTR, $4
 
-DATA all_3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+4(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+8(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+12(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+16(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+20(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+24(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+28(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+32(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+36(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+40(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+44(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+48(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+52(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+56(SB)/4, $0x3e2aaaaa
-DATA all_3e2aaaaa<>+60(SB)/4, $0x3e2aaaaa
-GLOBL all_3e2aaaaa<>(SB), RODATA|NOPTR, $64
+DATA word3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
+GLOBL word3d2aa9c1<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f000000<>+0(SB)/4, $0x3f000000
-DATA all_3f000000<>+4(SB)/4, $0x3f000000
-DATA all_3f000000<>+8(SB)/4, $0x3f000000
-DATA all_3f000000<>+12(SB)/4, $0x3f000000
-DATA all_3f000000<>+16(SB)/4, $0x3f000000
-DATA all_3f000000<>+20(SB)/4, $0x3f000000
-DATA all_3f000000<>+24(SB)/4, $0x3f000000
-DATA all_3f000000<>+28(SB)/4, $0x3f000000
-DATA all_3f000000<>+32(SB)/4, $0x3f000000
-DATA all_3f000000<>+36(SB)/4, $0x3f000000
-DATA all_3f000000<>+40(SB)/4, $0x3f000000
-DATA all_3f000000<>+44(SB)/4, $0x3f000000
-DATA all_3f000000<>+48(SB)/4, $0x3f000000
-DATA all_3f000000<>+52(SB)/4, $0x3f000000
-DATA all_3f000000<>+56(SB)/4, $0x3f000000
-DATA all_3f000000<>+60(SB)/4, $0x3f000000
-GLOBL all_3f000000<>(SB), RODATA|NOPTR, $64
+DATA word3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+GLOBL word3e2aaaaa<>(SB), RODATA|NOPTR, $4
 
-DATA all_3f800000<>+0(SB)/4, $0x3f800000
-DATA all_3f800000<>+4(SB)/4, $0x3f800000
-DATA all_3f800000<>+8(SB)/4, $0x3f800000
-DATA all_3f800000<>+12(SB)/4, $0x3f800000
-DATA all_3f800000<>+16(SB)/4, $0x3f800000
-DATA all_3f800000<>+20(SB)/4, $0x3f800000
-DATA all_3f800000<>+24(SB)/4, $0x3f800000
-DATA all_3f800000<>+28(SB)/4, $0x3f800000
-DATA all_3f800000<>+32(SB)/4, $0x3f800000
-DATA all_3f800000<>+36(SB)/4, $0x3f800000
-DATA all_3f800000<>+40(SB)/4, $0x3f800000
-DATA all_3f800000<>+44(SB)/4, $0x3f800000
-DATA all_3f800000<>+48(SB)/4, $0x3f800000
-DATA all_3f800000<>+52(SB)/4, $0x3f800000
-DATA all_3f800000<>+56(SB)/4, $0x3f800000
-DATA all_3f800000<>+60(SB)/4, $0x3f800000
-GLOBL all_3f800000<>(SB), RODATA|NOPTR, $64
+DATA word3f000000<>+0(SB)/4, $0x3f000000
+GLOBL word3f000000<>(SB), RODATA|NOPTR, $4
+
+DATA word3f800000<>+0(SB)/4, $0x3f800000
+GLOBL word3f800000<>(SB), RODATA|NOPTR, $4
 
 // func divide512(z *float32, n int, by float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·divide512(SB), NOSPLIT, $0-20
+	JMP constants
+
+begin:
 	MOVQ         z+0(FP), AX
 	VBROADCASTSS by+16(FP), Z0
 	XORQ         CX, CX
@@ -649,9 +468,15 @@ done24:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func normalize512(y *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·normalize512(SB), NOSPLIT, $0-48
+	JMP constants
+
+begin:
 	MOVQ         y+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         gamma+16(FP), DX
@@ -709,9 +534,15 @@ done27:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func sum256(x *float32, n int) float32
 // Requires: AVX, AVX2
 TEXT ·sum256(SB), NOSPLIT, $0-20
+	JMP constants
+
+begin:
 	MOVQ   x+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -753,6 +584,9 @@ done34:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 DATA lane<>+0(SB)/4, $0x00000000
 DATA lane<>+4(SB)/4, $0x00000001
 DATA lane<>+8(SB)/4, $0x00000002
@@ -774,6 +608,9 @@ GLOBL lane<>(SB), RODATA|NOPTR, $64
 // func deviation256(x *float32, n int, mean float32) float32
 // Requires: AVX, AVX2
 TEXT ·deviation256(SB), NOSPLIT, $0-28
+	JMP constants
+
+begin:
 	MOVQ         x+0(FP), AX
 	VBROADCASTSS mean+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
@@ -829,32 +666,38 @@ done37:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func highest256(x *float32, n int) float32
 // Requires: AVX, AVX2
 TEXT ·highest256(SB), NOSPLIT, $0-20
+	JMP constants
+
+begin:
 	MOVQ    x+0(FP), AX
-	VMOVUPS all_ff800000<>+0(SB), Y0
-	VXORPS  Y1, Y1, Y1
-	VMOVUPS Y0, Y2
+	VMOVUPS Y0, Y0
+	VXORPS  Y2, Y2, Y2
 	VMOVUPS Y0, Y3
+	VMOVUPS Y0, Y4
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
 	JLT     rest39
 
 block38:
-	VMOVUPS (AX)(CX*4), Y4
-	VCMPPS  $0x03, Y4, Y4, Y5
-	VORPS   Y5, Y1, Y1
-	VMAXPS  Y4, Y2, Y5
-	VMAXPS  Y2, Y4, Y2
-	VANDPS  Y5, Y2, Y2
-	VMOVUPS 32(AX)(CX*4), Y4
-	VCMPPS  $0x03, Y4, Y4, Y5
-	VORPS   Y5, Y1, Y1
-	VMAXPS  Y4, Y3, Y5
-	VMAXPS  Y3, Y4, Y3
-	VANDPS  Y5, Y3, Y3
+	VMOVUPS (AX)(CX*4), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VORPS   Y6, Y2, Y2
+	VMAXPS  Y5, Y3, Y6
+	VMAXPS  Y3, Y5, Y3
+	VANDPS  Y6, Y3, Y3
+	VMOVUPS 32(AX)(CX*4), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VORPS   Y6, Y2, Y2
+	VMAXPS  Y5, Y4, Y6
+	VMAXPS  Y4, Y5, Y4
+	VANDPS  Y6, Y4, Y4
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
 	JGE     block38
@@ -862,38 +705,38 @@ block38:
 rest39:
 	ADDQ         $0x10, DX
 	JZ           done40
-	VMOVD        DX, X4
-	VPBROADCASTD X4, Y4
-	VMOVDQU      lane<>+0(SB), Y5
-	VPCMPGTD     Y5, Y4, Y5
-	VMOVDQU      lane<>+32(SB), Y6
-	VPCMPGTD     Y6, Y4, Y4
-	VMASKMOVPS   (AX)(CX*4), Y5, Y6
-	VBLENDVPS    Y5, Y6, Y0, Y5
-	VCMPPS       $0x03, Y5, Y5, Y6
-	VORPS        Y6, Y1, Y1
-	VMAXPS       Y5, Y2, Y6
-	VMAXPS       Y2, Y5, Y2
-	VANDPS       Y6, Y2, Y2
-	VMASKMOVPS   32(AX)(CX*4), Y4, Y5
-	VBLENDVPS    Y4, Y5, Y0, Y0
-	VCMPPS       $0x03, Y0, Y0, Y4
-	VORPS        Y4, Y1, Y1
-	VMAXPS       Y0, Y3, Y4
-	VMAXPS       Y3, Y0, Y0
-	VANDPS       Y4, Y0, Y3
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      lane<>+0(SB), Y6
+	VPCMPGTD     Y6, Y5, Y6
+	VMOVDQU      lane<>+32(SB), Y7
+	VPCMPGTD     Y7, Y5, Y5
+	VMASKMOVPS   (AX)(CX*4), Y6, Y7
+	VBLENDVPS    Y6, Y7, Y0, Y6
+	VCMPPS       $0x03, Y6, Y6, Y7
+	VORPS        Y7, Y2, Y2
+	VMAXPS       Y6, Y3, Y7
+	VMAXPS       Y3, Y6, Y3
+	VANDPS       Y7, Y3, Y3
+	VMASKMOVPS   32(AX)(CX*4), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y0, Y0
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VORPS        Y5, Y2, Y2
+	VMAXPS       Y0, Y4, Y5
+	VMAXPS       Y4, Y0, Y0
+	VANDPS       Y5, Y0, Y4
 
 done40:
-	VTESTPS Y1, Y1
+	VTESTPS Y2, Y2
 	JZ      ordered41
-	VMOVUPS all_7fc00000<>+0(SB), Y0
+	VMOVUPS Y1, Y0
 	VMOVSS  X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 ordered41:
-	VMAXPS       Y3, Y2, Y0
-	VMAXPS       Y2, Y3, Y1
+	VMAXPS       Y4, Y3, Y0
+	VMAXPS       Y3, Y4, Y1
 	VANDPS       Y0, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMAXPS       X1, X0, X2
@@ -911,49 +754,57 @@ ordered41:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS wordff800000<>+0(SB), Y0
+	VBROADCASTSS word7fc00000<>+0(SB), Y1
+	JMP          begin
+
 // func logits256(z *float32, x *float32, mask *float32, n int, scale float32) float32
 // Requires: AVX, AVX2
 TEXT ·logits256(SB), NOSPLIT, $0-44
+	JMP constants
+
+begin:
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         mask+16(FP), DX
-	VMOVUPS      all_ff800000<>+0(SB), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y0, Y2
+	VMOVUPS      Y0, Y0
+	VXORPS       Y2, Y2, Y2
 	VMOVUPS      Y0, Y3
-	VBROADCASTSS scale+32(FP), Y4
+	VMOVUPS      Y0, Y4
+	VBROADCASTSS scale+32(FP), Y5
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
 	JLT          rest43
 
 block42:
-	VMOVUPS (CX)(BX*4), Y5
-	VMULPS  Y4, Y5, Y5
+	VMOVUPS (CX)(BX*4), Y6
+	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
 	JZ      skip45
-	VADDPS  (DX)(BX*4), Y5, Y5
+	VADDPS  (DX)(BX*4), Y6, Y6
 
 skip45:
-	VMOVUPS Y5, (AX)(BX*4)
-	VCMPPS  $0x03, Y5, Y5, Y6
-	VORPS   Y6, Y1, Y1
-	VMAXPS  Y5, Y2, Y6
-	VMAXPS  Y2, Y5, Y2
-	VANDPS  Y6, Y2, Y2
-	VMOVUPS 32(CX)(BX*4), Y5
-	VMULPS  Y4, Y5, Y5
+	VMOVUPS Y6, (AX)(BX*4)
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y2, Y2
+	VMAXPS  Y6, Y3, Y7
+	VMAXPS  Y3, Y6, Y3
+	VANDPS  Y7, Y3, Y3
+	VMOVUPS 32(CX)(BX*4), Y6
+	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
 	JZ      skip46
-	VADDPS  32(DX)(BX*4), Y5, Y5
+	VADDPS  32(DX)(BX*4), Y6, Y6
 
 skip46:
-	VMOVUPS Y5, 32(AX)(BX*4)
-	VCMPPS  $0x03, Y5, Y5, Y6
-	VORPS   Y6, Y1, Y1
-	VMAXPS  Y5, Y3, Y6
-	VMAXPS  Y3, Y5, Y3
-	VANDPS  Y6, Y3, Y3
+	VMOVUPS Y6, 32(AX)(BX*4)
+	VCMPPS  $0x03, Y6, Y6, Y7
+	VORPS   Y7, Y2, Y2
+	VMAXPS  Y6, Y4, Y7
+	VMAXPS  Y4, Y6, Y4
+	VANDPS  Y7, Y4, Y4
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
 	JGE     block42
@@ -961,54 +812,54 @@ skip46:
 rest43:
 	ADDQ         $0x10, SI
 	JZ           done44
-	VMOVD        SI, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      lane<>+0(SB), Y6
-	VPCMPGTD     Y6, Y5, Y6
-	VMOVDQU      lane<>+32(SB), Y7
-	VPCMPGTD     Y7, Y5, Y5
-	VMASKMOVPS   (CX)(BX*4), Y6, Y7
-	VMULPS       Y4, Y7, Y7
+	VMOVD        SI, X6
+	VPBROADCASTD X6, Y6
+	VMOVDQU      lane<>+0(SB), Y7
+	VPCMPGTD     Y7, Y6, Y7
+	VMOVDQU      lane<>+32(SB), Y8
+	VPCMPGTD     Y8, Y6, Y6
+	VMASKMOVPS   (CX)(BX*4), Y7, Y8
+	VMULPS       Y5, Y8, Y8
 	TESTQ        DX, DX
 	JZ           skip47
-	VMASKMOVPS   (DX)(BX*4), Y6, Y8
-	VADDPS       Y8, Y7, Y7
+	VMASKMOVPS   (DX)(BX*4), Y7, Y9
+	VADDPS       Y9, Y8, Y8
 
 skip47:
-	VMASKMOVPS Y7, Y6, (AX)(BX*4)
-	VBLENDVPS  Y6, Y7, Y0, Y6
-	VCMPPS     $0x03, Y6, Y6, Y7
-	VORPS      Y7, Y1, Y1
-	VMAXPS     Y6, Y2, Y7
-	VMAXPS     Y2, Y6, Y2
-	VANDPS     Y7, Y2, Y2
-	VMASKMOVPS 32(CX)(BX*4), Y5, Y6
-	VMULPS     Y4, Y6, Y4
+	VMASKMOVPS Y8, Y7, (AX)(BX*4)
+	VBLENDVPS  Y7, Y8, Y0, Y7
+	VCMPPS     $0x03, Y7, Y7, Y8
+	VORPS      Y8, Y2, Y2
+	VMAXPS     Y7, Y3, Y8
+	VMAXPS     Y3, Y7, Y3
+	VANDPS     Y8, Y3, Y3
+	VMASKMOVPS 32(CX)(BX*4), Y6, Y7
+	VMULPS     Y5, Y7, Y5
 	TESTQ      DX, DX
 	JZ         skip48
-	VMASKMOVPS 32(DX)(BX*4), Y5, Y6
-	VADDPS     Y6, Y4, Y4
+	VMASKMOVPS 32(DX)(BX*4), Y6, Y7
+	VADDPS     Y7, Y5, Y5
 
 skip48:
-	VMASKMOVPS Y4, Y5, 32(AX)(BX*4)
-	VBLENDVPS  Y5, Y4, Y0, Y0
-	VCMPPS     $0x03, Y0, Y0, Y4
-	VORPS      Y4, Y1, Y1
-	VMAXPS     Y0, Y3, Y4
-	VMAXPS     Y3, Y0, Y0
-	VANDPS     Y4, Y0, Y3
+	VMASKMOVPS Y5, Y6, 32(AX)(BX*4)
+	VBLENDVPS  Y6, Y5, Y0, Y0
+	VCMPPS     $0x03, Y0, Y0, Y5
+	VORPS      Y5, Y2, Y2
+	VMAXPS     Y0, Y4, Y5
+	VMAXPS     Y4, Y0, Y0
+	VANDPS     Y5, Y0, Y4
 
 done44:
-	VTESTPS Y1, Y1
+	VTESTPS Y2, Y2
 	JZ      ordered49
-	VMOVUPS all_7fc00000<>+0(SB), Y0
+	VMOVUPS Y1, Y0
 	VMOVSS  X0, ret+40(FP)
 	VZEROUPPER
 	RET
 
 ordered49:
-	VMAXPS       Y3, Y2, Y0
-	VMAXPS       Y2, Y3, Y1
+	VMAXPS       Y4, Y3, Y0
+	VMAXPS       Y3, Y4, Y1
 	VANDPS       Y0, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMAXPS       X1, X0, X2
@@ -1026,9 +877,17 @@ ordered49:
 	VZEROUPPER
 	RET
 
+constants:
+	VBROADCASTSS wordff800000<>+0(SB), Y0
+	VBROADCASTSS word7fc00000<>+0(SB), Y1
+	JMP          begin
+
 // func exponents256(dst *float32, z *float32, n int, peak float32) float32
 // Requires: AVX, AVX2
 TEXT ·exponents256(SB), NOSPLIT, $0-36
+	JMP constants
+
+begin:
 	MOVQ         dst+0(FP), AX
 	MOVQ         z+8(FP), CX
 	VBROADCASTSS peak+24(FP), Y0
@@ -1041,89 +900,101 @@ TEXT ·exponents256(SB), NOSPLIT, $0-36
 	JLT          rest51
 
 block50:
-	VMOVUPS (CX)(DX*4), Y4
-	VSUBPS  Y0, Y4, Y4
-	VMOVUPS all_c2d00000<>+0(SB), Y5
-	VMAXPS  Y4, Y5, Y4
-	VMOVUPS all_42b20000<>+0(SB), Y5
-	VMINPS  Y4, Y5, Y4
-	VMULPS  all_3fb8aa3b<>+0(SB), Y4, Y5
-	VADDPS  all_4b400000<>+0(SB), Y5, Y5
-	VSUBPS  all_4b400000<>+0(SB), Y5, Y6
-	VMULPS  all_3f318000<>+0(SB), Y6, Y7
-	VSUBPS  Y7, Y4, Y4
-	VMULPS  all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS  Y6, Y4, Y4
-	VMOVUPS all_39506967<>+0(SB), Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3c088908<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3f000000<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y4, Y7
-	VMULPS  Y7, Y6, Y6
-	VADDPS  Y6, Y4, Y4
-	VADDPS  all_3f800000<>+0(SB), Y4, Y4
-	VPSUBD  all_4b400000<>+0(SB), Y5, Y5
-	VPSRAD  $0x01, Y5, Y6
-	VPADDD  all_0000007f<>+0(SB), Y6, Y7
-	VPSLLD  $0x17, Y7, Y7
-	VMULPS  Y7, Y4, Y4
-	VPSUBD  Y6, Y5, Y5
-	VPADDD  all_0000007f<>+0(SB), Y5, Y5
-	VPSLLD  $0x17, Y5, Y5
-	VMULPS  Y5, Y4, Y4
-	TESTQ   AX, AX
-	JZ      skip53
-	VMOVUPS Y4, (AX)(DX*4)
+	VMOVUPS      (CX)(DX*4), Y4
+	VSUBPS       Y0, Y4, Y4
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+	VMULPS       Y7, Y4, Y11
+	VADDPS       Y8, Y11, Y11
+	VSUBPS       Y8, Y11, Y12
+	VMULPS       Y9, Y12, Y13
+	VSUBPS       Y13, Y4, Y4
+	VMULPS       Y10, Y12, Y12
+	VSUBPS       Y12, Y4, Y4
+	VBROADCASTSS word39506967<>+0(SB), Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3ab743ce<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3c088908<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3f000000<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y4, Y13
+	VMULPS       Y13, Y12, Y12
+	VADDPS       Y12, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y12
+	VADDPS       Y12, Y4, Y4
+	VPSUBD       Y8, Y11, Y11
+	VPSRAD       $0x01, Y11, Y12
+	VBROADCASTSS word0000007f<>+0(SB), Y13
+	VPADDD       Y13, Y12, Y13
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y13, Y4, Y4
+	VPSUBD       Y12, Y11, Y11
+	VBROADCASTSS word0000007f<>+0(SB), Y12
+	VPADDD       Y12, Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y4, Y4
+	TESTQ        AX, AX
+	JZ           skip53
+	VMOVUPS      Y4, (AX)(DX*4)
 
 skip53:
-	VADDPS  Y4, Y2, Y2
-	VMOVUPS 32(CX)(DX*4), Y4
-	VSUBPS  Y0, Y4, Y4
-	VMOVUPS all_c2d00000<>+0(SB), Y5
-	VMAXPS  Y4, Y5, Y4
-	VMOVUPS all_42b20000<>+0(SB), Y5
-	VMINPS  Y4, Y5, Y4
-	VMULPS  all_3fb8aa3b<>+0(SB), Y4, Y5
-	VADDPS  all_4b400000<>+0(SB), Y5, Y5
-	VSUBPS  all_4b400000<>+0(SB), Y5, Y6
-	VMULPS  all_3f318000<>+0(SB), Y6, Y7
-	VSUBPS  Y7, Y4, Y4
-	VMULPS  all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS  Y6, Y4, Y4
-	VMOVUPS all_39506967<>+0(SB), Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3c088908<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y6, Y6
-	VADDPS  all_3f000000<>+0(SB), Y6, Y6
-	VMULPS  Y4, Y4, Y7
-	VMULPS  Y7, Y6, Y6
-	VADDPS  Y6, Y4, Y4
-	VADDPS  all_3f800000<>+0(SB), Y4, Y4
-	VPSUBD  all_4b400000<>+0(SB), Y5, Y5
-	VPSRAD  $0x01, Y5, Y6
-	VPADDD  all_0000007f<>+0(SB), Y6, Y7
-	VPSLLD  $0x17, Y7, Y7
-	VMULPS  Y7, Y4, Y4
-	VPSUBD  Y6, Y5, Y5
-	VPADDD  all_0000007f<>+0(SB), Y5, Y5
-	VPSLLD  $0x17, Y5, Y5
-	VMULPS  Y5, Y4, Y4
-	TESTQ   AX, AX
-	JZ      skip54
-	VMOVUPS Y4, 32(AX)(DX*4)
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      32(CX)(DX*4), Y4
+	VSUBPS       Y0, Y4, Y4
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y5, Y4
+	VMULPS       Y7, Y4, Y11
+	VADDPS       Y8, Y11, Y11
+	VSUBPS       Y8, Y11, Y12
+	VMULPS       Y9, Y12, Y13
+	VSUBPS       Y13, Y4, Y4
+	VMULPS       Y10, Y12, Y12
+	VSUBPS       Y12, Y4, Y4
+	VBROADCASTSS word39506967<>+0(SB), Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3ab743ce<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3c088908<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y12, Y12
+	VBROADCASTSS word3f000000<>+0(SB), Y13
+	VADDPS       Y13, Y12, Y12
+	VMULPS       Y4, Y4, Y13
+	VMULPS       Y13, Y12, Y12
+	VADDPS       Y12, Y4, Y4
+	VBROADCASTSS word3f800000<>+0(SB), Y12
+	VADDPS       Y12, Y4, Y4
+	VPSUBD       Y8, Y11, Y11
+	VPSRAD       $0x01, Y11, Y12
+	VBROADCASTSS word0000007f<>+0(SB), Y13
+	VPADDD       Y13, Y12, Y13
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y13, Y4, Y4
+	VPSUBD       Y12, Y11, Y11
+	VBROADCASTSS word0000007f<>+0(SB), Y12
+	VPADDD       Y12, Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y4, Y4
+	TESTQ        AX, AX
+	JZ           skip54
+	VMOVUPS      Y4, 32(AX)(DX*4)
 
 skip54:
 	VADDPS Y4, Y3, Y3
@@ -1136,94 +1007,106 @@ rest51:
 	JZ           done52
 	VMOVD        BX, X4
 	VPBROADCASTD X4, Y4
-	VMOVDQU      lane<>+0(SB), Y5
-	VPCMPGTD     Y5, Y4, Y5
-	VMOVDQU      lane<>+32(SB), Y6
-	VPCMPGTD     Y6, Y4, Y4
-	VMASKMOVPS   (CX)(DX*4), Y5, Y6
-	VSUBPS       Y0, Y6, Y6
-	VMOVUPS      all_c2d00000<>+0(SB), Y7
-	VMAXPS       Y6, Y7, Y6
-	VMOVUPS      all_42b20000<>+0(SB), Y7
-	VMINPS       Y6, Y7, Y6
-	VMULPS       all_3fb8aa3b<>+0(SB), Y6, Y7
-	VADDPS       all_4b400000<>+0(SB), Y7, Y7
-	VSUBPS       all_4b400000<>+0(SB), Y7, Y8
-	VMULPS       all_3f318000<>+0(SB), Y8, Y9
-	VSUBPS       Y9, Y6, Y6
-	VMULPS       all_b95e8083<>+0(SB), Y8, Y8
-	VSUBPS       Y8, Y6, Y6
-	VMOVUPS      all_39506967<>+0(SB), Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       all_3ab743ce<>+0(SB), Y8, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       all_3c088908<>+0(SB), Y8, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       all_3d2aa9c1<>+0(SB), Y8, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       all_3e2aaaaa<>+0(SB), Y8, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       all_3f000000<>+0(SB), Y8, Y8
-	VMULPS       Y6, Y6, Y9
-	VMULPS       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y6
-	VADDPS       all_3f800000<>+0(SB), Y6, Y6
-	VPSUBD       all_4b400000<>+0(SB), Y7, Y7
-	VPSRAD       $0x01, Y7, Y8
-	VPADDD       all_0000007f<>+0(SB), Y8, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VMULPS       Y9, Y6, Y6
-	VPSUBD       Y8, Y7, Y7
-	VPADDD       all_0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y6, Y6
+	VMOVDQU      lane<>+0(SB), Y11
+	VPCMPGTD     Y11, Y4, Y11
+	VMOVDQU      lane<>+32(SB), Y12
+	VPCMPGTD     Y12, Y4, Y4
+	VMASKMOVPS   (CX)(DX*4), Y11, Y12
+	VSUBPS       Y0, Y12, Y12
+	VMAXPS       Y12, Y6, Y12
+	VMINPS       Y12, Y5, Y12
+	VMULPS       Y7, Y12, Y13
+	VADDPS       Y8, Y13, Y13
+	VSUBPS       Y8, Y13, Y14
+	VMULPS       Y9, Y14, Y15
+	VSUBPS       Y15, Y12, Y12
+	VMULPS       Y10, Y14, Y14
+	VSUBPS       Y14, Y12, Y12
+	VBROADCASTSS word39506967<>+0(SB), Y14
+	VMULPS       Y12, Y14, Y14
+	VBROADCASTSS word3ab743ce<>+0(SB), Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VBROADCASTSS word3c088908<>+0(SB), Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VBROADCASTSS word3f000000<>+0(SB), Y15
+	VADDPS       Y15, Y14, Y14
+	VMULPS       Y12, Y12, Y15
+	VMULPS       Y15, Y14, Y14
+	VADDPS       Y14, Y12, Y12
+	VBROADCASTSS word3f800000<>+0(SB), Y14
+	VADDPS       Y14, Y12, Y12
+	VPSUBD       Y8, Y13, Y13
+	VPSRAD       $0x01, Y13, Y14
+	VBROADCASTSS word0000007f<>+0(SB), Y15
+	VPADDD       Y15, Y14, Y15
+	VPSLLD       $0x17, Y15, Y15
+	VMULPS       Y15, Y12, Y12
+	VPSUBD       Y14, Y13, Y13
+	VBROADCASTSS word0000007f<>+0(SB), Y14
+	VPADDD       Y14, Y13, Y13
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y13, Y12, Y12
 	TESTQ        AX, AX
 	JZ           skip55
-	VMASKMOVPS   Y6, Y5, (AX)(DX*4)
+	VMASKMOVPS   Y12, Y11, (AX)(DX*4)
 
 skip55:
-	VBLENDVPS  Y5, Y6, Y1, Y5
-	VADDPS     Y5, Y2, Y2
-	VMASKMOVPS 32(CX)(DX*4), Y4, Y5
-	VSUBPS     Y0, Y5, Y0
-	VMOVUPS    all_c2d00000<>+0(SB), Y5
-	VMAXPS     Y0, Y5, Y0
-	VMOVUPS    all_42b20000<>+0(SB), Y5
-	VMINPS     Y0, Y5, Y0
-	VMULPS     all_3fb8aa3b<>+0(SB), Y0, Y5
-	VADDPS     all_4b400000<>+0(SB), Y5, Y5
-	VSUBPS     all_4b400000<>+0(SB), Y5, Y6
-	VMULPS     all_3f318000<>+0(SB), Y6, Y7
-	VSUBPS     Y7, Y0, Y0
-	VMULPS     all_b95e8083<>+0(SB), Y6, Y6
-	VSUBPS     Y6, Y0, Y0
-	VMOVUPS    all_39506967<>+0(SB), Y6
-	VMULPS     Y0, Y6, Y6
-	VADDPS     all_3ab743ce<>+0(SB), Y6, Y6
-	VMULPS     Y0, Y6, Y6
-	VADDPS     all_3c088908<>+0(SB), Y6, Y6
-	VMULPS     Y0, Y6, Y6
-	VADDPS     all_3d2aa9c1<>+0(SB), Y6, Y6
-	VMULPS     Y0, Y6, Y6
-	VADDPS     all_3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS     Y0, Y6, Y6
-	VADDPS     all_3f000000<>+0(SB), Y6, Y6
-	VMULPS     Y0, Y0, Y7
-	VMULPS     Y7, Y6, Y6
-	VADDPS     Y6, Y0, Y0
-	VADDPS     all_3f800000<>+0(SB), Y0, Y0
-	VPSUBD     all_4b400000<>+0(SB), Y5, Y5
-	VPSRAD     $0x01, Y5, Y6
-	VPADDD     all_0000007f<>+0(SB), Y6, Y7
-	VPSLLD     $0x17, Y7, Y7
-	VMULPS     Y7, Y0, Y0
-	VPSUBD     Y6, Y5, Y5
-	VPADDD     all_0000007f<>+0(SB), Y5, Y5
-	VPSLLD     $0x17, Y5, Y5
-	VMULPS     Y5, Y0, Y0
-	TESTQ      AX, AX
-	JZ         skip56
-	VMASKMOVPS Y0, Y4, 32(AX)(DX*4)
+	VBLENDVPS    Y11, Y12, Y1, Y11
+	VADDPS       Y11, Y2, Y2
+	VMASKMOVPS   32(CX)(DX*4), Y4, Y11
+	VSUBPS       Y0, Y11, Y0
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y5, Y0
+	VMULPS       Y7, Y0, Y5
+	VADDPS       Y8, Y5, Y5
+	VSUBPS       Y8, Y5, Y6
+	VMULPS       Y9, Y6, Y7
+	VSUBPS       Y7, Y0, Y0
+	VMULPS       Y10, Y6, Y6
+	VSUBPS       Y6, Y0, Y0
+	VBROADCASTSS word39506967<>+0(SB), Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS word3ab743ce<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS word3c088908<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS word3d2aa9c1<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS word3e2aaaaa<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VBROADCASTSS word3f000000<>+0(SB), Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       Y0, Y0, Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y6, Y0, Y0
+	VBROADCASTSS word3f800000<>+0(SB), Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y8, Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VBROADCASTSS word0000007f<>+0(SB), Y7
+	VPADDD       Y7, Y6, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y0, Y0
+	VPSUBD       Y6, Y5, Y5
+	VBROADCASTSS word0000007f<>+0(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y0, Y0
+	TESTQ        AX, AX
+	JZ           skip56
+	VMASKMOVPS   Y0, Y4, 32(AX)(DX*4)
 
 skip56:
 	VBLENDVPS Y4, Y0, Y1, Y0
@@ -1241,27 +1124,24 @@ done52:
 	VZEROUPPER
 	RET
 
-DATA all_0000007f<>+0(SB)/4, $0x0000007f
-DATA all_0000007f<>+4(SB)/4, $0x0000007f
-DATA all_0000007f<>+8(SB)/4, $0x0000007f
-DATA all_0000007f<>+12(SB)/4, $0x0000007f
-DATA all_0000007f<>+16(SB)/4, $0x0000007f
-DATA all_0000007f<>+20(SB)/4, $0x0000007f
-DATA all_0000007f<>+24(SB)/4, $0x0000007f
-DATA all_0000007f<>+28(SB)/4, $0x0000007f
-DATA all_0000007f<>+32(SB)/4, $0x0000007f
-DATA all_0000007f<>+36(SB)/4, $0x0000007f
-DATA all_0000007f<>+40(SB)/4, $0x0000007f
-DATA all_0000007f<>+44(SB)/4, $0x0000007f
-DATA all_0000007f<>+48(SB)/4, $0x0000007f
-DATA all_0000007f<>+52(SB)/4, $0x0000007f
-DATA all_0000007f<>+56(SB)/4, $0x0000007f
-DATA all_0000007f<>+60(SB)/4, $0x0000007f
-GLOBL all_0000007f<>(SB), RODATA|NOPTR, $64
+constants:
+	VBROADCASTSS word42b20000<>+0(SB), Y5
+	VBROADCASTSS wordc2d00000<>+0(SB), Y6
+	VBROADCASTSS word3fb8aa3b<>+0(SB), Y7
+	VBROADCASTSS word4b400000<>+0(SB), Y8
+	VBROADCASTSS word3f318000<>+0(SB), Y9
+	VBROADCASTSS wordb95e8083<>+0(SB), Y10
+	JMP          begin
+
+DATA word0000007f<>+0(SB)/4, $0x0000007f
+GLOBL word0000007f<>(SB), RODATA|NOPTR, $4
 
 // func divide256(z *float32, n int, by float32)
 // Requires: AVX, AVX2
 TEXT ·divide256(SB), NOSPLIT, $0-20
+	JMP constants
+
+begin:
 	MOVQ         z+0(FP), AX
 	VBROADCASTSS by+16(FP), Y0
 	XORQ         CX, CX
@@ -1300,9 +1180,15 @@ done59:
 	VZEROUPPER
 	RET
 
+constants:
+	JMP begin
+
 // func normalize256(y *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32)
 // Requires: AVX, AVX2
 TEXT ·normalize256(SB), NOSPLIT, $0-48
+	JMP constants
+
+begin:
 	MOVQ         y+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         gamma+16(FP), DX
@@ -1392,3 +1278,6 @@ skip70:
 done62:
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin

@@ -21,7 +21,7 @@ func tanh(f Form, x V) V {
 	p := f.Horner(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
 	near := f.Add(a, f.Mul(f.Mul(p, z), a))
 	e := f.Add(f.Exp(f.Mul(a, f.Const(2))), f.Const(1))
-	far := f.Sub(f.Load(f.Const(1)), f.Div(f.Load(f.Const(2)), e))
+	far := f.Sub(f.Const(1), f.Div(f.Const(2), e))
 	return f.CopySign(f.Select(LT, a, f.Const(0.625), near, far), x)
 }
 
@@ -35,7 +35,7 @@ func erf(f Form, x V) V {
 	}
 	b := f.MinOf(f.Const(16), a)
 	e := f.Exp(f.MaxOf(f.Const(-104), f.Sub(f.Mul(p, b), b)))
-	far := f.CopySign(f.Sub(f.Load(f.Const(1)), e), x)
+	far := f.CopySign(f.Sub(f.Const(1), e), x)
 	p = f.Horner(s, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
 	near := f.Add(x, f.Mul(p, x))
 	return f.Select(GT, a, f.Const(0.927734375), far, near)

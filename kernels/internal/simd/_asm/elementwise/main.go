@@ -38,7 +38,7 @@ var functions = []function{
 	one("neg", Form.Neg),
 	one("abs", Form.Abs),
 	one("sqrt", Form.Sqrt),
-	one("recip", func(f Form, x V) V { return f.Div(f.Load(f.Const(1)), x) }),
+	one("recip", func(f Form, x V) V { return f.Div(f.Const(1), x) }),
 	one("floor", func(f Form, x V) V { return f.Round(x, 1) }),
 	one("ceil", func(f Form, x V) V { return f.Round(x, 2) }),
 	one("rint", func(f Form, x V) V { return f.Round(x, 0) }),
@@ -85,9 +85,10 @@ func (fn function) write(f Form) {
 	if fn.tuned {
 		signature += ", alpha, beta float32"
 	}
-	TEXT(fn.name+f.Name, NOSPLIT, signature+")")
-	Pragma("noescape")
+	f.Function(fn.name, signature+")", func() { fn.body(f, inputs) })
+}
 
+func (fn function) body(f Form, inputs []string) {
 	dst, n, i := pointer("dst"), pointer("n"), GP64()
 	var in []reg.GPVirtual
 	for _, name := range inputs {

@@ -101,9 +101,7 @@ func main() {
 	ConstraintExpr("!purego")
 	for _, f := range Forms {
 		for _, r := range rows {
-			TEXT(r.name+f.Name, NOSPLIT, r.signature)
-			Pragma("noescape")
-			r.write(f)
+			f.Function(r.name, r.signature, func() { r.write(f) })
 		}
 	}
 	Generate()

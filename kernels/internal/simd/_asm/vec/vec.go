@@ -2,9 +2,6 @@
 package vec
 
 import (
-	"fmt"
-	"math"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -39,24 +36,6 @@ func (f Form) Zero() V {
 	v := f.New()
 	VXORPS(v, v, v)
 	return v
-}
-
-var constants = map[uint32]Mem{}
-
-// Const is a vector of x in memory.
-func (f Form) Const(x float64) Mem { return f.Bits(math.Float32bits(float32(x))) }
-
-// Bits is a vector of integers in memory.
-func (f Form) Bits(x uint32) Mem {
-	m, ok := constants[x]
-	if !ok {
-		m = GLOBL(fmt.Sprintf("all_%08x", x), RODATA|NOPTR)
-		for i := range 16 {
-			DATA(4*i, U32(x))
-		}
-		constants[x] = m
-	}
-	return m
 }
 
 // Load is the vector at m.
@@ -195,7 +174,7 @@ func (f Form) Sqrt(x V) V {
 // Horner is the polynomial of x with coefficients c, highest first, each
 // product rounded before the coefficient is added.
 func (f Form) Horner(x V, c ...float64) V {
-	s := f.Load(f.Const(c[0]))
+	s := f.Const(c[0])
 	for _, k := range c[1:] {
 		s = f.Add(f.Mul(s, x), f.Const(k))
 	}
