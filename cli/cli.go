@@ -130,7 +130,7 @@ func (s *session) app() *cli.App {
 			}
 			return cli.ShowAppHelp(c)
 		},
-		Commands: []*cli.Command{s.runCommand(), s.inspectCommand(), s.testCommand(), s.benchCommand(), s.versionCommand()},
+		Commands: []*cli.Command{s.runCommand(), s.inspectCommand(), s.buildCommand(), s.convertCommand(), s.testCommand(), s.benchCommand(), s.versionCommand()},
 	}
 }
 

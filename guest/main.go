@@ -32,7 +32,7 @@ func load(task uint32) uint32 {
 		case abi.TaskDecode:
 			loaded = decode.Load(host)
 		default:
-			scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Offset: -1, Text: "no such task"})
+			loaded = format.Export(host, task)
 		}
 	})
 }

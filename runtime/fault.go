@@ -79,10 +79,12 @@ const (
 	StageDecode  Stage = 4
 	StageRun     Stage = 5
 	StageHash    Stage = 6
+	StageConvert Stage = 7
 )
 
 var stages = [...]string{
 	StageStart: "start", StageLoad: "load", StageInspect: "inspect", StageDecode: "decode", StageRun: "run", StageHash: "hash",
+	StageConvert: "convert",
 }
 
 func (s Stage) String() string {

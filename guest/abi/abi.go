@@ -24,6 +24,14 @@ const (
 	// TaskDecode: blob 1 is one value (an image, an .npy, a TensorProto) and
 	// blob 2, if there, an ImageSpec. load declares output port 0; run gives it.
 	TaskDecode Task = 3
+	// TaskONNX, TaskSafetensors and TaskNPZ: as TaskModel, but load declares
+	// output port 0 alone, uint8 [n], and run gives the model or its weights
+	// there as a file of that format. TaskArchitecture: the same of a network as
+	// JSON, with holes where a layer was refused.
+	TaskONNX         Task = 4
+	TaskSafetensors  Task = 5
+	TaskNPZ          Task = 6
+	TaskArchitecture Task = 7
 
 	// TaskBits are the bits of the task itself. Those above are options.
 	TaskBits Task = 0xff

@@ -9,10 +9,12 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/arch"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/flux"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/jld2"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/npy"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/onnx"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/safetensors"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
+	"github.com/glovebox-ml/glovebox/guest/internal/layer"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 )
 
@@ -23,21 +25,23 @@ type Model interface {
 }
 
 // front is the front end of a format. read is nil where a file holds no
-// weights; load and inspect are nil where it holds nothing to run.
+// weights; load, inspect and network are nil where it holds nothing to run.
 type front struct {
 	name    string
 	fits    func(scan.Cursor) bool
 	read    weights.Reader
 	load    func(box abi.Box, task abi.Task, open weights.Opener) Model
 	inspect func(box abi.Box, task abi.Task, open weights.Opener)
+	network func(box abi.Box, task abi.Task, open weights.Opener) layer.Network
 }
 
 var fronts = [...]front{
-	{"a safetensors file", safetensors.Fits, safetensors.Read, nil, nil},
-	{"a numpy array", npy.Fits, npy.Read, nil, nil},
-	{"a zip archive", npy.FitsArchive, npy.ReadArchive, nil, nil},
-	{"a BSON file", fitsBSON, flux.Read, loadFlux, inspectFlux},
-	{"an architecture", arch.Fits, nil, loadArch, inspectArch},
+	{"a safetensors file", safetensors.Fits, safetensors.Read, nil, nil, nil},
+	{"a numpy array", npy.Fits, npy.Read, nil, nil, nil},
+	{"a zip archive", npy.FitsArchive, npy.ReadArchive, nil, nil, nil},
+	{name: "an HDF5 file", fits: jld2.Fits, read: jld2.Read},
+	{"a BSON file", fitsBSON, flux.Read, loadFlux, inspectFlux, networkFlux},
+	{"an architecture", arch.Fits, nil, loadArch, inspectArch, buildArch},
 }
 
 // fitsBSON is also true of a damaged file that is certainly no ONNX model, so
@@ -48,9 +52,13 @@ func loadFlux(box abi.Box, task abi.Task, _ weights.Opener) Model { return flux.
 
 func inspectFlux(box abi.Box, task abi.Task, _ weights.Opener) { flux.Inspect(box, task) }
 
+func networkFlux(box abi.Box, task abi.Task, _ weights.Opener) layer.Network { return flux.Build(box, task) }
+
 func loadArch(box abi.Box, _ abi.Task, open weights.Opener) Model { return arch.Load(box, open) }
 
 func inspectArch(box abi.Box, _ abi.Task, open weights.Opener) { arch.Inspect(box, open) }
+
+func buildArch(box abi.Box, _ abi.Task, open weights.Opener) layer.Network { return arch.Build(box, open) }
 
 // magics are the formats that begin with bytes of their own and have no reader.
 // ONNX is not among them: a protobuf message has no magic, so its reader
@@ -62,7 +70,6 @@ var magics = [...]struct {
 }{
 	{0, "GGUF", "a GGUF model"},
 	{0, "ggml", "a GGML model"},
-	{0, "\x89HDF\r\n\x1a\n", "an HDF5 file"},
 	{4, "TFL3", "a TensorFlow Lite model"},
 	{0, "\x80\x02", "a pickle"},
 	{0, "\x80\x03", "a pickle"},

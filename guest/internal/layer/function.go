@@ -119,3 +119,9 @@ func (w *walk) apply(f Function, x *trace.Value) *trace.Value {
 	}
 	return w.Map1(k.fn, parameters(k.alpha, k.beta), x)
 }
+
+// Parameters are those of f: its own, or the usual ones.
+func (f Function) Parameters() (alpha, beta float64) {
+	k, _ := f.known()
+	return k.alpha, k.beta
+}

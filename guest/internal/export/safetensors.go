@@ -1,0 +1,107 @@
+package export
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
+	"github.com/glovebox-ml/glovebox/guest/internal/strictjson"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// stored are the names of element types in a safetensors file.
+var stored = map[tensor.DType]string{
+	tensor.Bool: "BOOL", tensor.Uint8: "U8", tensor.Int8: "I8", tensor.Uint16: "U16", tensor.Int16: "I16", tensor.Float16: "F16",
+	tensor.BFloat16: "BF16", tensor.Uint32: "U32", tensor.Int32: "I32", tensor.Float32: "F32", tensor.Uint64: "U64", tensor.Int64: "I64",
+	tensor.Float64: "F64",
+}
+
+// sorted are the tensors of w in the order of what huggingface/safetensors
+// writes: wide elements first, so that each lies at a multiple of its size, and
+// then by name.
+func sorted(w *weights.File) []*weights.Tensor {
+	list := make([]*weights.Tensor, len(w.Tensors))
+	for i := range w.Tensors {
+		list[i] = &w.Tensors[i]
+	}
+	width := func(t *weights.Tensor) int {
+		if t.DType == 0 {
+			return 0
+		}
+		return t.DType.Size()
+	}
+	slices.SortStableFunc(list, func(a, b *weights.Tensor) int {
+		return cmp.Or(cmp.Compare(width(b), width(a)), cmp.Compare(a.Name, b.Name))
+	})
+	names := map[string]bool{}
+	for _, t := range list {
+		if names[t.Name] {
+			refuse("two tensors are called %q", t.Name)
+		}
+		names[t.Name] = true
+	}
+	return list
+}
+
+// Safetensors writes the tensors of w. What a safetensors file says of itself
+// is kept.
+func Safetensors(box abi.Box, w *weights.File) *File {
+	list := sorted(w)
+	head := []byte("{")
+	if w.Format == "safetensors" && len(w.Fields) > 0 {
+		head = append(head, `"__metadata__":{`...)
+		for i, f := range w.Fields {
+			if i > 0 {
+				head = append(head, ',')
+			}
+			head = strictjson.AppendString(append(strictjson.AppendString(head, f.Name), ':'), f.Value)
+		}
+		head = append(head, '}')
+	}
+	at := int64(0)
+	for _, t := range list {
+		kind, ok := stored[t.DType]
+		if !ok && w.Format == "safetensors" {
+			kind, ok = t.Element, true
+		}
+		if !ok {
+			refuse("safetensors has no elements of type %q, which tensor %q has", t.Element, t.Name)
+		}
+		if t.Name == "__metadata__" {
+			refuse("a tensor called %q", t.Name)
+		}
+		if len(head) > 1 {
+			head = append(head, ',')
+		}
+		head = append(strictjson.AppendString(head, t.Name), `:{"dtype":`...)
+		head = append(strictjson.AppendString(head, kind), `,"shape":[`...)
+		head = append(appendInts(head, t.Shape), `],"data_offsets":[`...)
+		head = append(appendInts(head, []int64{at, at + t.Size}), `]}`...)
+		at += t.Size
+	}
+	head = append(head, '}')
+	for len(head)%8 != 0 {
+		head = append(head, ' ')
+	}
+	f := New(box)
+	f.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(head))))
+	f.Write(head)
+	for _, t := range list {
+		blob, off := t.RowMajor(box)
+		f.Range(blob, off, t.Size)
+	}
+	return f.Close()
+}
+
+func appendInts(b []byte, ns []int64) []byte {
+	for i, n := range ns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return b
+}
