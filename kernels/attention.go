@@ -12,13 +12,13 @@ import (
 // Attention averages the rows of v, each weighed by how well its row of k goes
 // with a row of q, for every head.
 //
-//	z[i, j] = Σ q[i, d] · Scale·k[j, d] + bias[i, j]
+//	z[i, j] = Scale · Σ q[i, d] · k[j, d] + bias[i, j]
 //	y[i]    = Σ exp(z[i, j] - max(z[i])) · v[j] / Σ exp(z[i, j] - max(z[i]))
 //
 // No more of z is in memory than some rows by keysAtOnce columns. The sums and
 // the maximum of a row run over blocks of so many keys: where the maximum grows,
 // what was summed is multiplied by exp(old-new). The result is within
-// 2⁻²³·(8 + largest Σ|q·Scale·k|)·largest |v| of the exact one, for usual sizes.
+// 2⁻²³·(8 + largest |Scale|·Σ|q·k|)·largest |v| of the exact one, for usual sizes.
 // A row of z that is -Inf throughout gives NaN, as IEEE has it, or with Zero 0.
 //
 //	q      float32 [batch, Heads, m, Size]
@@ -86,6 +86,9 @@ func planAttention(in []tensor.Type, a AttentionAttrs) (Plan, error) {
 	s := &attentionStep{
 		heads: int(a.Heads), kvHeads: int(a.KVHeads), size: int(a.Size), values: int(a.ValueSize),
 		kCol: 1, scale: a.Scale, zero: a.Zero,
+	}
+	if s.scale == 0 {
+		s.scale = 1
 	}
 	var err error
 	var rows [3]int64
@@ -216,7 +219,7 @@ func runAttention(c *Call) error {
 	return c.Ctx.Err()
 }
 
-// pack writes Scale·kᵀ (size, n) and v (n, values) of every head in packed form.
+// pack writes kᵀ (size, n) and v (n, values) of every head in packed form.
 func (s *attentionStep) pack(c *Call, keys, values []float32) error {
 	k, v := tensor.View[float32](c.In[1].Data), tensor.View[float32](c.In[2].Data)
 	across, wide := (s.n+simd.Panel-1)/simd.Panel, (s.values+simd.Panel-1)/simd.Panel
@@ -228,11 +231,6 @@ func (s *attentionStep) pack(c *Call, keys, values []float32) error {
 			at := s.k.at(pair/s.kvHeads, pair%s.kvHeads) + j*s.k.row
 			if s.size > 0 {
 				simd.Pack(panel, k[at:], s.size, min(simd.Panel, s.n-j), s.kCol, s.k.row)
-			}
-			if s.scale != 0 && s.scale != 1 {
-				for i := range panel {
-					panel[i] *= s.scale
-				}
 			}
 		}
 	})
@@ -253,6 +251,7 @@ func (s *attentionStep) pack(c *Call, keys, values []float32) error {
 type scores struct {
 	z         [rowsAtOnce * keysAtOnce]float32
 	peak, sum [rowsAtOnce]float32
+	repeated  [keysAtOnce]float32 // a bias that all keys share
 }
 
 var scoresOf = sync.Pool{New: func() any { return new(scores) }}
@@ -281,16 +280,12 @@ func (t *strip) run() {
 		t.products(j, n)
 		for r := range t.rows {
 			z := t.z[r*keysAtOnce:][:n]
-			peak := simd.Highest(z, t.peak[r])
+			peak := max(simd.Logits(z, z, t.mask(r, j, n), s.scale), t.peak[r])
 			base := peak
 			if peak == low {
 				base = 0 // so that exp(-Inf) is 0: no key counts as yet
 			}
-			for i := range z {
-				z[i] -= base
-			}
-			simd.Exp.Map(z, z)
-			sum := simd.Sum(z)
+			sum := simd.Exponents(z, z, base)
 			if j > 0 {
 				fade := simd.Exp32(t.peak[r] - base)
 				sum += float32(t.sum[r] * fade)
@@ -309,31 +304,31 @@ func (t *strip) run() {
 			clear(y)
 			continue
 		}
-		for i := range y {
-			y[i] /= sum
-		}
+		simd.Divide(y, sum)
 	}
 }
 
-// products sets z to the scores of the keys j … j+n.
+// products sets z to q·kᵀ for the keys j … j+n.
 func (t *strip) products(j, n int) {
 	s := t.step
-	for r := range t.rows {
-		if t.bias == nil {
-			break
-		}
-		z, b := t.z[r*keysAtOnce:][:n], t.bias[r*s.biasRow:]
-		if s.biasCol == 1 {
-			copy(z, b[j:])
-			continue
-		}
-		for i := range z {
-			z[i] = b[0]
-		}
-	}
 	k := t.k[j/simd.Panel*simd.PanelLen(s.size):]
 	for d := 0; d == 0 || d < s.size; d += simd.Block {
 		simd.Gemm(t.z[:], keysAtOnce, t.q[d:], s.q.row, k[d*simd.Panel:], simd.PanelLen(s.size),
-			t.rows, n, min(simd.Block, s.size-d), t.bias != nil || d > 0, &simd.Ending{})
+			t.rows, n, min(simd.Block, s.size-d), d > 0, &simd.Ending{})
 	}
+}
+
+// mask is the bias of row r for the keys j … j+n, or nil.
+func (t *strip) mask(r, j, n int) []float32 {
+	if t.bias == nil {
+		return nil
+	}
+	b := t.bias[r*t.step.biasRow:]
+	if t.step.biasCol == 1 {
+		return b[j:][:n]
+	}
+	for i := range n {
+		t.repeated[i] = b[0]
+	}
+	return t.repeated[:n]
 }
