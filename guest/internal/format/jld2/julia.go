@@ -251,7 +251,9 @@ func decode(d tensor.DType, p []byte) any {
 		return math.Float32frombits(le.Uint32(p))
 	case tensor.Float64:
 		return math.Float64frombits(le.Uint64(p))
-	case tensor.Bool, tensor.Uint8:
+	case tensor.Bool:
+		return p[0] != 0
+	case tensor.Uint8:
 		return p[0]
 	case tensor.Int8:
 		return int8(p[0])
