@@ -75,7 +75,9 @@ func TestInspect(t *testing.T) {
 			{Name: "c", DType: tensor.Int16, Shape: []int64{1}, Blob: h, At: 4, Size: 2, BigEndian: true},
 			{Name: "d", DType: tensor.Uint8, Shape: []int64{1, 2}, Blob: 9, At: 4, Size: 2, Packed: 6},
 		}
-		f.Attempt(func() { scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 7, Node: "x.y", Op: "Core.Module", Text: "code"}) })
+		f.Attempt(func() {
+			scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 7, Node: "x.y", Op: "Core.Module", Text: "code"})
+		})
 		scan.Refuse(abi.Fault{Kind: abi.FaultMalformed, Blob: h, Offset: 8, Text: "it ends"})
 	})
 	var got []string
