@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -47,7 +48,11 @@ type poolStep struct {
 	window
 	kind, p  int64
 	countPad bool
+	reach    sync.Pool // of *[maxTaps]int, where the taps of a window are
 }
+
+// maxTaps is how many taps of a window are folded at once.
+const maxTaps = 1 << 10
 
 func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	if err := required(in, 1); err != nil {
@@ -81,6 +86,7 @@ func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	work := tensor.MulSat(y.Elems(), taps)
 	places := tensor.Product(y.Dims[:y.Rank-1])
 	s := &poolStep{gemm: newGemm(int(places), int(y.Dims[y.Rank-1]), int(taps)), window: w, kind: a.Kind, p: a.P, countPad: a.CountPad}
+	s.reach.New = func() any { return new([maxTaps]int) }
 	p := Plan{Out: []tensor.Type{y}, Flops: tensor.AddSat(work, 2*y.Elems()), Bytes: bytesOf(in, y), step: s}
 	if a.Kind == PoolLp {
 		// A power costs some fifty times as much as an addition.
@@ -106,7 +112,12 @@ func runPool(c *Call) error {
 	return poolings[c.Out[0].DType](c)
 }
 
-func poolFloat32(c *Call) error { return poolFloat(c, simd.Pow) }
+func poolFloat32(c *Call) error {
+	if s := c.Plan.step.(*poolStep); s.kind != PoolLp && s.k <= maxTaps {
+		return s.over(c)
+	}
+	return poolFloat(c, simd.Pow)
+}
 
 func poolFloat64(c *Call) error { return poolFloat(c, math.Pow) }
 
@@ -199,9 +210,61 @@ func (s *poolStep) count(corner [3]int) int {
 		if s.countPad {
 			low, high = -s.before[d], high+s.after[d]
 		}
-		first := max(0, (low-corner[d]+s.dilation[d]-1)/s.dilation[d])
-		last := min(s.kernel[d], (high-corner[d]+s.dilation[d]-1)/s.dilation[d])
+		first, last := s.inside(corner, d, low, high)
 		n *= max(0, last-first)
 	}
 	return n
+}
+
+// inside are the taps along dim d whose elements are low … high.
+func (w *window) inside(corner [3]int, d, low, high int) (first, last int) {
+	step := w.dilation[d]
+	first = max(0, (low-corner[d]+step-1)/step)
+	last = min(w.kernel[d], (high-corner[d]+step-1)/step)
+	return first, last
+}
+
+// over is pool for windows of float32 that are folded at once.
+func (s *poolStep) over(c *Call) error {
+	out, rest := c.Out[0], scratchOf(c)
+	x, err := operand[float32](c, c.In[0], &rest)
+	if err != nil {
+		return err
+	}
+	y := output[float32](out, &rest)
+	return s.gemm.run(c, 1, func(p patch) {
+		list := s.reach.Get().(*[maxTaps]int)
+		defer s.reach.Put(list)
+		for i := p.row0; i < p.row1; i++ {
+			corner, image := s.corner(i)
+			from, at := x[image*s.n+p.col0:], s.within(list, corner)
+			row := y[i*s.n+p.col0 : i*s.n+p.col1]
+			if s.kind == PoolMax {
+				simd.HighestOver(row, from, at)
+			} else {
+				simd.MeanOver(row, from, at, float32(max(1, s.count(corner))))
+			}
+			store(out, y, i*s.n+p.col0, i*s.n+p.col1)
+		}
+	})
+}
+
+// within lists where in an image those taps of a window are that lie in x.
+func (s *poolStep) within(list *[maxTaps]int, corner [3]int) []int {
+	var first, last [3]int
+	for d := range corner {
+		first[d], last[d] = s.inside(corner, d, 0, s.in[d])
+	}
+	n := 0
+	for a := first[0]; a < last[0]; a++ {
+		for b := first[1]; b < last[1]; b++ {
+			at := (corner[0]+a*s.dilation[0])*s.in[1] + corner[1] + b*s.dilation[1]
+			at = (at*s.in[2] + corner[2]) * s.n
+			for c := first[2]; c < last[2]; c++ {
+				list[n] = at + c*s.dilation[2]*s.n
+				n++
+			}
+		}
+	}
+	return list[:n]
 }

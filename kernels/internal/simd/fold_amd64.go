@@ -77,3 +77,25 @@ func normalize(y, x, gamma, beta []float32, mean, scale float32) {
 		normalizePortable(y, x, gamma, beta, mean, scale)
 	}
 }
+
+func highestOver(dst, x []float32, at []int) {
+	switch active {
+	case avx512:
+		highestOver512(&dst[0], first(x), first(at), len(at), len(dst))
+	case avx2:
+		highestOver256(&dst[0], first(x), first(at), len(at), len(dst))
+	default:
+		highestOverPortable(dst, x, at)
+	}
+}
+
+func meanOver(dst, x []float32, at []int, count float32) {
+	switch active {
+	case avx512:
+		meanOver512(&dst[0], first(x), first(at), len(at), len(dst), count)
+	case avx2:
+		meanOver256(&dst[0], first(x), first(at), len(at), len(dst), count)
+	default:
+		meanOverPortable(dst, x, at, count)
+	}
+}

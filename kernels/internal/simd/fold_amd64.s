@@ -107,21 +107,20 @@ TEXT ·highest512(SB), NOSPLIT, $0-20
 
 begin:
 	MOVQ    x+0(FP), AX
-	VMOVUPS Z0, Z0
+	VMOVUPS Z0, Z1
 	KXORW   K1, K1, K1
-	VMOVUPS Z0, Z3
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
 	JLT     rest8
 
 block7:
-	VMOVUPS (AX)(CX*4), Z4
-	VCMPPS  $0x03, Z4, Z4, K2
+	VMOVUPS (AX)(CX*4), Z2
+	VCMPPS  $0x03, Z2, Z2, K2
 	KORW    K2, K1, K1
-	VMAXPS  Z4, Z3, Z5
-	VMAXPS  Z3, Z4, Z3
-	VANDPS  Z5, Z3, Z3
+	VMAXPS  Z2, Z1, Z3
+	VMAXPS  Z1, Z2, Z1
+	VANDPS  Z3, Z1, Z1
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
 	JGE     block7
@@ -132,27 +131,26 @@ rest8:
 	MOVL      $0x0000ffff, BX
 	BZHIL     DX, BX, BX
 	KMOVW     BX, K2
-	VMOVUPS.Z (AX)(CX*4), K2, Z4
-	VBLENDMPS Z4, Z0, K2, Z1
-	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVUPS.Z (AX)(CX*4), K2, Z2
+	VBLENDMPS Z2, Z0, K2, Z4
+	VCMPPS    $0x03, Z4, Z4, K2
 	KORW      K2, K1, K1
-	VMAXPS    Z1, Z3, Z0
-	VMAXPS    Z3, Z1, Z1
-	VANDPS    Z0, Z1, Z3
+	VMAXPS    Z4, Z1, Z0
+	VMAXPS    Z1, Z4, Z1
+	VANDPS    Z0, Z1, Z1
 
 done9:
 	KORTESTW K1, K1
 	JZ       ordered10
-	VMOVUPS  Z2, Z0
-	VMOVSS   X0, ret+16(FP)
+	VMOVSS   X5, ret+16(FP)
 	VZEROUPPER
 	RET
 
 ordered10:
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VMAXPS        Y0, Y3, Y1
-	VMAXPS        Y3, Y0, Y0
-	VANDPS        Y1, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPS        Y0, Y1, Y2
+	VMAXPS        Y1, Y0, Y0
+	VANDPS        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
 	VMAXPS        X1, X0, X2
 	VMAXPS        X0, X1, X0
@@ -171,7 +169,7 @@ ordered10:
 
 constants:
 	VBROADCASTSS wordff800000<>+0(SB), Z0
-	VBROADCASTSS word7fc00000<>+0(SB), Z2
+	VBROADCASTSS word7fc00000<>+0(SB), Z5
 	JMP          begin
 
 DATA wordff800000<>+0(SB)/4, $0xff800000
@@ -189,29 +187,28 @@ begin:
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         mask+16(FP), DX
-	VMOVUPS      Z0, Z0
+	VMOVUPS      Z0, Z1
 	KXORW        K1, K1, K1
-	VMOVUPS      Z0, Z3
-	VBROADCASTSS scale+32(FP), Z4
+	VBROADCASTSS scale+32(FP), Z2
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
 	JLT          rest12
 
 block11:
-	VMOVUPS (CX)(BX*4), Z5
-	VMULPS  Z4, Z5, Z5
+	VMOVUPS (CX)(BX*4), Z3
+	VMULPS  Z2, Z3, Z3
 	TESTQ   DX, DX
 	JZ      skip14
-	VADDPS  (DX)(BX*4), Z5, Z5
+	VADDPS  (DX)(BX*4), Z3, Z3
 
 skip14:
-	VMOVUPS Z5, (AX)(BX*4)
-	VCMPPS  $0x03, Z5, Z5, K2
+	VMOVUPS Z3, (AX)(BX*4)
+	VCMPPS  $0x03, Z3, Z3, K2
 	KORW    K2, K1, K1
-	VMAXPS  Z5, Z3, Z6
-	VMAXPS  Z3, Z5, Z3
-	VANDPS  Z6, Z3, Z3
+	VMAXPS  Z3, Z1, Z6
+	VMAXPS  Z1, Z3, Z1
+	VANDPS  Z6, Z1, Z1
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
 	JGE     block11
@@ -222,35 +219,34 @@ rest12:
 	MOVL      $0x0000ffff, DI
 	BZHIL     SI, DI, DI
 	KMOVW     DI, K2
-	VMOVUPS.Z (CX)(BX*4), K2, Z5
-	VMULPS    Z4, Z5, Z4
+	VMOVUPS.Z (CX)(BX*4), K2, Z3
+	VMULPS    Z2, Z3, Z2
 	TESTQ     DX, DX
 	JZ        skip15
-	VMOVUPS.Z (DX)(BX*4), K2, Z5
-	VADDPS    Z5, Z4, Z4
+	VMOVUPS.Z (DX)(BX*4), K2, Z3
+	VADDPS    Z3, Z2, Z2
 
 skip15:
-	VMOVUPS   Z4, K2, (AX)(BX*4)
-	VBLENDMPS Z4, Z0, K2, Z1
-	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVUPS   Z2, K2, (AX)(BX*4)
+	VBLENDMPS Z2, Z0, K2, Z4
+	VCMPPS    $0x03, Z4, Z4, K2
 	KORW      K2, K1, K1
-	VMAXPS    Z1, Z3, Z0
-	VMAXPS    Z3, Z1, Z1
-	VANDPS    Z0, Z1, Z3
+	VMAXPS    Z4, Z1, Z0
+	VMAXPS    Z1, Z4, Z1
+	VANDPS    Z0, Z1, Z1
 
 done13:
 	KORTESTW K1, K1
 	JZ       ordered16
-	VMOVUPS  Z2, Z0
-	VMOVSS   X0, ret+40(FP)
+	VMOVSS   X5, ret+40(FP)
 	VZEROUPPER
 	RET
 
 ordered16:
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VMAXPS        Y0, Y3, Y1
-	VMAXPS        Y3, Y0, Y0
-	VANDPS        Y1, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPS        Y0, Y1, Y2
+	VMAXPS        Y1, Y0, Y0
+	VANDPS        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
 	VMAXPS        X1, X0, X2
 	VMAXPS        X0, X1, X0
@@ -269,7 +265,7 @@ ordered16:
 
 constants:
 	VBROADCASTSS wordff800000<>+0(SB), Z0
-	VBROADCASTSS word7fc00000<>+0(SB), Z2
+	VBROADCASTSS word7fc00000<>+0(SB), Z5
 	JMP          begin
 
 // func exponents512(dst *float32, z *float32, n int, peak float32) float32
@@ -537,6 +533,157 @@ done27:
 constants:
 	JMP begin
 
+// func highestOver512(dst *float32, x *float32, at *int, rows int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·highestOver512(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
+	MOVQ dst+0(FP), AX
+	XORQ CX, CX
+	MOVQ n+32(FP), DX
+	SUBQ $0x10, DX
+	JLT  rest33
+
+block32:
+	VMOVUPS Z0, Z1
+	KXORW   K1, K1, K1
+	MOVQ    at+16(FP), BX
+	MOVQ    rows+24(FP), SI
+	MOVQ    x+8(FP), DI
+	LEAQ    (DI)(CX*4), DI
+	TESTQ   SI, SI
+	JZ      rows36
+
+row35:
+	MOVQ    (BX), R8
+	VMOVUPS (DI)(R8*4), Z2
+	VCMPPS  $0x03, Z2, Z2, K2
+	KORW    K2, K1, K1
+	VMAXPS  Z2, Z1, Z3
+	VMAXPS  Z1, Z2, Z1
+	VANDPS  Z3, Z1, Z1
+	ADDQ    $0x08, BX
+	DECQ    SI
+	JNZ     row35
+
+rows36:
+	VBLENDMPS Z4, Z1, K1, Z5
+	VMOVUPS   Z5, (AX)(CX*4)
+	ADDQ      $0x10, CX
+	SUBQ      $0x10, DX
+	JGE       block32
+
+rest33:
+	ADDQ    $0x10, DX
+	JZ      done34
+	MOVL    $0x0000ffff, BX
+	BZHIL   DX, BX, BX
+	KMOVW   BX, K1
+	VMOVUPS Z0, Z0
+	KXORW   K3, K3, K3
+	MOVQ    at+16(FP), DX
+	MOVQ    rows+24(FP), BX
+	MOVQ    x+8(FP), SI
+	LEAQ    (SI)(CX*4), SI
+	TESTQ   BX, BX
+	JZ      rows38
+
+row37:
+	MOVQ      (DX), DI
+	VMOVUPS.Z (SI)(DI*4), K1, Z1
+	VCMPPS    $0x03, Z1, Z1, K2
+	KORW      K2, K3, K3
+	VMAXPS    Z1, Z0, Z2
+	VMAXPS    Z0, Z1, Z0
+	VANDPS    Z2, Z0, Z0
+	ADDQ      $0x08, DX
+	DECQ      BX
+	JNZ       row37
+
+rows38:
+	VBLENDMPS Z4, Z0, K3, Z6
+	VMOVUPS   Z6, K1, (AX)(CX*4)
+
+done34:
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS wordff800000<>+0(SB), Z0
+	VBROADCASTSS word7fc00000<>+0(SB), Z4
+	JMP          begin
+
+// func meanOver512(dst *float32, x *float32, at *int, rows int, n int, count float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·meanOver512(SB), NOSPLIT, $0-44
+	JMP constants
+
+begin:
+	MOVQ         dst+0(FP), AX
+	VBROADCASTSS count+40(FP), Z0
+	XORQ         CX, CX
+	MOVQ         n+32(FP), DX
+	SUBQ         $0x10, DX
+	JLT          rest40
+
+block39:
+	VXORPS Z1, Z1, Z1
+	MOVQ   at+16(FP), BX
+	MOVQ   rows+24(FP), SI
+	MOVQ   x+8(FP), DI
+	LEAQ   (DI)(CX*4), DI
+	TESTQ  SI, SI
+	JZ     rows43
+
+row42:
+	MOVQ    (BX), R8
+	VMOVUPS (DI)(R8*4), Z2
+	VADDPS  Z2, Z1, Z1
+	ADDQ    $0x08, BX
+	DECQ    SI
+	JNZ     row42
+
+rows43:
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(CX*4)
+	ADDQ    $0x10, CX
+	SUBQ    $0x10, DX
+	JGE     block39
+
+rest40:
+	ADDQ   $0x10, DX
+	JZ     done41
+	MOVL   $0x0000ffff, BX
+	BZHIL  DX, BX, BX
+	KMOVW  BX, K1
+	VXORPS Z1, Z1, Z1
+	MOVQ   at+16(FP), DX
+	MOVQ   rows+24(FP), BX
+	MOVQ   x+8(FP), SI
+	LEAQ   (SI)(CX*4), SI
+	TESTQ  BX, BX
+	JZ     rows45
+
+row44:
+	MOVQ      (DX), DI
+	VMOVUPS.Z (SI)(DI*4), K1, Z2
+	VADDPS    Z2, Z1, Z1
+	ADDQ      $0x08, DX
+	DECQ      BX
+	JNZ       row44
+
+rows45:
+	VDIVPS  Z0, Z1, Z0
+	VMOVUPS Z0, K1, (AX)(CX*4)
+
+done41:
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
 // func sum256(x *float32, n int) float32
 // Requires: AVX, AVX2
 TEXT ·sum256(SB), NOSPLIT, $0-20
@@ -549,18 +696,18 @@ begin:
 	XORQ   CX, CX
 	MOVQ   n+8(FP), DX
 	SUBQ   $0x10, DX
-	JLT    rest33
+	JLT    rest47
 
-block32:
+block46:
 	VADDPS (AX)(CX*4), Y0, Y0
 	VADDPS 32(AX)(CX*4), Y1, Y1
 	ADDQ   $0x10, CX
 	SUBQ   $0x10, DX
-	JGE    block32
+	JGE    block46
 
-rest33:
+rest47:
 	ADDQ         $0x10, DX
-	JZ           done34
+	JZ           done48
 	VMOVD        DX, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -572,7 +719,7 @@ rest33:
 	VMASKMOVPS   32(AX)(CX*4), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 
-done34:
+done48:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -619,9 +766,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest36
+	JLT          rest50
 
-block35:
+block49:
 	VMOVUPS (AX)(CX*4), Y4
 	VSUBPS  Y0, Y4, Y4
 	VMULPS  Y4, Y4, Y4
@@ -632,11 +779,11 @@ block35:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block35
+	JGE     block49
 
-rest36:
+rest50:
 	ADDQ         $0x10, DX
-	JZ           done37
+	JZ           done51
 	VMOVD        DX, X4
 	VPBROADCASTD X4, Y4
 	VMOVDQU      lane<>+0(SB), Y5
@@ -654,7 +801,7 @@ rest36:
 	VBLENDVPS    Y4, Y0, Y1, Y0
 	VADDPS       Y0, Y3, Y3
 
-done37:
+done51:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -676,67 +823,67 @@ TEXT ·highest256(SB), NOSPLIT, $0-20
 
 begin:
 	MOVQ    x+0(FP), AX
-	VMOVUPS Y0, Y0
+	VMOVUPS Y0, Y1
 	VXORPS  Y2, Y2, Y2
 	VMOVUPS Y0, Y3
-	VMOVUPS Y0, Y4
+	VXORPS  Y4, Y4, Y4
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
-	JLT     rest39
+	JLT     rest53
 
-block38:
+block52:
 	VMOVUPS (AX)(CX*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
 	VORPS   Y6, Y2, Y2
+	VMAXPS  Y5, Y1, Y6
+	VMAXPS  Y1, Y5, Y1
+	VANDPS  Y6, Y1, Y1
+	VMOVUPS 32(AX)(CX*4), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VORPS   Y6, Y4, Y4
 	VMAXPS  Y5, Y3, Y6
 	VMAXPS  Y3, Y5, Y3
 	VANDPS  Y6, Y3, Y3
-	VMOVUPS 32(AX)(CX*4), Y5
-	VCMPPS  $0x03, Y5, Y5, Y6
-	VORPS   Y6, Y2, Y2
-	VMAXPS  Y5, Y4, Y6
-	VMAXPS  Y4, Y5, Y4
-	VANDPS  Y6, Y4, Y4
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block38
+	JGE     block52
 
-rest39:
+rest53:
 	ADDQ         $0x10, DX
-	JZ           done40
+	JZ           done54
 	VMOVD        DX, X5
 	VPBROADCASTD X5, Y5
 	VMOVDQU      lane<>+0(SB), Y6
 	VPCMPGTD     Y6, Y5, Y6
-	VMOVDQU      lane<>+32(SB), Y7
-	VPCMPGTD     Y7, Y5, Y5
-	VMASKMOVPS   (AX)(CX*4), Y6, Y7
-	VBLENDVPS    Y6, Y7, Y0, Y6
-	VCMPPS       $0x03, Y6, Y6, Y7
-	VORPS        Y7, Y2, Y2
-	VMAXPS       Y6, Y3, Y7
-	VMAXPS       Y3, Y6, Y3
-	VANDPS       Y7, Y3, Y3
+	VMOVDQU      lane<>+32(SB), Y8
+	VPCMPGTD     Y8, Y5, Y5
+	VMASKMOVPS   (AX)(CX*4), Y6, Y8
+	VBLENDVPS    Y6, Y8, Y0, Y6
+	VCMPPS       $0x03, Y6, Y6, Y8
+	VORPS        Y8, Y2, Y2
+	VMAXPS       Y6, Y1, Y8
+	VMAXPS       Y1, Y6, Y1
+	VANDPS       Y8, Y1, Y1
 	VMASKMOVPS   32(AX)(CX*4), Y5, Y6
 	VBLENDVPS    Y5, Y6, Y0, Y0
 	VCMPPS       $0x03, Y0, Y0, Y5
-	VORPS        Y5, Y2, Y2
-	VMAXPS       Y0, Y4, Y5
-	VMAXPS       Y4, Y0, Y0
-	VANDPS       Y5, Y0, Y4
+	VORPS        Y5, Y4, Y4
+	VMAXPS       Y0, Y3, Y5
+	VMAXPS       Y3, Y0, Y0
+	VANDPS       Y5, Y0, Y3
 
-done40:
+done54:
+	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered41
-	VMOVUPS Y1, Y0
-	VMOVSS  X0, ret+16(FP)
+	JZ      ordered55
+	VMOVSS  X7, ret+16(FP)
 	VZEROUPPER
 	RET
 
-ordered41:
-	VMAXPS       Y4, Y3, Y0
-	VMAXPS       Y3, Y4, Y1
+ordered55:
+	VMAXPS       Y3, Y1, Y0
+	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMAXPS       X1, X0, X2
@@ -756,7 +903,7 @@ ordered41:
 
 constants:
 	VBROADCASTSS wordff800000<>+0(SB), Y0
-	VBROADCASTSS word7fc00000<>+0(SB), Y1
+	VBROADCASTSS word7fc00000<>+0(SB), Y7
 	JMP          begin
 
 // func logits256(z *float32, x *float32, mask *float32, n int, scale float32) float32
@@ -768,98 +915,98 @@ begin:
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         mask+16(FP), DX
-	VMOVUPS      Y0, Y0
+	VMOVUPS      Y0, Y1
 	VXORPS       Y2, Y2, Y2
 	VMOVUPS      Y0, Y3
-	VMOVUPS      Y0, Y4
+	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS scale+32(FP), Y5
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
-	JLT          rest43
+	JLT          rest57
 
-block42:
+block56:
 	VMOVUPS (CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip45
+	JZ      skip59
 	VADDPS  (DX)(BX*4), Y6, Y6
 
-skip45:
+skip59:
 	VMOVUPS Y6, (AX)(BX*4)
-	VCMPPS  $0x03, Y6, Y6, Y7
-	VORPS   Y7, Y2, Y2
-	VMAXPS  Y6, Y3, Y7
-	VMAXPS  Y3, Y6, Y3
-	VANDPS  Y7, Y3, Y3
+	VCMPPS  $0x03, Y6, Y6, Y8
+	VORPS   Y8, Y2, Y2
+	VMAXPS  Y6, Y1, Y8
+	VMAXPS  Y1, Y6, Y1
+	VANDPS  Y8, Y1, Y1
 	VMOVUPS 32(CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip46
+	JZ      skip60
 	VADDPS  32(DX)(BX*4), Y6, Y6
 
-skip46:
+skip60:
 	VMOVUPS Y6, 32(AX)(BX*4)
-	VCMPPS  $0x03, Y6, Y6, Y7
-	VORPS   Y7, Y2, Y2
-	VMAXPS  Y6, Y4, Y7
-	VMAXPS  Y4, Y6, Y4
-	VANDPS  Y7, Y4, Y4
+	VCMPPS  $0x03, Y6, Y6, Y8
+	VORPS   Y8, Y4, Y4
+	VMAXPS  Y6, Y3, Y8
+	VMAXPS  Y3, Y6, Y3
+	VANDPS  Y8, Y3, Y3
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
-	JGE     block42
+	JGE     block56
 
-rest43:
+rest57:
 	ADDQ         $0x10, SI
-	JZ           done44
+	JZ           done58
 	VMOVD        SI, X6
 	VPBROADCASTD X6, Y6
-	VMOVDQU      lane<>+0(SB), Y7
-	VPCMPGTD     Y7, Y6, Y7
-	VMOVDQU      lane<>+32(SB), Y8
-	VPCMPGTD     Y8, Y6, Y6
-	VMASKMOVPS   (CX)(BX*4), Y7, Y8
-	VMULPS       Y5, Y8, Y8
+	VMOVDQU      lane<>+0(SB), Y8
+	VPCMPGTD     Y8, Y6, Y8
+	VMOVDQU      lane<>+32(SB), Y9
+	VPCMPGTD     Y9, Y6, Y6
+	VMASKMOVPS   (CX)(BX*4), Y8, Y9
+	VMULPS       Y5, Y9, Y9
 	TESTQ        DX, DX
-	JZ           skip47
-	VMASKMOVPS   (DX)(BX*4), Y7, Y9
-	VADDPS       Y9, Y8, Y8
+	JZ           skip61
+	VMASKMOVPS   (DX)(BX*4), Y8, Y10
+	VADDPS       Y10, Y9, Y9
 
-skip47:
-	VMASKMOVPS Y8, Y7, (AX)(BX*4)
-	VBLENDVPS  Y7, Y8, Y0, Y7
-	VCMPPS     $0x03, Y7, Y7, Y8
-	VORPS      Y8, Y2, Y2
-	VMAXPS     Y7, Y3, Y8
-	VMAXPS     Y3, Y7, Y3
-	VANDPS     Y8, Y3, Y3
-	VMASKMOVPS 32(CX)(BX*4), Y6, Y7
-	VMULPS     Y5, Y7, Y5
+skip61:
+	VMASKMOVPS Y9, Y8, (AX)(BX*4)
+	VBLENDVPS  Y8, Y9, Y0, Y8
+	VCMPPS     $0x03, Y8, Y8, Y9
+	VORPS      Y9, Y2, Y2
+	VMAXPS     Y8, Y1, Y9
+	VMAXPS     Y1, Y8, Y1
+	VANDPS     Y9, Y1, Y1
+	VMASKMOVPS 32(CX)(BX*4), Y6, Y8
+	VMULPS     Y5, Y8, Y5
 	TESTQ      DX, DX
-	JZ         skip48
-	VMASKMOVPS 32(DX)(BX*4), Y6, Y7
-	VADDPS     Y7, Y5, Y5
+	JZ         skip62
+	VMASKMOVPS 32(DX)(BX*4), Y6, Y8
+	VADDPS     Y8, Y5, Y5
 
-skip48:
+skip62:
 	VMASKMOVPS Y5, Y6, 32(AX)(BX*4)
 	VBLENDVPS  Y6, Y5, Y0, Y0
 	VCMPPS     $0x03, Y0, Y0, Y5
-	VORPS      Y5, Y2, Y2
-	VMAXPS     Y0, Y4, Y5
-	VMAXPS     Y4, Y0, Y0
-	VANDPS     Y5, Y0, Y4
+	VORPS      Y5, Y4, Y4
+	VMAXPS     Y0, Y3, Y5
+	VMAXPS     Y3, Y0, Y0
+	VANDPS     Y5, Y0, Y3
 
-done44:
+done58:
+	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered49
-	VMOVUPS Y1, Y0
-	VMOVSS  X0, ret+40(FP)
+	JZ      ordered63
+	VMOVSS  X7, ret+40(FP)
 	VZEROUPPER
 	RET
 
-ordered49:
-	VMAXPS       Y4, Y3, Y0
-	VMAXPS       Y3, Y4, Y1
+ordered63:
+	VMAXPS       Y3, Y1, Y0
+	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMAXPS       X1, X0, X2
@@ -879,7 +1026,7 @@ ordered49:
 
 constants:
 	VBROADCASTSS wordff800000<>+0(SB), Y0
-	VBROADCASTSS word7fc00000<>+0(SB), Y1
+	VBROADCASTSS word7fc00000<>+0(SB), Y7
 	JMP          begin
 
 // func exponents256(dst *float32, z *float32, n int, peak float32) float32
@@ -897,9 +1044,9 @@ begin:
 	XORQ         DX, DX
 	MOVQ         n+16(FP), BX
 	SUBQ         $0x10, BX
-	JLT          rest51
+	JLT          rest65
 
-block50:
+block64:
 	VMOVUPS      (CX)(DX*4), Y4
 	VSUBPS       Y0, Y4, Y4
 	VMAXPS       Y4, Y6, Y4
@@ -944,10 +1091,10 @@ block50:
 	VPSLLD       $0x17, Y11, Y11
 	VMULPS       Y11, Y4, Y4
 	TESTQ        AX, AX
-	JZ           skip53
+	JZ           skip67
 	VMOVUPS      Y4, (AX)(DX*4)
 
-skip53:
+skip67:
 	VADDPS       Y4, Y2, Y2
 	VMOVUPS      32(CX)(DX*4), Y4
 	VSUBPS       Y0, Y4, Y4
@@ -993,18 +1140,18 @@ skip53:
 	VPSLLD       $0x17, Y11, Y11
 	VMULPS       Y11, Y4, Y4
 	TESTQ        AX, AX
-	JZ           skip54
+	JZ           skip68
 	VMOVUPS      Y4, 32(AX)(DX*4)
 
-skip54:
+skip68:
 	VADDPS Y4, Y3, Y3
 	ADDQ   $0x10, DX
 	SUBQ   $0x10, BX
-	JGE    block50
+	JGE    block64
 
-rest51:
+rest65:
 	ADDQ         $0x10, BX
-	JZ           done52
+	JZ           done66
 	VMOVD        BX, X4
 	VPBROADCASTD X4, Y4
 	VMOVDQU      lane<>+0(SB), Y11
@@ -1055,10 +1202,10 @@ rest51:
 	VPSLLD       $0x17, Y13, Y13
 	VMULPS       Y13, Y12, Y12
 	TESTQ        AX, AX
-	JZ           skip55
+	JZ           skip69
 	VMASKMOVPS   Y12, Y11, (AX)(DX*4)
 
-skip55:
+skip69:
 	VBLENDVPS    Y11, Y12, Y1, Y11
 	VADDPS       Y11, Y2, Y2
 	VMASKMOVPS   32(CX)(DX*4), Y4, Y11
@@ -1105,14 +1252,14 @@ skip55:
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y0, Y0
 	TESTQ        AX, AX
-	JZ           skip56
+	JZ           skip70
 	VMASKMOVPS   Y0, Y4, 32(AX)(DX*4)
 
-skip56:
+skip70:
 	VBLENDVPS Y4, Y0, Y1, Y0
 	VADDPS    Y0, Y3, Y3
 
-done52:
+done66:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1147,9 +1294,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest58
+	JLT          rest72
 
-block57:
+block71:
 	VMOVUPS (AX)(CX*4), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(CX*4)
@@ -1158,11 +1305,11 @@ block57:
 	VMOVUPS Y1, 32(AX)(CX*4)
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block57
+	JGE     block71
 
-rest58:
+rest72:
 	ADDQ         $0x10, DX
-	JZ           done59
+	JZ           done73
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1176,7 +1323,7 @@ rest58:
 	VDIVPS       Y0, Y2, Y0
 	VMASKMOVPS   Y0, Y1, 32(AX)(CX*4)
 
-done59:
+done73:
 	VZEROUPPER
 	RET
 
@@ -1198,44 +1345,44 @@ begin:
 	XORQ         SI, SI
 	MOVQ         n+32(FP), DI
 	SUBQ         $0x10, DI
-	JLT          rest61
+	JLT          rest75
 
-block60:
+block74:
 	VMOVUPS (CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip63
+	JZ      skip77
 	VMULPS  (DX)(SI*4), Y2, Y2
 
-skip63:
+skip77:
 	TESTQ  BX, BX
-	JZ     skip64
+	JZ     skip78
 	VADDPS (BX)(SI*4), Y2, Y2
 
-skip64:
+skip78:
 	VMOVUPS Y2, (AX)(SI*4)
 	VMOVUPS 32(CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip65
+	JZ      skip79
 	VMULPS  32(DX)(SI*4), Y2, Y2
 
-skip65:
+skip79:
 	TESTQ  BX, BX
-	JZ     skip66
+	JZ     skip80
 	VADDPS 32(BX)(SI*4), Y2, Y2
 
-skip66:
+skip80:
 	VMOVUPS Y2, 32(AX)(SI*4)
 	ADDQ    $0x10, SI
 	SUBQ    $0x10, DI
-	JGE     block60
+	JGE     block74
 
-rest61:
+rest75:
 	ADDQ         $0x10, DI
-	JZ           done62
+	JZ           done76
 	VMOVD        DI, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -1246,36 +1393,223 @@ rest61:
 	VSUBPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
 	TESTQ        DX, DX
-	JZ           skip67
+	JZ           skip81
 	VMASKMOVPS   (DX)(SI*4), Y3, Y5
 	VMULPS       Y5, Y4, Y4
 
-skip67:
+skip81:
 	TESTQ      BX, BX
-	JZ         skip68
+	JZ         skip82
 	VMASKMOVPS (BX)(SI*4), Y3, Y5
 	VADDPS     Y5, Y4, Y4
 
-skip68:
+skip82:
 	VMASKMOVPS Y4, Y3, (AX)(SI*4)
 	VMASKMOVPS 32(CX)(SI*4), Y2, Y3
 	VSUBPS     Y0, Y3, Y0
 	VMULPS     Y1, Y0, Y0
 	TESTQ      DX, DX
-	JZ         skip69
+	JZ         skip83
 	VMASKMOVPS 32(DX)(SI*4), Y2, Y1
 	VMULPS     Y1, Y0, Y0
 
-skip69:
+skip83:
 	TESTQ      BX, BX
-	JZ         skip70
+	JZ         skip84
 	VMASKMOVPS 32(BX)(SI*4), Y2, Y1
 	VADDPS     Y1, Y0, Y0
 
-skip70:
+skip84:
 	VMASKMOVPS Y0, Y2, 32(AX)(SI*4)
 
-done62:
+done76:
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func highestOver256(dst *float32, x *float32, at *int, rows int, n int)
+// Requires: AVX, AVX2
+TEXT ·highestOver256(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
+	MOVQ dst+0(FP), AX
+	XORQ CX, CX
+	MOVQ n+32(FP), DX
+	SUBQ $0x10, DX
+	JLT  rest86
+
+block85:
+	VMOVUPS Y0, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    at+16(FP), BX
+	MOVQ    rows+24(FP), SI
+	MOVQ    x+8(FP), DI
+	LEAQ    (DI)(CX*4), DI
+	TESTQ   SI, SI
+	JZ      rows89
+
+row88:
+	MOVQ    (BX), R8
+	VMOVUPS (DI)(R8*4), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VORPS   Y6, Y2, Y2
+	VMAXPS  Y5, Y1, Y6
+	VMAXPS  Y1, Y5, Y1
+	VANDPS  Y6, Y1, Y1
+	VMOVUPS 32(DI)(R8*4), Y5
+	VCMPPS  $0x03, Y5, Y5, Y6
+	VORPS   Y6, Y4, Y4
+	VMAXPS  Y5, Y3, Y6
+	VMAXPS  Y3, Y5, Y3
+	VANDPS  Y6, Y3, Y3
+	ADDQ    $0x08, BX
+	DECQ    SI
+	JNZ     row88
+
+rows89:
+	VBLENDVPS Y2, Y7, Y1, Y1
+	VMOVUPS   Y1, (AX)(CX*4)
+	VBLENDVPS Y4, Y7, Y3, Y1
+	VMOVUPS   Y1, 32(AX)(CX*4)
+	ADDQ      $0x10, CX
+	SUBQ      $0x10, DX
+	JGE       block85
+
+rest86:
+	ADDQ         $0x10, DX
+	JZ           done87
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      lane<>+0(SB), Y2
+	VPCMPGTD     Y2, Y1, Y2
+	VMOVDQU      lane<>+32(SB), Y3
+	VPCMPGTD     Y3, Y1, Y1
+	VMOVUPS      Y0, Y3
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y0, Y0
+	VXORPS       Y5, Y5, Y5
+	MOVQ         at+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         x+8(FP), SI
+	LEAQ         (SI)(CX*4), SI
+	TESTQ        BX, BX
+	JZ           rows91
+
+row90:
+	MOVQ       (DX), DI
+	VMASKMOVPS (SI)(DI*4), Y2, Y6
+	VCMPPS     $0x03, Y6, Y6, Y8
+	VORPS      Y8, Y4, Y4
+	VMAXPS     Y6, Y3, Y8
+	VMAXPS     Y3, Y6, Y3
+	VANDPS     Y8, Y3, Y3
+	VMASKMOVPS 32(SI)(DI*4), Y1, Y6
+	VCMPPS     $0x03, Y6, Y6, Y8
+	VORPS      Y8, Y5, Y5
+	VMAXPS     Y6, Y0, Y8
+	VMAXPS     Y0, Y6, Y0
+	VANDPS     Y8, Y0, Y0
+	ADDQ       $0x08, DX
+	DECQ       BX
+	JNZ        row90
+
+rows91:
+	VBLENDVPS  Y4, Y7, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(CX*4)
+	VBLENDVPS  Y5, Y7, Y0, Y0
+	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
+
+done87:
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS wordff800000<>+0(SB), Y0
+	VBROADCASTSS word7fc00000<>+0(SB), Y7
+	JMP          begin
+
+// func meanOver256(dst *float32, x *float32, at *int, rows int, n int, count float32)
+// Requires: AVX, AVX2
+TEXT ·meanOver256(SB), NOSPLIT, $0-44
+	JMP constants
+
+begin:
+	MOVQ         dst+0(FP), AX
+	VBROADCASTSS count+40(FP), Y0
+	XORQ         CX, CX
+	MOVQ         n+32(FP), DX
+	SUBQ         $0x10, DX
+	JLT          rest93
+
+block92:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   at+16(FP), BX
+	MOVQ   rows+24(FP), SI
+	MOVQ   x+8(FP), DI
+	LEAQ   (DI)(CX*4), DI
+	TESTQ  SI, SI
+	JZ     rows96
+
+row95:
+	MOVQ    (BX), R8
+	VMOVUPS (DI)(R8*4), Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS 32(DI)(R8*4), Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x08, BX
+	DECQ    SI
+	JNZ     row95
+
+rows96:
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(CX*4)
+	VDIVPS  Y0, Y2, Y1
+	VMOVUPS Y1, 32(AX)(CX*4)
+	ADDQ    $0x10, CX
+	SUBQ    $0x10, DX
+	JGE     block92
+
+rest93:
+	ADDQ         $0x10, DX
+	JZ           done94
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      lane<>+0(SB), Y2
+	VPCMPGTD     Y2, Y1, Y2
+	VMOVDQU      lane<>+32(SB), Y3
+	VPCMPGTD     Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	MOVQ         at+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         x+8(FP), SI
+	LEAQ         (SI)(CX*4), SI
+	TESTQ        BX, BX
+	JZ           rows98
+
+row97:
+	MOVQ       (DX), DI
+	VMASKMOVPS (SI)(DI*4), Y2, Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS 32(SI)(DI*4), Y1, Y5
+	VADDPS     Y5, Y4, Y4
+	ADDQ       $0x08, DX
+	DECQ       BX
+	JNZ        row97
+
+rows98:
+	VDIVPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(CX*4)
+	VDIVPS     Y0, Y4, Y0
+	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
+
+done94:
 	VZEROUPPER
 	RET
 

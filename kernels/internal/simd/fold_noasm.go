@@ -19,3 +19,7 @@ func divide(z []float32, by float32) { dividePortable(z, by) }
 func normalize(y, x, gamma, beta []float32, mean, scale float32) {
 	normalizePortable(y, x, gamma, beta, mean, scale)
 }
+
+func highestOver(dst, x []float32, at []int) { highestOverPortable(dst, x, at) }
+
+func meanOver(dst, x []float32, at []int, count float32) { meanOverPortable(dst, x, at, count) }

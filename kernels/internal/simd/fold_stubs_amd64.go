@@ -26,6 +26,12 @@ func divide512(z *float32, n int, by float32)
 func normalize512(y *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32)
 
 //go:noescape
+func highestOver512(dst *float32, x *float32, at *int, rows int, n int)
+
+//go:noescape
+func meanOver512(dst *float32, x *float32, at *int, rows int, n int, count float32)
+
+//go:noescape
 func sum256(x *float32, n int) float32
 
 //go:noescape
@@ -45,3 +51,9 @@ func divide256(z *float32, n int, by float32)
 
 //go:noescape
 func normalize256(y *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32)
+
+//go:noescape
+func highestOver256(dst *float32, x *float32, at *int, rows int, n int)
+
+//go:noescape
+func meanOver256(dst *float32, x *float32, at *int, rows int, n int, count float32)

@@ -100,7 +100,7 @@ var rows = []row{
 func main() {
 	ConstraintExpr("!purego")
 	for _, f := range Forms {
-		for _, r := range rows {
+		for _, r := range append(rows, overs...) {
 			f.Function(r.name, r.signature, func() { r.write(f) })
 		}
 	}
@@ -149,21 +149,23 @@ type peaks struct {
 	Form
 	lowest V
 	high   []V
-	nan    Found
+	nan    []Found
 }
 
 func newPeaks(f Form) *peaks {
-	p := &peaks{Form: f, lowest: f.Load(f.Const(math.Inf(-1))), nan: f.NewFound()}
+	p := &peaks{Form: f, lowest: f.Const(math.Inf(-1))}
 	for range f.PerBlock() {
-		p.high = append(p.high, f.Load(p.lowest))
+		p.high, p.nan = append(p.high, f.Load(p.lowest)), append(p.nan, f.NewFound())
 	}
 	return p
 }
 
 // raise takes those elements of vector v of a block.
-func (p *peaks) raise(v int, x V, w Mask) {
-	x = w.Or(x, p.lowest)
-	p.nan.Find(Unordered, x, x)
+func (p *peaks) raise(v int, x V, w Mask) { p.lane(v, w.Or(x, p.lowest)) }
+
+// lane takes each element of vector v of a block to its own lane.
+func (p *peaks) lane(v int, x V) {
+	p.nan[v].Find(Unordered, x, x)
 	p.join(p.New, p.high[v], x, p.high[v])
 }
 
@@ -176,8 +178,11 @@ func (p *peaks) join(more func() V, a, b, to reg.Register) {
 
 func (p *peaks) give() {
 	ordered := NewLabel("ordered")
-	p.nan.JumpUnless(ordered)
-	give(p.Load(p.Const(math.NaN())))
+	for _, n := range p.nan[1:] {
+		p.nan[0].Join(n)
+	}
+	p.nan[0].JumpUnless(ordered)
+	give(p.Const(math.NaN()))
 	Label(ordered)
 	give(p.Tree(p.high, p.join))
 }

@@ -135,6 +135,18 @@ func (g Found) Find(predicate int, a, b V) {
 	}
 }
 
+// Join adds what was found elsewhere.
+func (g Found) Join(other Found) {
+	if g.form.wide {
+		KORW(other.reg, g.reg, g.reg)
+	} else {
+		VORPS(other.reg, g.reg, g.reg)
+	}
+}
+
+// Choose is yes in the lanes that were found, no elsewhere.
+func (g Found) Choose(yes, no V) V { return Mask{g.form, g.reg}.Or(yes, no) }
+
 // JumpUnless jumps unless something was found.
 func (g Found) JumpUnless(label string) {
 	if g.form.wide {

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	. "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/vec"
+)
+
+// overs fold the rows of n elements that begin at x[at[0]], x[at[1]] … into one.
+var overs = []row{
+	{"highestOver", "func(dst, x *float32, at *int, rows, n int)", func(f Form) {
+		dst := pointer("dst")
+		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
+			p := newPeaks(f)
+			each(f, i, where, p.lane)
+			for v, w := range where {
+				w.Store(p.nan[v].Choose(f.Const(math.NaN()), p.high[v]), f.At(dst, i, v))
+			}
+		})
+		VZEROUPPER()
+		RET()
+	}},
+	{"meanOver", "func(dst, x *float32, at *int, rows, n int, count float32)", func(f Form) {
+		dst, count := pointer("dst"), f.Broadcast(Arg("count"))
+		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
+			sum := zeros(f)
+			each(f, i, where, func(v int, x V) { VADDPS(x, sum[v], sum[v]) })
+			for v, w := range where {
+				w.Store(f.Div(sum[v], count), f.At(dst, i, v))
+			}
+		})
+		VZEROUPPER()
+		RET()
+	}},
+}
+
+// each writes take for the vectors of the block at i of every row.
+func each(f Form, i reg.GPVirtual, where []Mask, take func(v int, x V)) {
+	next, done := NewLabel("row"), NewLabel("rows")
+	at, left, x, p := pointer("at"), pointer("rows"), pointer("x"), GP64()
+	LEAQ(Mem{Base: x, Index: i, Scale: 4}, x)
+	TESTQ(left, left)
+	JZ(LabelRef(done))
+	Label(next)
+	MOVQ(Mem{Base: at}, p)
+	for v, w := range where {
+		take(v, w.Load(f.At(x, p, v)))
+	}
+	ADDQ(Imm(8), at)
+	DECQ(left)
+	JNZ(LabelRef(next))
+	Label(done)
+}

@@ -1,0 +1,53 @@
+package simd
+
+import "math"
+
+// HighestOver sets dst[j] to the largest of x[at[0]+j], x[at[1]+j] … for each j:
+// -Inf if there are none, NaN if one is.
+func HighestOver(dst, x []float32, at []int) {
+	if n := len(dst); n > 0 {
+		checkOver(x, at, n)
+		highestOver(dst, x, at)
+	}
+}
+
+func highestOverPortable(dst, x []float32, at []int) {
+	for j := range dst {
+		dst[j] = float32(math.Inf(-1))
+	}
+	for _, i := range at {
+		for j, v := range x[i:][:len(dst)] {
+			dst[j] = max(dst[j], v)
+		}
+	}
+}
+
+// MeanOver sets dst[j] to (0 + x[at[0]+j] + x[at[1]+j] …) / count for each j.
+func MeanOver(dst, x []float32, at []int, count float32) {
+	if n := len(dst); n > 0 {
+		checkOver(x, at, n)
+		meanOver(dst, x, at, count)
+	}
+}
+
+func meanOverPortable(dst, x []float32, at []int, count float32) {
+	clear(dst)
+	for _, i := range at {
+		for j, v := range x[i:][:len(dst)] {
+			dst[j] += v
+		}
+	}
+	for j := range dst {
+		dst[j] /= count
+	}
+}
+
+// checkOver panics unless the rows of n elements lie within x, as an index out
+// of range does.
+func checkOver(x []float32, at []int, n int) {
+	for _, i := range at {
+		if i < 0 || i > len(x)-n {
+			panic("simd: a row beyond its memory")
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package simd
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestOver(t *testing.T) {
+	memory, result := newFence(t, 700), newFence(t, 100)
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for n := range 4*Lanes + 2 {
+			for rows := range 8 {
+				x := memory.take(r, n+r.IntN(600))
+				values(r, x)
+				at := make([]int, rows)
+				for i := range at {
+					at[i] = r.IntN(len(x) - n + 1)
+				}
+				got, want := result.take(r, n), make([]float32, n)
+				check := func(name string) {
+					t.Helper()
+					for j := range got {
+						if !sameBits(got[j], want[j]) {
+							t.Fatalf("%s of %d rows: element %d of %d is %v, want %v", name, rows, j, n, got[j], want[j])
+						}
+					}
+				}
+				HighestOver(got, x, at)
+				highestOverPortable(want, x, at)
+				check("highest")
+				MeanOver(got, x, at, 3)
+				meanOverPortable(want, x, at, 3)
+				check("mean")
+			}
+		}
+	})
+}
+
+func TestOverRefuses(t *testing.T) {
+	for _, at := range [][]int{{0, -1}, {7, 0}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("rows at %v: accepted", at)
+				}
+			}()
+			HighestOver(make([]float32, 4), make([]float32, 10), at)
+		}()
+	}
+}
