@@ -52,13 +52,17 @@ func loadFlux(box abi.Box, task abi.Task, _ weights.Opener) Model { return flux.
 
 func inspectFlux(box abi.Box, task abi.Task, _ weights.Opener) { flux.Inspect(box, task) }
 
-func networkFlux(box abi.Box, task abi.Task, _ weights.Opener) layer.Network { return flux.Build(box, task) }
+func networkFlux(box abi.Box, task abi.Task, _ weights.Opener) layer.Network {
+	return flux.Build(box, task)
+}
 
 func loadArch(box abi.Box, _ abi.Task, open weights.Opener) Model { return arch.Load(box, open) }
 
 func inspectArch(box abi.Box, _ abi.Task, open weights.Opener) { arch.Inspect(box, open) }
 
-func buildArch(box abi.Box, _ abi.Task, open weights.Opener) layer.Network { return arch.Build(box, open) }
+func buildArch(box abi.Box, _ abi.Task, open weights.Opener) layer.Network {
+	return arch.Build(box, open)
+}
 
 // magics are the formats that begin with bytes of their own and have no reader.
 // ONNX is not among them: a protobuf message has no magic, so its reader

@@ -48,6 +48,10 @@ const (
 	InstanceNorm Kind = "InstanceNorm"
 	LayerNorm    Kind = "LayerNorm" // over the last dims, as many as Size has
 
+	// Hole stands for a layer that was refused, or is still to be named. Note
+	// says why. A tree with one cannot run.
+	Hole Kind = "?"
+
 	RNN  Kind = "RNN" // f(weight_ih·x + weight_hh·h + bias), one layer, one direction
 	LSTM Kind = "LSTM"
 	GRU  Kind = "GRU"
@@ -96,6 +100,7 @@ type Layer struct {
 	Path   string
 	Blob   abi.Handle
 	Offset int64
+	Note   string
 
 	In, In2, Out int64 // features or channels, as the weights have them
 	Kernel       []int64

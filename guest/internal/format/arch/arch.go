@@ -60,9 +60,6 @@ type steps struct {
 	dims, perm, flip []int64
 }
 
-// Hole is the kind of what a person has yet to fill in.
-const Hole layer.Kind = "?"
-
 // dtypes are the element types of an input.
 var dtypes = map[string]tensor.DType{
 	"float32": tensor.Float32, "float64": tensor.Float64, "float16": tensor.Float16, "bfloat16": tensor.BFloat16,

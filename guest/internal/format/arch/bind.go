@@ -98,22 +98,51 @@ func (b *binder) weight(s *slot, t *weights.Tensor) *layer.Weight {
 		b.steps(s, w)
 		return w
 	}
-	// What the axes of the tensor are called in its file, and here.
-	turned := t.ColumnMajor && !t.BigEndian
-	if julia[b.file.Format] && !matrix[s.role] && !(s.role == layer.Main && matrices[s.layer.Kind]) {
-		turned = !turned
-		if s.role == layer.Main && (s.layer.Kind == layer.Conv || s.layer.Kind == layer.ConvTranspose) {
-			for axis := 2; axis < len(stored); axis++ {
-				w.Flip = append(w.Flip, axis)
-			}
-		}
-	}
-	if turned && len(stored) > 1 {
-		for i := range stored {
-			w.Perm = append(w.Perm, int64(len(stored)-1-i))
-		}
+	columns := t.ColumnMajor && !t.BigEndian
+	if julia[b.file.Format] {
+		var flip []int64
+		w.Perm, flip = fromJulia(s.layer.Kind, s.role, len(stored), columns)
+		w.Flip = axes(flip)
+	} else if columns {
+		w.Perm = backwards(len(stored))
 	}
 	return w
+}
+
+// fromJulia is how a weight comes out of the bytes of an array of Flux's, read
+// row by row; columns says that the first axis runs fastest, as it usually
+// does.
+func fromJulia(k layer.Kind, r layer.Role, rank int, columns bool) (perm, flip []int64) {
+	whole := matrix[r] || r == layer.Main && matrices[k]
+	if whole == columns {
+		perm = backwards(rank)
+	}
+	if r == layer.Main && (k == layer.Conv || k == layer.ConvTranspose) {
+		for axis := 2; axis < rank; axis++ {
+			flip = append(flip, int64(axis))
+		}
+	}
+	return perm, flip
+}
+
+// backwards is the permutation of axes into the opposite order.
+func backwards(rank int) []int64 {
+	if rank < 2 {
+		return nil
+	}
+	var perm []int64
+	for i := range rank {
+		perm = append(perm, int64(rank-1-i))
+	}
+	return perm
+}
+
+func axes(flip []int64) []int {
+	var axes []int
+	for _, axis := range flip {
+		axes = append(axes, int(axis))
+	}
+	return axes
 }
 
 // Matrices of weights are (out, in) in Flux and here alike, all other arrays of
@@ -148,6 +177,6 @@ func (b *binder) steps(s *slot, w *layer.Weight) {
 		if axis >= int64(len(dims)) || slices.Contains(s.steps.flip[:i], axis) {
 			b.refuse(s, abi.FaultMalformed, "flip %d of %d dims", s.steps.flip, len(dims))
 		}
-		w.Flip = append(w.Flip, int(axis))
 	}
+	w.Flip = axes(s.steps.flip)
 }

@@ -257,7 +257,7 @@ func (p *parser) function(at int64) (f layer.Function) {
 			}
 		})
 	}
-	if f.Name != string(Hole) && !layer.IsFunction(f.Name) {
+	if f.Name != string(layer.Hole) && !layer.IsFunction(f.Name) {
 		p.lacks(at, "function %q", f.Name)
 	}
 	return f

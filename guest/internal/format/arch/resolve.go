@@ -59,12 +59,12 @@ func (p *parser) settle(d *draft, outer string) {
 	if p.text += len(d.Path); p.text > maxText || len(d.Path) > maxName {
 		p.lacks(d.Offset, "paths of more than %d bytes", maxText)
 	}
-	if d.Kind == Hole || d.Function.Name == string(Hole) {
+	if d.Kind == layer.Hole || d.Function.Name == string(layer.Hole) {
 		p.d.Holes = append(p.d.Holes, abi.Fault{
 			Kind: abi.FaultUnsupported, Blob: p.blob, Offset: d.Offset, Node: d.Path, Text: "a hole that is still to be filled in",
 		})
 	}
-	if d.Kind == Hole {
+	if d.Kind == layer.Hole {
 		return // what stands in a hole has no meaning yet
 	}
 	spec, ok := layer.SpecOf(d.Kind)
