@@ -128,10 +128,10 @@ func (f *file) superblock() (root int64) {
 	}
 	c.Take(uint64(len(signature)))
 	if v := c.Byte(); v != 2 {
-		f.lacks(at+8, "a superblock of version %d: version 2 is read", v)
+		f.lacks(at+8, "a superblock of version %d (2 is read)", v)
 	}
 	if offsets, lengths := c.Byte(), c.Byte(); offsets != 8 || lengths != 8 {
-		f.lacks(at+9, "addresses of %d and lengths of %d bytes: 8 are read", offsets, lengths)
+		f.lacks(at+9, "addresses of %d and lengths of %d bytes (8 are read)", offsets, lengths)
 	}
 	if !f.julia {
 		f.out.Version = "2"

@@ -1,0 +1,117 @@
+package format
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/glovebox-ml/glovebox/guest/internal/boxtest"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+)
+
+// golden is what numpy, h5py and safetensors read from a file of weights; nil,
+// if it is to be refused.
+type golden map[string]struct {
+	DType  string  `json:"dtype"`
+	Shape  []int64 `json:"shape"`
+	SHA256 string  `json:"sha256"`
+}
+
+// TestGolden reads files of weights and compares each tensor with an
+// independent reading.
+func TestGolden(t *testing.T) {
+	const dir = "../../../testdata/weights"
+	text, err := os.ReadFile(filepath.Join(dir, "golden.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files map[string]golden
+	if err := json.Unmarshal(text, &files); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		path := filepath.Join(dir, name)
+		if strings.HasPrefix(name, "../shared/") {
+			path = filepath.Join("../../..", name)
+		}
+		t.Run(name, func(t *testing.T) {
+			b, err := os.ReadFile(path)
+			if os.IsNotExist(err) && strings.HasPrefix(name, "../shared/") {
+				t.Skip("../shared is not here")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, b, want)
+		})
+	}
+}
+
+func compare(t *testing.T, b []byte, want golden) {
+	box := boxtest.New(b)
+	var f *weights.File
+	fault := scan.Catch(func() { f = Weights(box, 1) })
+	switch {
+	case want == nil && fault == nil:
+		t.Fatalf("read, though it is to be refused: %+v", f.Tensors)
+	case want == nil:
+		t.Logf("byte %d: %s", fault.Offset, fault.Text)
+		return
+	case fault != nil:
+		t.Fatalf("%+v", *fault)
+	}
+	read := 0
+	for i := range f.Tensors {
+		x := &f.Tensors[i]
+		w, ok := want[x.Name]
+		if !ok && x.DType == 0 {
+			continue // of texts and the like, which are listed and not read
+		}
+		read++
+		h, at := x.RowMajor(box)
+		sum := sha256.Sum256(box.Blobs[h-1][at:][:x.Size])
+		if !ok || x.DType.String() != w.DType || !slices.Equal(x.Shape, w.Shape) || hex.EncodeToString(sum[:]) != w.SHA256 {
+			t.Errorf("%q is %v with %x, want %+v", x.Name, x.Type(), sum, w)
+		}
+	}
+	if read != len(want) {
+		t.Errorf("%d of %d tensors", read, len(want))
+	}
+}
+
+// TestNoWeights: what holds weights alone is not run, and says what to do.
+func TestNoWeights(t *testing.T) {
+	for _, name := range []string{"small.safetensors", "stored.npz", "fortran.npy", "small.h5"} {
+		b, err := os.ReadFile(filepath.Join("../../../testdata/weights", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fault := scan.Catch(func() { Load(boxtest.New(b), 1) })
+		if fault == nil || !strings.Contains(fault.Text, "holds weights alone: give the architecture") {
+			t.Errorf("%s: %+v", name, fault)
+		}
+	}
+}
+
+// TestTwoFormats: a file that begins as two formats is refused.
+func TestTwoFormats(t *testing.T) {
+	hdf5 := bytes.Repeat([]byte(" "), 512)
+	copy(hdf5, "\x00\x02\x00\x00\x00\x00\x00\x00{\"a\"")
+	hdf5 = append(hdf5, "\x89HDF\r\n\x1a\n"...)
+	zip := bytes.Clone(hdf5)
+	copy(zip, "PK\x03\x04")
+	zip[8] = 0
+	for name, b := range map[string][]byte{"safetensors and HDF5": hdf5, "zip and HDF5": zip} {
+		fault := scan.Catch(func() { Weights(boxtest.New(b), 1) })
+		if fault == nil || !strings.Contains(fault.Text, "the file is both") {
+			t.Errorf("%s: %+v", name, fault)
+		}
+	}
+}

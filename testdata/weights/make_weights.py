@@ -1,0 +1,140 @@
+"""Writes small files of weights, and what is in them and in files beside the
+repository, as numpy, h5py and safetensors read it:
+
+    python make_weights.py ../../../shared
+
+golden.json has for each file the tensors with their type, shape and the SHA-256
+of their elements, little-endian, the last dim running fastest. Arrays of JLD2
+have Julia's dims, which are HDF5's in the opposite order. A file that is to be
+refused has null.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import sys
+
+import h5py
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+shared = os.path.abspath(sys.argv[1])
+here = os.path.dirname(os.path.abspath(__file__))
+os.chdir(here)
+rng = np.random.default_rng(1)
+
+
+def arrays():
+    return {
+        "layer.weight": rng.standard_normal((3, 4)).astype("<f4"),
+        "layer.bias": rng.standard_normal(3).astype("<f8"),
+        "half": rng.standard_normal((2, 1, 3)).astype("<f2"),
+        "count": np.array(7, "<i8"),
+        "bytes": np.arange(300, dtype="u1").reshape(3, 100),
+        "mask": np.array([[True, False], [False, True]]),
+        "empty": np.zeros((0, 5), "<i2"),
+    }
+
+
+def write():
+    a = arrays()
+    safetensors.numpy.save_file(a, "small.safetensors", {"by": "make_weights.py"})
+    a["fortran"] = np.asfortranarray(rng.standard_normal((4, 5)).astype("<f4"))
+    a["big"] = rng.standard_normal((4, 5)).astype(">f4")
+    np.savez("stored.npz", **a)
+    np.savez_compressed("deflated.npz", zeros=np.zeros((50, 50), "<f4"), **a)
+    np.save("fortran.npy", np.asfortranarray(rng.integers(0, 1 << 60, (2, 3, 4)).astype(">i8")))
+    with h5py.File("small.h5", "w", libver=("v108", "v108")) as f:
+        g = f.create_group("layers/dense")
+        for name, x in a.items():
+            if x.dtype != bool:
+                g.create_dataset(name.replace("/", "."), data=x)
+        compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        compact.set_layout(h5py.h5d.COMPACT)
+        x = rng.standard_normal(8).astype("<f4")
+        d = h5py.h5d.create(f.id, b"compact", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple(x.shape), compact)
+        d.write(h5py.h5s.ALL, h5py.h5s.ALL, x)
+        f["text"] = "text is no tensor"
+    with h5py.File("compressed.h5", "w", libver=("v108", "v108")) as f:
+        f.create_dataset("x", data=np.zeros(100), compression="gzip")
+
+
+def entry(x, dims=None):
+    x = np.asarray(x)
+    p = np.ascontiguousarray(x.astype(x.dtype.newbyteorder("<"), copy=False)).tobytes()
+    return {"dtype": x.dtype.name, "shape": list(x.shape if dims is None else dims), "sha256": hashlib.sha256(p).hexdigest()}
+
+
+def read_npy(path):
+    return {"arr_0": entry(np.load(path))}
+
+
+def read_npz(path):
+    with np.load(path) as z:
+        return {k: entry(z[k]) for k in z.files}
+
+
+def read_safetensors(path):
+    with safetensors.safe_open(path, "np") as f:
+        return {k: entry(f.get_tensor(k)) for k in f.keys()}
+
+
+def read_h5(path):
+    out = {}
+    with h5py.File(path, "r") as f:
+        def visit(name, x):
+            if isinstance(x, h5py.Dataset) and x.dtype.kind in "fiu":
+                out[name] = entry(x[()])
+        f.visititems(visit)
+    return out
+
+
+def read_jld2(path):
+    out = {}
+    with h5py.File(path, "r") as f:
+        def value(x, path, tuple_):
+            if isinstance(x, h5py.h5r.Reference):
+                d = f[x]
+                # Julia's array is the transpose of HDF5's.
+                out[path] = entry(d[()].T)
+            elif isinstance(x, np.void):
+                for name in x.dtype.names:
+                    value(x[name], f"{path}[{name}]" if name.isdigit() else f"{path}.{name}", False)
+        for name in f:
+            if name != "_types":
+                value(f[name][()], name, False)
+    return out
+
+
+readers = {"npy": read_npy, "npz": read_npz, "safetensors": read_safetensors, "h5": read_h5, "hdf5": read_h5, "jld2": read_jld2}
+
+
+def superblock(path):
+    with open(path, "rb") as f:
+        head = f.read(9)
+    return head[8] if head[:8] == b"\x89HDF\r\n\x1a\n" else None
+
+
+def read(path):
+    kind = path.rsplit(".", 1)[-1]
+    if kind in ("h5", "hdf5", "hdf5bad") and superblock(path) != 2:
+        return None
+    try:
+        return readers[kind](path)
+    except ValueError as e:  # arrays of objects, which numpy does not read unless told
+        print(path, e)
+        return None
+
+
+write()
+golden = {os.path.basename(p): read(p) for p in sorted(glob.glob("*.*")) if p.rsplit(".", 1)[-1] in readers}
+golden["compressed.h5"] = None
+patterns = ["conformance/npy/*.np[yz]", "conformance/hdf5/*.h*5*", "models/*/*.safetensors", "models/*/*.npz", "models/flux/*.jld2"]
+for pattern in patterns:
+    for p in sorted(glob.glob(os.path.join(shared, pattern))):
+        golden["../shared/" + os.path.relpath(p, shared)] = read(p)
+with open("golden.json", "w") as f:
+    json.dump(golden, f, indent=1, sort_keys=True)
+    f.write("\n")
