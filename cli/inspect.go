@@ -17,6 +17,7 @@ func (s *session) inspectCommand() *cli.Command {
 		ArgsUsage: "FILE",
 		Flags: append(partFlags(), shared(
 			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim, for the cost of a run: `NAME=N`"},
+			&cli.BoolFlag{Name: "architecture", Usage: "write the network of a Flux model as JSON, with holes where it is refused", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "digest", Usage: "hash files over 64 MiB too", DisableDefaultText: true},
 		)...),
@@ -27,6 +28,13 @@ func (s *session) inspectCommand() *cli.Command {
 func (s *session) inspect(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usagef("inspect needs one file; see glovebox inspect --help")
+	}
+	if c.Bool("architecture") {
+		file, err := s.converted(c, glovebox.Architecture)
+		if err == nil {
+			_, err = s.out.Write(file)
+		}
+		return err
 	}
 	rt, err := s.open(c)
 	if err != nil {
