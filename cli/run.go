@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -71,6 +72,9 @@ func (s *session) run(c *cli.Context) error {
 	return printResult(s.out, model.Outputs(), res, labels, c.Int("top"))
 }
 
+// maxLabels is how many bytes of labels are read.
+const maxLabels = 16 << 20
+
 func readLabels(path string) ([]string, error) {
 	if path == "" {
 		return nil, nil
@@ -81,7 +85,7 @@ func readLabels(path string) ([]string, error) {
 	}
 	defer f.Close()
 	var labels []string
-	for sc := bufio.NewScanner(f); sc.Scan() && len(labels) < 1<<20; {
+	for sc := bufio.NewScanner(io.LimitReader(f, maxLabels)); sc.Scan(); {
 		labels = append(labels, sc.Text())
 	}
 	return labels, nil

@@ -7,14 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	glovebox "github.com/glovebox-ml/glovebox/runtime"
 )
 
-// maxJSON bounds a JSON input: text is a poor way to carry more.
-const maxJSON = 64 << 20
+// What is read into the process before the box sees it.
+const (
+	maxStdin  = 32 << 20
+	maxNumber = 4 << 10 // of a file that may be a number or a TensorProto
+)
 
 // values turns the arguments of run into inputs.
 type values struct {
@@ -69,14 +71,21 @@ func names(ports []glovebox.Port) string {
 
 func (v *values) value(ctx context.Context, port glovebox.Port, value string) (glovebox.Tensor, error) {
 	if value == "-" {
-		b, err := io.ReadAll(io.LimitReader(v.stdin, 1<<30))
+		b, err := io.ReadAll(io.LimitReader(v.stdin, maxStdin+1))
 		if err != nil {
 			return glovebox.Tensor{}, &exit{exitOpen, err.Error()}
+		}
+		if len(b) > maxStdin {
+			return glovebox.Tensor{}, &exit{exitRefused, fmt.Sprintf("standard input is over %d bytes; give a file", maxStdin)}
 		}
 		return v.decode(ctx, port, "standard input", glovebox.Bytes("standard input", b))
 	}
 	if inline(value) {
-		return parseJSON(port, []byte(value))
+		t, err := jsonTensor(port.DType, strings.NewReader(value))
+		if err != nil {
+			return t, usagef("input %s: %v", quoted(port.Name), err)
+		}
+		return t, nil
 	}
 	f, err := glovebox.OpenFile(value)
 	if err != nil {
@@ -103,14 +112,15 @@ func (v *values) decode(ctx context.Context, port glovebox.Port, path string, pa
 	if _, err := part.Data.ReadAt(head, 0); err != nil && err != io.EOF {
 		return glovebox.Tensor{}, &exit{exitOpen, err.Error()}
 	}
-	if len(head) > 0 && strings.ContainsRune("[ \n\t-0123456789", rune(head[0])) && part.Size <= maxJSON {
-		b := make([]byte, part.Size)
-		if _, err := part.Data.ReadAt(b, 0); err != nil && err != io.EOF {
-			return glovebox.Tensor{}, &exit{exitOpen, err.Error()}
+	switch is, maybe := jsonStart(head); {
+	case is && part.Size > maxJSON:
+		return glovebox.Tensor{}, &exit{exitRefused, fmt.Sprintf("decode %s: over %d bytes of JSON; use an .npy file", quoted(path), maxJSON)}
+	case is || maybe && part.Size <= maxNumber && valid(part):
+		t, err := jsonTensor(port.DType, io.NewSectionReader(part.Data, 0, part.Size))
+		if err != nil {
+			return t, &exit{exitRefused, fmt.Sprintf("decode %s as input %s: %v", quoted(path), quoted(port.Name), err)}
 		}
-		if json.Valid(b) {
-			return parseJSON(port, b)
-		}
+		return t, nil
 	}
 	var spec glovebox.ImageSpec
 	if isImage(head) {
@@ -122,6 +132,12 @@ func (v *values) decode(ctx context.Context, port glovebox.Port, path string, pa
 	return v.rt.Decode(ctx, part, spec)
 }
 
+func valid(part glovebox.Part) bool {
+	b := make([]byte, part.Size)
+	_, err := part.Data.ReadAt(b, 0)
+	return (err == nil || err == io.EOF) && json.Valid(b)
+}
+
 // isImage reports whether a file starts like a picture. Only the box reads it.
 func isImage(head []byte) bool {
 	for _, magic := range [...]string{"\x89PNG", "\xff\xd8\xff", "GIF8", "BM"} {
@@ -130,100 +146,4 @@ func isImage(head []byte) bool {
 		}
 	}
 	return len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP"
-}
-
-// parseJSON reads nested arrays of numbers or bools as the port's type.
-func parseJSON(port glovebox.Port, b []byte) (glovebox.Tensor, error) {
-	var root any
-	d := json.NewDecoder(stdbytes.NewReader(b))
-	d.UseNumber()
-	if err := d.Decode(&root); err != nil {
-		return glovebox.Tensor{}, usagef("input %s: %v", quoted(port.Name), err)
-	}
-	var shape []int
-	for v := root; ; {
-		list, ok := v.([]any)
-		if !ok {
-			break
-		}
-		shape = append(shape, len(list))
-		if len(list) == 0 {
-			break
-		}
-		v = list[0]
-	}
-	leaves := make([]string, 0, 16)
-	if err := flatten(root, shape, &leaves); err != nil {
-		return glovebox.Tensor{}, usagef("input %s: %v", quoted(port.Name), err)
-	}
-	t, err := fromText(port.DType, leaves, shape)
-	if err != nil {
-		return t, usagef("input %s: %v", quoted(port.Name), err)
-	}
-	return t, nil
-}
-
-func flatten(v any, shape []int, out *[]string) error {
-	list, ok := v.([]any)
-	if len(shape) == 0 {
-		switch v := v.(type) {
-		case json.Number:
-			*out = append(*out, v.String())
-		case bool:
-			*out = append(*out, strconv.FormatBool(v))
-		default:
-			return fmt.Errorf("want numbers or booleans")
-		}
-		return nil
-	}
-	if !ok || len(list) != shape[0] {
-		return fmt.Errorf("the nested arrays are not all of one shape")
-	}
-	for _, e := range list {
-		if err := flatten(e, shape[1:], out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fromText makes a tensor of the type d from the text of its elements.
-func fromText(d glovebox.DType, text []string, shape []int) (glovebox.Tensor, error) {
-	switch d {
-	case glovebox.Float32:
-		return parse(text, shape, func(s string) (float32, error) { f, err := strconv.ParseFloat(s, 32); return float32(f), err })
-	case glovebox.Float64:
-		return parse(text, shape, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
-	case glovebox.Int8:
-		return parse(text, shape, func(s string) (int8, error) { n, err := strconv.ParseInt(s, 10, 8); return int8(n), err })
-	case glovebox.Int16:
-		return parse(text, shape, func(s string) (int16, error) { n, err := strconv.ParseInt(s, 10, 16); return int16(n), err })
-	case glovebox.Int32:
-		return parse(text, shape, func(s string) (int32, error) { n, err := strconv.ParseInt(s, 10, 32); return int32(n), err })
-	case glovebox.Int64:
-		return parse(text, shape, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
-	case glovebox.Uint8:
-		return parse(text, shape, func(s string) (uint8, error) { n, err := strconv.ParseUint(s, 10, 8); return uint8(n), err })
-	case glovebox.Uint16:
-		return parse(text, shape, func(s string) (uint16, error) { n, err := strconv.ParseUint(s, 10, 16); return uint16(n), err })
-	case glovebox.Uint32:
-		return parse(text, shape, func(s string) (uint32, error) { n, err := strconv.ParseUint(s, 10, 32); return uint32(n), err })
-	case glovebox.Uint64:
-		return parse(text, shape, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
-	case glovebox.Bool:
-		return parse(text, shape, strconv.ParseBool)
-	}
-	return glovebox.Tensor{}, fmt.Errorf("%v cannot be given as JSON; use an .npy file", d)
-}
-
-func parse[T glovebox.Element](text []string, shape []int, one func(string) (T, error)) (glovebox.Tensor, error) {
-	data := make([]T, len(text))
-	for i, s := range text {
-		v, err := one(s)
-		if err != nil {
-			return glovebox.Tensor{}, err
-		}
-		data[i] = v
-	}
-	return glovebox.Of(data, shape...)
 }
