@@ -50,6 +50,9 @@ func (a *array) tensor(h abi.Handle, p *path) weights.Tensor {
 func (f *file) array(n *node) value {
 	size := n.get("size")
 	v := value{form: formArray, n: n, typ: n.get("type"), data: n.get("data"), size: size.items}
+	if len(v.size) > maxNumbers {
+		return code(n, "an array of %d dims", len(v.size))
+	}
 	count := int64(1)
 	for i := range v.size {
 		d := &v.size[i]
@@ -171,14 +174,12 @@ func (f *file) wrapped(v value) *node {
 		field = 0
 	case "CUDA.CuArray", "CuArrays.CuArray":
 		for i := range v.items {
-			inner := f.value(&v.items[i])
-			if inner.form != formArray {
-				continue
-			}
-			if field >= 0 {
+			if i == maxNumbers || f.value(&v.items[i]).form == formArray && field >= 0 {
 				return nil
 			}
-			field = i
+			if f.value(&v.items[i]).form == formArray {
+				field = i
+			}
 		}
 	}
 	if field < 0 || field >= len(v.items) {

@@ -103,23 +103,26 @@ func (r *reader) document(c *scan.Cursor, n *node, depth int) {
 	}
 	body := c.Take(uint64(size) - 4)
 	var seen keySet
+	var index []byte
 	for body.Left() > 1 {
 		at := body.Offset()
 		k := kind(body.Byte())
 		if k == 0 {
 			body.FailAt(at, "the document ends %d bytes before its length", body.Left())
 		}
-		key := r.key(&body)
+		key := key(&body)
 		if n.kind == kindArray {
-			if key != strconv.Itoa(len(n.items)) {
+			if index = strconv.AppendInt(index[:0], int64(len(n.items)), 10); !bytes.Equal(key, index) {
 				body.FailAt(at, "element %q of an array, not %d", key, len(n.items))
 			}
 		} else {
-			if !seen.add(n.keys, key) {
-				body.FailAt(at, "key %q stands twice", key)
+			name := r.intern(&body, key)
+			if !seen.add(n.keys, name) {
+				body.FailAt(at, "key %q stands twice", name)
 			}
-			n.keys = append(n.keys, key)
+			n.keys = append(n.keys, name)
 		}
+		body.Take(uint64(len(key)) + 1)
 		if r.nodes++; r.nodes > maxNodes {
 			body.FailAt(at, "more than %d values", maxNodes)
 		}
@@ -155,16 +158,14 @@ func (s *keySet) add(keys []string, key string) bool {
 	return true
 }
 
-// key reads a string that ends with a zero byte.
-func (r *reader) key(c *scan.Cursor) string {
+// key is the name before the next zero byte. It is valid until the next read.
+func key(c *scan.Cursor) []byte {
 	p := c.Peek(maxKey + 1)
 	end := bytes.IndexByte(p, 0)
 	if end < 0 {
 		c.Fail("a key of more than %d bytes, or without an end", len(p)-1)
 	}
-	s := r.intern(c, p[:end])
-	c.Take(uint64(end) + 1)
-	return s
+	return p[:end]
 }
 
 // intern gives p as a string. Names repeat: one copy of each is kept.

@@ -19,8 +19,8 @@ type builder struct {
 	f        *file
 	closures bool // one known closure is let in
 	built    int
-	// holes takes the faults of layers that are refused, and leaves a layer
-	// without a kind in their place. Nil ends the load at the first.
+	// holes takes the faults of layers and functions that are refused, and
+	// leaves holes in their place. Nil ends the load at the first.
 	holes func(fault abi.Fault)
 }
 
@@ -64,7 +64,7 @@ func (b *builder) layer(n *node, p *path) *layer.Layer {
 		build()
 	} else if fault := scan.Catch(build); fault != nil {
 		b.holes(*fault)
-		l = &layer.Layer{}
+		l = &layer.Layer{Kind: layer.Hole, Note: fault.Text}
 	}
 	l.Path, l.Blob, l.Offset = p.String(), b.f.blob.Handle(), v.n.at
 	return l
@@ -74,7 +74,10 @@ func (v part) layer() *layer.Layer {
 	if l := v.function(); l != nil {
 		return l
 	}
-	name := layerName(v.value.name)
+	name := ""
+	if v.form == formStruct {
+		name = layerName(v.value.name)
+	}
 	switch {
 	case v.form == formTuple, v.form == formList, v.value.name == "Core.NamedTuple":
 		return v.chain()
@@ -318,8 +321,6 @@ func (v part) integers() []int64 {
 	return ns
 }
 
-const maxNumbers = 16
-
 // weight is an array of numbers as a weight, nil if there is none.
 func (v part) weight() *layer.Weight {
 	if v.absent() {
@@ -372,13 +373,18 @@ func (v part) activation() layer.Function {
 		v.value = inner
 	}
 	fn, ok := elementwise(v.value)
-	if !ok {
-		if why := problem(v.value); why != "" {
-			v.refuse("%s", why)
-		}
-		v.refuse("%s in place of a function of one number", v.brief())
+	if ok {
+		return fn
 	}
-	return fn
+	why := problem(v.value)
+	if why == "" {
+		why = v.brief() + " in place of a function of one number"
+	}
+	if v.b.holes == nil {
+		v.refuse("%s", why)
+	}
+	v.b.holes(v.b.f.refusal(v.n, v.p, why))
+	return layer.Function{Name: string(layer.Hole)}
 }
 
 // set puts weights that are there into l.

@@ -10,6 +10,9 @@ import "strings"
 // isReshape reports whether c is that function.
 func (f *file) isReshape(c value) bool {
 	code := f.lowered(c)
+	if len(code) > maxStatements {
+		return false
+	}
 	var calls []value
 	var result *node
 	for i := range code {
@@ -41,6 +44,9 @@ func (f *file) isReshape(c value) bool {
 	// Each call that stands as a statement is one of the two.
 	return ok && m.statements == len(calls)
 }
+
+// maxStatements is more than the function has in any version of Julia.
+const maxStatements = 16
 
 // lowered are the statements of the one method of an anonymous function.
 func (f *file) lowered(c value) []node {

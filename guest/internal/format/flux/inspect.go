@@ -44,9 +44,10 @@ func (in *inspection) read(h abi.Handle, closures bool) {
 	}
 	in.file.Field("axes", "as in Julia, the first one fastest: images are width, height, channels, batch")
 	m, names := &Model{}, []string(nil)
+	holes := false
+	b := builder{f: f, closures: closures, holes: func(fault abi.Fault) { holes = true; in.refuse(fault) }}
 	for _, c := range s.models {
-		holes := false
-		b := builder{f: f, closures: closures, holes: func(fault abi.Fault) { holes = true; in.refuse(fault) }}
+		holes = false
 		tree, wrong := b.model(c)
 		if wrong != nil {
 			in.refuse(*wrong)

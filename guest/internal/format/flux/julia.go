@@ -71,9 +71,19 @@ func (f *file) bytes(at int64, p []byte) {
 	c.ReadFull(p)
 }
 
+// A value that is referred to is looked at as often as it is, so that nothing
+// here may take longer for a longer one.
+const (
+	maxTagged   = 8   // keys of a document with a tag: BSON.jl writes at most four
+	maxTag      = 64  // bytes of a tag
+	maxModules  = 16  // modules in each other
+	maxTypeName = 512 // bytes
+	maxNumbers  = 16  // numbers in a tuple, dims of an array
+)
+
 // tag is the tag of a document, or "".
 func (n *node) tag() string {
-	if n.kind != kindDocument {
+	if n.kind != kindDocument || len(n.keys) > maxTagged {
 		return ""
 	}
 	if t := n.get("tag"); t != nil && t.kind == kindString {
@@ -142,7 +152,7 @@ func (f *file) value(n *node) value {
 		return value{form: formPlain, n: n}
 	}
 	switch tag := n.tag(); {
-	case tag == "" && n.get("tag") == nil:
+	case len(n.keys) > maxTagged || tag == "" && n.get("tag") == nil:
 		return value{form: formDict, n: n, items: n.items}
 	case tag == "symbol":
 		if name := n.get("name"); n.has("tag", "name") && name.kind == kindString {
@@ -167,9 +177,9 @@ func (f *file) value(n *node) value {
 	case codeTags[tag] != "":
 		return code(n, "%s", codeTags[tag])
 	default:
-		return code(n, "a value with the tag %q", tag)
+		return code(n, "a value with the tag %q", tag[:min(len(tag), maxTag)])
 	}
-	return code(n, "a malformed %s", n.tag())
+	return code(n, "a %s that is not written as BSON.jl writes one", n.tag())
 }
 
 func (f *file) structure(n *node) value {
@@ -202,13 +212,14 @@ func (f *file) typeName(n *node) string {
 		return ""
 	}
 	name := n.get("name")
-	if name.kind != kindArray || len(name.items) == 0 {
+	if name.kind != kindArray || len(name.items) == 0 || len(name.items) > maxModules {
 		return ""
 	}
 	var parts []string
+	size := 0
 	for i := range name.items {
 		part := &name.items[i]
-		if part.kind != kindString || part.text == "" {
+		if size += len(part.text); part.kind != kindString || part.text == "" || size > maxTypeName {
 			return ""
 		}
 		parts = append(parts, part.text)

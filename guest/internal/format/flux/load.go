@@ -82,8 +82,8 @@ func networks(box abi.Box, task abi.Task) (*Model, []string) {
 	}
 	m := &Model{}
 	var names []string
+	b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
 	for _, c := range s.models {
-		b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
 		tree, wrong := b.model(c)
 		if wrong == nil {
 			m.nets, names = append(m.nets, network(tree)), append(names, c.p.String())

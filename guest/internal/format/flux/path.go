@@ -18,9 +18,10 @@ func (p *path) field(name string) *path { return &path{parent: p, name: name} }
 func (p *path) at(index int) *path { return &path{parent: p, index: index} }
 
 // Paths are cut where they are printed: back-references can nest as deep as a
-// file is long.
+// file is long, and a name be nearly as long.
 const (
 	maxParts = 64
+	maxPart  = 128
 	maxPath  = 1 << 10
 )
 
@@ -35,9 +36,9 @@ func (p *path) String() string {
 		case q.name == "":
 			parts = append(parts, fmt.Sprintf("[%d]", q.index))
 		case q.parent == nil:
-			parts = append(parts, q.name)
+			parts = append(parts, q.name[:min(len(q.name), maxPart)])
 		default:
-			parts = append(parts, "."+q.name)
+			parts = append(parts, "."+q.name[:min(len(q.name), maxPart)])
 		}
 	}
 	var b strings.Builder

@@ -1,10 +1,6 @@
 package flux
 
-import (
-	"slices"
-
-	"github.com/glovebox-ml/glovebox/guest/internal/layer"
-)
+import "github.com/glovebox-ml/glovebox/guest/internal/layer"
 
 // cells are the cells that a recurrent layer may step.
 var cells = map[string]struct {
@@ -62,8 +58,7 @@ func recur(v part) *layer.Layer {
 // sequence is a recurrent layer since Flux 0.15: the second axis is time, the
 // third one the batch, and it begins with zeros.
 func sequence(v part) *layer.Layer {
-	params := v.b.f.params(v.typ)
-	if slices.ContainsFunc(params, func(n node) bool { return n.kind == kindBool && n.bits == 1 }) {
+	if p := v.b.f.params(v.typ); len(p) > 0 && p[0].kind == kindBool && p[0].bits == 1 {
 		v.refuse("a layer that returns its state as well")
 	}
 	l := v.field("cell").cell()

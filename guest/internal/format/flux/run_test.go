@@ -25,8 +25,8 @@ const (
 	shared = "../../../../../shared"
 )
 
-// list is an array of a golden file, row by row in Julia's order of axes.
-type list struct {
+// numbersOf is an array of a golden file, row by row in Julia's order of axes.
+type numbersOf struct {
 	DType  string
 	Shape  []int64
 	Values []float64
@@ -36,7 +36,7 @@ var dtypes = map[string]tensor.DType{
 	"float16": tensor.Float16, "float32": tensor.Float32, "float64": tensor.Float64, "int64": tensor.Int64,
 }
 
-func (l *list) tensor() kernels.Tensor {
+func (l *numbersOf) tensor() kernels.Tensor {
 	d := dtypes[l.DType]
 	var b []byte
 	for _, v := range l.Values {
@@ -107,7 +107,7 @@ func infer(file []byte, task abi.Task, x kernels.Tensor) (y kernels.Tensor, faul
 }
 
 // near reports how got differs from want, if it does.
-func near(got kernels.Tensor, want *list, tolerance float64) error {
+func near(got kernels.Tensor, want *numbersOf, tolerance float64) error {
 	if !slices.Equal(got.Shape(), want.Shape) {
 		return fmt.Errorf("shape %d, want %d", got.Shape(), want.Shape)
 	}
@@ -126,7 +126,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases map[string]struct{ X, Y list }
+	var cases map[string]struct{ X, Y numbersOf }
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,8 @@ type candidate struct {
 
 func (f *file) survey(refused func(fault abi.Fault)) *survey {
 	s := &survey{f: f, refused: refused, seen: [2]map[*node]bool{{}, {}}}
-	for i, key := range f.root.keys {
-		if key != backrefs {
+	for i := len(f.root.items) - 1; i >= 0; i-- {
+		if key := f.root.keys[i]; key != backrefs {
 			s.push(visit{n: &f.root.items[i], p: &path{name: key}})
 		}
 	}
@@ -69,6 +69,7 @@ func (s *survey) visit(at visit) {
 	v := s.f.value(n)
 	if what := problem(v); what != "" {
 		s.refused(s.f.refusal(v.n, at.p, what))
+		at.model = true // what is inside of it is no model by itself
 	}
 	if v.form == formStruct && !at.model && !at.quiet && layerName(v.name) != "" {
 		s.models = append(s.models, candidate{at.n, at.p})
@@ -83,6 +84,9 @@ func (s *survey) visit(at visit) {
 	// What is pushed last is visited first, and an array is to be listed where
 	// it stands before others refer to it.
 	names := s.names(v)
+	if v.form == formStruct && v.name == "Base.Dict" {
+		v.items, names = s.f.pairs(v)
+	}
 	for i := len(v.items) - 1; i >= 0; i-- {
 		p := at.p.at(i + 1)
 		if names != nil {
@@ -101,4 +105,27 @@ func (s *survey) names(v value) []string {
 		return s.f.fieldNames(v)
 	}
 	return nil
+}
+
+// pairs are the values of a Dict, which is written as its keys and its values,
+// with the names that the keys are. Of other keys it gives the two as they are.
+func (f *file) pairs(v value) (items []node, names []string) {
+	if len(v.items) != 2 {
+		return v.items, nil
+	}
+	keys, values := &v.items[0], &v.items[1]
+	if keys.kind != kindArray || values.kind != kindArray || len(keys.items) != len(values.items) {
+		return v.items, nil
+	}
+	for i := range keys.items {
+		switch k := f.value(&keys.items[i]); {
+		case k.form == formSymbol:
+			names = append(names, k.name)
+		case k.form == formPlain && k.n.kind == kindString:
+			names = append(names, k.n.text)
+		default:
+			return v.items, nil
+		}
+	}
+	return values.items, names
 }
