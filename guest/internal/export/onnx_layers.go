@@ -96,8 +96,15 @@ func (g *graph) join(l *layer.Layer, ys []value) []value {
 	case layer.JoinLayer:
 		return g.all(l.Joiner, ys)
 	case layer.JoinConcat:
-		y := g.op("Concat", ys, attr{"axis", l.Axis})
-		return []value{g.like(y, ys...)}
+		y := g.like(g.op("Concat", ys, attr{"axis", l.Axis}), ys...)
+		axis := l.Axis
+		if axis < 0 {
+			axis += int64(len(y.dims))
+		}
+		if axis >= 0 && axis < int64(len(y.dims)) {
+			y.dims[axis] = free
+		}
+		return []value{y}
 	case layer.JoinSub:
 		if len(ys) != 2 {
 			g.lacks("the difference of %d values", len(ys))
@@ -120,8 +127,8 @@ func (g *graph) binary(op string, x, y value) value {
 	return g.like(g.op(op, []value{x, y}), x, y)
 }
 
-// like says of v that it has the dims which all of xs agree about, and as many
-// as the longest.
+// like says of v that it has the dims which all of xs agree about, counted from
+// the last, and as many as the longest.
 func (g *graph) like(v value, xs ...value) value {
 	v.ranked, v.dims = true, nil
 	for _, x := range xs {
@@ -133,9 +140,10 @@ func (g *graph) like(v value, xs ...value) value {
 		}
 	}
 	for _, x := range xs {
-		for i := range v.dims {
-			if len(x.dims) == len(v.dims) && x.dims[i] != v.dims[i] {
-				v.dims[i] = free
+		skip := len(v.dims) - len(x.dims)
+		for i, d := range x.dims {
+			if d != v.dims[skip+i] {
+				v.dims[skip+i] = free
 			}
 		}
 	}
