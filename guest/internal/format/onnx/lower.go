@@ -42,7 +42,7 @@ var lowerings = map[string]lowering{
 	"Tanh":      each1(abi.FnTanh),
 
 	"Reciprocal": each1(abi.FnRecip),
-	"Not":        each1(abi.FnNot),
+	"Not":        truths(each1(abi.FnNot)),
 	"BitwiseNot": each1(abi.FnNot),
 
 	"Celu":        activation(abi.FnCelu, param{"alpha", 1}),
@@ -56,9 +56,9 @@ var lowerings = map[string]lowering{
 	"Sub":            each2(abi.FnSub),
 	"Mul":            each2(abi.FnMul),
 	"Div":            each2(abi.FnDiv),
-	"And":            each2(abi.FnAnd),
-	"Or":             each2(abi.FnOr),
-	"Xor":            each2(abi.FnXor),
+	"And":            truths(each2(abi.FnAnd)),
+	"Or":             truths(each2(abi.FnOr)),
+	"Xor":            truths(each2(abi.FnXor)),
 	"BitwiseAnd":     each2(abi.FnAnd),
 	"BitwiseOr":      each2(abi.FnOr),
 	"BitwiseXor":     each2(abi.FnXor),

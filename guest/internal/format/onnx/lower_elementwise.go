@@ -55,6 +55,19 @@ func each2(fn abi.Fn) lowering {
 	})
 }
 
+// truths is a lowering for booleans alone; of integers the same function works
+// bit by bit.
+func truths(f lowering) lowering {
+	return func(l *walker, n *node, in []*trace.Value) []*trace.Value {
+		for _, v := range in {
+			if v != nil && v.DType() != tensor.Bool {
+				l.Fail(abi.FaultMalformed, "booleans are needed, not %v", v.DType())
+			}
+		}
+		return f(l, n, in)
+	}
+}
+
 // aligned is b with the dims by which it broadcasts to a. Before version 7 an
 // attribute could name the dim of a that the first dim of b goes with.
 func (l *walker) aligned(n *node, a, b *trace.Value) *trace.Value {

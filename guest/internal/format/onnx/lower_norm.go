@@ -20,17 +20,21 @@ func batchNormalization(l *walker, n *node, in []*trace.Value) []*trace.Value {
 			l.Fail(abi.FaultUnsupported, "training mode, whose output %d is used", i)
 		}
 	}
+	spatial := n.flag("spatial", true)
+	for _, v := range in[1:] {
+		if spatial && (x.Rank() < 2 || v.Rank() != 1 || !l.Equal(v.Dim(0), x.Dim(1))) {
+			l.Fail(abi.FaultMalformed, "%v factors for the channels of %v", v.Shape(), x.Shape())
+		}
+	}
 	eps := l.like(variance, float64(n.float("epsilon", 1e-5)))
 	scale = l.div(scale, l.Map1(abi.FnSqrt, 0, l.add(variance, eps)))
 	shift = l.sub(shift, l.mul(mean, scale))
 	d := x.DType()
 	affine := func(x *trace.Value) *trace.Value {
-		l.onto(scale, x)
-		l.onto(shift, x)
 		y := l.add(l.mul(l.Cast(x, scale.DType()), scale), shift)
 		return l.Cast(y, d)
 	}
-	if !n.flag("spatial", true) {
+	if !spatial {
 		return []*trace.Value{affine(x)}
 	}
 	return []*trace.Value{l.onChannelsLast(x, affine)}
@@ -131,7 +135,11 @@ func (l *walker) layerNorm(x, scale, shift *trace.Value, a *abi.LayerNorm) *trac
 func lpNormalization(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x := in[0]
 	axis := l.axis(n.int("axis", -1), x.Rank())
-	norm := l.lpNorm(x, n.int("p", 2), []int{axis})
+	p := n.int("p", 2)
+	if p != 1 && p != 2 {
+		l.Fail(abi.FaultMalformed, "p = %d, neither 1 nor 2", p)
+	}
+	norm := l.lpNorm(x, p, []int{axis})
 	zero := l.like(x, 0)
 	return l.choose(l.Map2(abi.FnEq, norm, zero), zero, l.div(x, norm))
 }
