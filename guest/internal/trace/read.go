@@ -40,7 +40,8 @@ func (t *Tracer) Floats(v *Value) []float32 {
 	return fs
 }
 
-// read gives the bytes of v.
+// read gives the bytes of v. They are a guard of the run, and so is how many
+// there are.
 func (t *Tracer) read(v *Value) []byte {
 	n := v.typ.Bytes()
 	if v.con && n > maxTable || !v.con && n > maxPlaced {
@@ -57,6 +58,7 @@ func (t *Tracer) read(v *Value) []byte {
 		}
 		return p
 	}
+	t.Pins(v.Dims())
 	t.run([]*result{r})
 	t.runs++
 	for off := 0; off < len(p); off += readPiece {

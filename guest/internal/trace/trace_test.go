@@ -170,6 +170,24 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// TestReadsOfOtherLengths reads a list. A request with a longer one that begins
+// alike is not served by what the shorter one said.
+func TestReadsOfOtherLengths(t *testing.T) {
+	m := newTrial(t, []tensor.Type{i64(-1)}, nil, 1, func(t *Tracer, in, _ []*Value) []*Value {
+		return []*Value{t.Vector(t.Ints(in[0])...)}
+	})
+	for _, list := range [][]int64{{}, {7}, {7, 8}, {7, 8, 9}} {
+		in := listOfInts(list)
+		out := m.serve(in)
+		if out == nil {
+			out = m.run(in)
+		}
+		if !equal(out[0], in) {
+			t.Errorf("%v of %v", numbersOf(out[0]), list)
+		}
+	}
+}
+
 // TestOps looks at what is left of a model when it runs.
 func TestOps(t *testing.T) {
 	scalar := func(t *Tracer, v float64) *Value { return t.Scalar(tensor.Float32, v) }
