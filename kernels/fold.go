@@ -66,9 +66,14 @@ type loader[T any] func(at, n int) []T
 // joiner joins each element of x to that of acc, which has the same length.
 type joiner[T any] func(acc, x []T)
 
+// A folder folds the elements lo … hi of each of width neighbouring results,
+// the first element of which is at base, and sets dst to what they give. lo is
+// where a block begins. Each goroutine has its own.
+type folder[T any] func(dst []T, base, width, lo, hi int)
+
 // foldAll sets the first results elements of sums, which has room for as many
-// of every block.
-func foldAll[T any](c *Call, f *fold, sums []T, start T, join joiner[T], newLoad func() loader[T]) error {
+// of every block. What blocks gave is joined.
+func foldAll[T any](c *Call, f *fold, sums []T, join joiner[T], newFolder func() folder[T]) error {
 	results := f.results()
 	if results == 0 {
 		return nil
@@ -76,20 +81,13 @@ func foldAll[T any](c *Call, f *fold, sums []T, start T, join joiner[T], newLoad
 	strips := (f.cols + f.width - 1) / f.width
 	units := f.outer * strips * f.blocks
 	err := c.Tiles((units+f.perTile-1)/f.perTile, func(tile int) {
-		load, lanes := newLoad(), make([]T, foldLanes*f.width)
+		fold := newFolder()
 		for u := tile * f.perTile; u < min((tile+1)*f.perTile, units); u++ {
 			b, strip, q := u%f.blocks, u/f.blocks%strips, u/f.blocks/strips
 			col := strip * f.width
 			width := min(f.width, f.cols-col)
-			acc := lanes[:foldLanes*width]
-			for i := range acc {
-				acc[i] = start
-			}
-			foldUnit(f, acc, f.kept.at(q)+col, width, b*foldBlock, min((b+1)*foldBlock, f.count), join, load)
-			for n := len(acc) / 2; n >= width; n /= 2 {
-				join(acc[:n], acc[n:2*n])
-			}
-			copy(sums[b*results+q*f.cols+col:], acc[:width])
+			dst := sums[b*results+q*f.cols+col:][:width]
+			fold(dst, f.kept.at(q)+col, width, b*foldBlock, min((b+1)*foldBlock, f.count))
 		}
 	})
 	if err != nil || f.blocks == 1 {
@@ -101,6 +99,29 @@ func foldAll[T any](c *Call, f *fold, sums []T, start T, join joiner[T], newLoad
 			join(sums[lo:hi], sums[at+lo:at+hi])
 		}
 	})
+}
+
+// inLanes makes folders of what newLoad gives.
+func inLanes[T any](f *fold, start T, join joiner[T], newLoad func() loader[T]) func() folder[T] {
+	return func() folder[T] {
+		load, lanes := newLoad(), make([]T, foldLanes*f.width)
+		return func(dst []T, base, width, lo, hi int) {
+			acc := lanes[:foldLanes*width]
+			for i := range acc {
+				acc[i] = start
+			}
+			foldUnit(f, acc, base, width, lo, hi, join, load)
+			joinLanes(dst, acc, join)
+		}
+	}
+}
+
+// joinLanes sets dst to what its lanes give, and changes them.
+func joinLanes[T any](dst, lanes []T, join joiner[T]) {
+	for n := len(lanes) / 2; n >= len(dst); n /= 2 {
+		join(lanes[:n], lanes[n:2*n])
+	}
+	copy(dst, lanes)
 }
 
 // foldUnit joins elements lo … hi of width results to their lanes.

@@ -134,8 +134,9 @@ func groupNorm[T real](c *Call) error {
 			dst[g] = sum / T(s.perGroup*s.places)
 		}
 	}
+	start, join := joining[T](ReduceSum)
 	plain := func() loader[T] { return func(at, n int) []T { return x[at : at+n] } }
-	if err := foldAll(c, &s.fold, sums, 0, joinSum[T], plain); err != nil {
+	if err := foldAll(c, &s.fold, sums, join, inLanes(&s.fold, start, join, plain)); err != nil {
 		return err
 	}
 	average(means)
@@ -153,7 +154,7 @@ func groupNorm[T real](c *Call) error {
 			return d[:n]
 		}
 	}
-	if err := foldAll(c, &s.fold, sums, 0, joinSum[T], squares); err != nil {
+	if err := foldAll(c, &s.fold, sums, join, inLanes(&s.fold, start, join, squares)); err != nil {
 		return err
 	}
 	average(scales)

@@ -133,7 +133,13 @@ func reduce[T tensor.Element](c *Call) error {
 		sums = tensor.View[T](y.Data)
 	}
 	start, join := joining[T](s.fn)
-	if err := foldAll(c, &s.fold, sums, start, join, func() loader[T] { return loading[T](s, c.In[0], y.DType) }); err != nil {
+	newFolder := inLanes(&s.fold, start, join, func() loader[T] { return loading[T](s, c.In[0], y.DType) })
+	if s.pre == nil && y.DType == tensor.Float32 {
+		if n := s.ofFloat32(tensor.View[float32](c.In[0].Data), s.fn); n != nil {
+			newFolder = any(n).(func() folder[T])
+		}
+	}
+	if err := foldAll(c, &s.fold, sums, join, newFolder); err != nil {
 		return err
 	}
 	return c.split(y.Elems(), int64(y.DType.Size()), func(lo, hi int64) {
@@ -156,17 +162,22 @@ func joining[T tensor.Element](fn int64) (start T, join joiner[T]) {
 	lowest, highest := limits[T]()
 	switch fn {
 	case ReduceProd:
-		return 1, joinProd[T]
+		start, join = 1, joinProd[T]
 	case ReduceMin:
-		return highest, joinMin[T]
+		start, join = highest, joinMin[T]
 	case ReduceMax:
-		return lowest, joinMax[T]
+		start, join = lowest, joinMax[T]
 	case ReduceAny:
 		return 0, joinMax[T]
 	case ReduceAll:
 		return 1, joinMin[T]
+	default:
+		start, join = 0, joinSum[T]
 	}
-	return 0, joinSum[T]
+	if vector, ok := any(simdJoins[fn]).(joiner[T]); ok {
+		join = vector
+	}
+	return start, join
 }
 
 // isReal reports whether T is a floating-point type.

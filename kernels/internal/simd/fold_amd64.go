@@ -99,3 +99,14 @@ func meanOver(dst, x []float32, at []int, count float32) {
 		meanOverPortable(dst, x, at, count)
 	}
 }
+
+func addRows(acc, x []float32, at []int) {
+	switch active {
+	case avx512:
+		addRows512(&acc[0], &x[0], &at[0], len(at), len(acc)/Lanes)
+	case avx2:
+		addRows256(&acc[0], &x[0], &at[0], len(at), len(acc)/Lanes)
+	default:
+		addRowsPortable(acc, x, at)
+	}
+}

@@ -684,6 +684,64 @@ done41:
 constants:
 	JMP begin
 
+// func addRows512(acc *float32, x *float32, at *int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRows512(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
+	MOVQ at+16(FP), CX
+	MOVQ n+32(FP), DX
+	SHLQ $0x02, DX
+
+again47:
+	MOVQ acc+0(FP), AX
+	MOVQ $0x00000010, SI
+
+row46:
+	MOVQ (CX), BX
+	SHLQ $0x02, BX
+	ADDQ x+8(FP), BX
+	XORQ DI, DI
+	MOVQ n+32(FP), R8
+	SUBQ $0x10, R8
+	JLT  rest49
+
+block48:
+	VMOVUPS (BX)(DI*4), Z0
+	VADDPS  (AX)(DI*4), Z0, Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	SUBQ    $0x10, R8
+	JGE     block48
+
+rest49:
+	ADDQ      $0x10, R8
+	JZ        done50
+	MOVL      $0x0000ffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (BX)(DI*4), K1, Z0
+	VMOVUPS.Z (AX)(DI*4), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done50:
+	ADDQ DX, AX
+	ADDQ $0x08, CX
+	DECQ rows+24(FP)
+	JZ   done51
+	DECQ SI
+	JNZ  row46
+	JMP  again47
+
+done51:
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
 // func sum256(x *float32, n int) float32
 // Requires: AVX, AVX2
 TEXT ·sum256(SB), NOSPLIT, $0-20
@@ -696,18 +754,18 @@ begin:
 	XORQ   CX, CX
 	MOVQ   n+8(FP), DX
 	SUBQ   $0x10, DX
-	JLT    rest47
+	JLT    rest53
 
-block46:
+block52:
 	VADDPS (AX)(CX*4), Y0, Y0
 	VADDPS 32(AX)(CX*4), Y1, Y1
 	ADDQ   $0x10, CX
 	SUBQ   $0x10, DX
-	JGE    block46
+	JGE    block52
 
-rest47:
+rest53:
 	ADDQ         $0x10, DX
-	JZ           done48
+	JZ           done54
 	VMOVD        DX, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -719,7 +777,7 @@ rest47:
 	VMASKMOVPS   32(AX)(CX*4), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 
-done48:
+done54:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -766,9 +824,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest50
+	JLT          rest56
 
-block49:
+block55:
 	VMOVUPS (AX)(CX*4), Y4
 	VSUBPS  Y0, Y4, Y4
 	VMULPS  Y4, Y4, Y4
@@ -779,11 +837,11 @@ block49:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block49
+	JGE     block55
 
-rest50:
+rest56:
 	ADDQ         $0x10, DX
-	JZ           done51
+	JZ           done57
 	VMOVD        DX, X4
 	VPBROADCASTD X4, Y4
 	VMOVDQU      lane<>+0(SB), Y5
@@ -801,7 +859,7 @@ rest50:
 	VBLENDVPS    Y4, Y0, Y1, Y0
 	VADDPS       Y0, Y3, Y3
 
-done51:
+done57:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -830,9 +888,9 @@ begin:
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
-	JLT     rest53
+	JLT     rest59
 
-block52:
+block58:
 	VMOVUPS (AX)(CX*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
 	VORPS   Y6, Y2, Y2
@@ -847,11 +905,11 @@ block52:
 	VANDPS  Y6, Y3, Y3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block52
+	JGE     block58
 
-rest53:
+rest59:
 	ADDQ         $0x10, DX
-	JZ           done54
+	JZ           done60
 	VMOVD        DX, X5
 	VPBROADCASTD X5, Y5
 	VMOVDQU      lane<>+0(SB), Y6
@@ -873,15 +931,15 @@ rest53:
 	VMAXPS       Y3, Y0, Y0
 	VANDPS       Y5, Y0, Y3
 
-done54:
+done60:
 	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered55
+	JZ      ordered61
 	VMOVSS  X7, ret+16(FP)
 	VZEROUPPER
 	RET
 
-ordered55:
+ordered61:
 	VMAXPS       Y3, Y1, Y0
 	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
@@ -923,16 +981,16 @@ begin:
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
-	JLT          rest57
+	JLT          rest63
 
-block56:
+block62:
 	VMOVUPS (CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip59
+	JZ      skip65
 	VADDPS  (DX)(BX*4), Y6, Y6
 
-skip59:
+skip65:
 	VMOVUPS Y6, (AX)(BX*4)
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y8, Y2, Y2
@@ -942,10 +1000,10 @@ skip59:
 	VMOVUPS 32(CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip60
+	JZ      skip66
 	VADDPS  32(DX)(BX*4), Y6, Y6
 
-skip60:
+skip66:
 	VMOVUPS Y6, 32(AX)(BX*4)
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y8, Y4, Y4
@@ -954,11 +1012,11 @@ skip60:
 	VANDPS  Y8, Y3, Y3
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
-	JGE     block56
+	JGE     block62
 
-rest57:
+rest63:
 	ADDQ         $0x10, SI
-	JZ           done58
+	JZ           done64
 	VMOVD        SI, X6
 	VPBROADCASTD X6, Y6
 	VMOVDQU      lane<>+0(SB), Y8
@@ -968,11 +1026,11 @@ rest57:
 	VMASKMOVPS   (CX)(BX*4), Y8, Y9
 	VMULPS       Y5, Y9, Y9
 	TESTQ        DX, DX
-	JZ           skip61
+	JZ           skip67
 	VMASKMOVPS   (DX)(BX*4), Y8, Y10
 	VADDPS       Y10, Y9, Y9
 
-skip61:
+skip67:
 	VMASKMOVPS Y9, Y8, (AX)(BX*4)
 	VBLENDVPS  Y8, Y9, Y0, Y8
 	VCMPPS     $0x03, Y8, Y8, Y9
@@ -983,11 +1041,11 @@ skip61:
 	VMASKMOVPS 32(CX)(BX*4), Y6, Y8
 	VMULPS     Y5, Y8, Y5
 	TESTQ      DX, DX
-	JZ         skip62
+	JZ         skip68
 	VMASKMOVPS 32(DX)(BX*4), Y6, Y8
 	VADDPS     Y8, Y5, Y5
 
-skip62:
+skip68:
 	VMASKMOVPS Y5, Y6, 32(AX)(BX*4)
 	VBLENDVPS  Y6, Y5, Y0, Y0
 	VCMPPS     $0x03, Y0, Y0, Y5
@@ -996,15 +1054,15 @@ skip62:
 	VMAXPS     Y3, Y0, Y0
 	VANDPS     Y5, Y0, Y3
 
-done58:
+done64:
 	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered63
+	JZ      ordered69
 	VMOVSS  X7, ret+40(FP)
 	VZEROUPPER
 	RET
 
-ordered63:
+ordered69:
 	VMAXPS       Y3, Y1, Y0
 	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
@@ -1044,9 +1102,9 @@ begin:
 	XORQ         DX, DX
 	MOVQ         n+16(FP), BX
 	SUBQ         $0x10, BX
-	JLT          rest65
+	JLT          rest71
 
-block64:
+block70:
 	VMOVUPS      (CX)(DX*4), Y4
 	VSUBPS       Y0, Y4, Y4
 	VMAXPS       Y4, Y6, Y4
@@ -1091,10 +1149,10 @@ block64:
 	VPSLLD       $0x17, Y11, Y11
 	VMULPS       Y11, Y4, Y4
 	TESTQ        AX, AX
-	JZ           skip67
+	JZ           skip73
 	VMOVUPS      Y4, (AX)(DX*4)
 
-skip67:
+skip73:
 	VADDPS       Y4, Y2, Y2
 	VMOVUPS      32(CX)(DX*4), Y4
 	VSUBPS       Y0, Y4, Y4
@@ -1140,18 +1198,18 @@ skip67:
 	VPSLLD       $0x17, Y11, Y11
 	VMULPS       Y11, Y4, Y4
 	TESTQ        AX, AX
-	JZ           skip68
+	JZ           skip74
 	VMOVUPS      Y4, 32(AX)(DX*4)
 
-skip68:
+skip74:
 	VADDPS Y4, Y3, Y3
 	ADDQ   $0x10, DX
 	SUBQ   $0x10, BX
-	JGE    block64
+	JGE    block70
 
-rest65:
+rest71:
 	ADDQ         $0x10, BX
-	JZ           done66
+	JZ           done72
 	VMOVD        BX, X4
 	VPBROADCASTD X4, Y4
 	VMOVDQU      lane<>+0(SB), Y11
@@ -1202,10 +1260,10 @@ rest65:
 	VPSLLD       $0x17, Y13, Y13
 	VMULPS       Y13, Y12, Y12
 	TESTQ        AX, AX
-	JZ           skip69
+	JZ           skip75
 	VMASKMOVPS   Y12, Y11, (AX)(DX*4)
 
-skip69:
+skip75:
 	VBLENDVPS    Y11, Y12, Y1, Y11
 	VADDPS       Y11, Y2, Y2
 	VMASKMOVPS   32(CX)(DX*4), Y4, Y11
@@ -1252,14 +1310,14 @@ skip69:
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y0, Y0
 	TESTQ        AX, AX
-	JZ           skip70
+	JZ           skip76
 	VMASKMOVPS   Y0, Y4, 32(AX)(DX*4)
 
-skip70:
+skip76:
 	VBLENDVPS Y4, Y0, Y1, Y0
 	VADDPS    Y0, Y3, Y3
 
-done66:
+done72:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1294,9 +1352,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest72
+	JLT          rest78
 
-block71:
+block77:
 	VMOVUPS (AX)(CX*4), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(CX*4)
@@ -1305,11 +1363,11 @@ block71:
 	VMOVUPS Y1, 32(AX)(CX*4)
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block71
+	JGE     block77
 
-rest72:
+rest78:
 	ADDQ         $0x10, DX
-	JZ           done73
+	JZ           done79
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1323,7 +1381,7 @@ rest72:
 	VDIVPS       Y0, Y2, Y0
 	VMASKMOVPS   Y0, Y1, 32(AX)(CX*4)
 
-done73:
+done79:
 	VZEROUPPER
 	RET
 
@@ -1345,44 +1403,44 @@ begin:
 	XORQ         SI, SI
 	MOVQ         n+32(FP), DI
 	SUBQ         $0x10, DI
-	JLT          rest75
+	JLT          rest81
 
-block74:
+block80:
 	VMOVUPS (CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip77
+	JZ      skip83
 	VMULPS  (DX)(SI*4), Y2, Y2
 
-skip77:
+skip83:
 	TESTQ  BX, BX
-	JZ     skip78
+	JZ     skip84
 	VADDPS (BX)(SI*4), Y2, Y2
 
-skip78:
+skip84:
 	VMOVUPS Y2, (AX)(SI*4)
 	VMOVUPS 32(CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip79
+	JZ      skip85
 	VMULPS  32(DX)(SI*4), Y2, Y2
 
-skip79:
+skip85:
 	TESTQ  BX, BX
-	JZ     skip80
+	JZ     skip86
 	VADDPS 32(BX)(SI*4), Y2, Y2
 
-skip80:
+skip86:
 	VMOVUPS Y2, 32(AX)(SI*4)
 	ADDQ    $0x10, SI
 	SUBQ    $0x10, DI
-	JGE     block74
+	JGE     block80
 
-rest75:
+rest81:
 	ADDQ         $0x10, DI
-	JZ           done76
+	JZ           done82
 	VMOVD        DI, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -1393,36 +1451,36 @@ rest75:
 	VSUBPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
 	TESTQ        DX, DX
-	JZ           skip81
+	JZ           skip87
 	VMASKMOVPS   (DX)(SI*4), Y3, Y5
 	VMULPS       Y5, Y4, Y4
 
-skip81:
+skip87:
 	TESTQ      BX, BX
-	JZ         skip82
+	JZ         skip88
 	VMASKMOVPS (BX)(SI*4), Y3, Y5
 	VADDPS     Y5, Y4, Y4
 
-skip82:
+skip88:
 	VMASKMOVPS Y4, Y3, (AX)(SI*4)
 	VMASKMOVPS 32(CX)(SI*4), Y2, Y3
 	VSUBPS     Y0, Y3, Y0
 	VMULPS     Y1, Y0, Y0
 	TESTQ      DX, DX
-	JZ         skip83
+	JZ         skip89
 	VMASKMOVPS 32(DX)(SI*4), Y2, Y1
 	VMULPS     Y1, Y0, Y0
 
-skip83:
+skip89:
 	TESTQ      BX, BX
-	JZ         skip84
+	JZ         skip90
 	VMASKMOVPS 32(BX)(SI*4), Y2, Y1
 	VADDPS     Y1, Y0, Y0
 
-skip84:
+skip90:
 	VMASKMOVPS Y0, Y2, 32(AX)(SI*4)
 
-done76:
+done82:
 	VZEROUPPER
 	RET
 
@@ -1439,9 +1497,9 @@ begin:
 	XORQ CX, CX
 	MOVQ n+32(FP), DX
 	SUBQ $0x10, DX
-	JLT  rest86
+	JLT  rest92
 
-block85:
+block91:
 	VMOVUPS Y0, Y1
 	VXORPS  Y2, Y2, Y2
 	VMOVUPS Y0, Y3
@@ -1451,9 +1509,9 @@ block85:
 	MOVQ    x+8(FP), DI
 	LEAQ    (DI)(CX*4), DI
 	TESTQ   SI, SI
-	JZ      rows89
+	JZ      rows95
 
-row88:
+row94:
 	MOVQ    (BX), R8
 	VMOVUPS (DI)(R8*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
@@ -1469,20 +1527,20 @@ row88:
 	VANDPS  Y6, Y3, Y3
 	ADDQ    $0x08, BX
 	DECQ    SI
-	JNZ     row88
+	JNZ     row94
 
-rows89:
+rows95:
 	VBLENDVPS Y2, Y7, Y1, Y1
 	VMOVUPS   Y1, (AX)(CX*4)
 	VBLENDVPS Y4, Y7, Y3, Y1
 	VMOVUPS   Y1, 32(AX)(CX*4)
 	ADDQ      $0x10, CX
 	SUBQ      $0x10, DX
-	JGE       block85
+	JGE       block91
 
-rest86:
+rest92:
 	ADDQ         $0x10, DX
-	JZ           done87
+	JZ           done93
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1498,9 +1556,9 @@ rest86:
 	MOVQ         x+8(FP), SI
 	LEAQ         (SI)(CX*4), SI
 	TESTQ        BX, BX
-	JZ           rows91
+	JZ           rows97
 
-row90:
+row96:
 	MOVQ       (DX), DI
 	VMASKMOVPS (SI)(DI*4), Y2, Y6
 	VCMPPS     $0x03, Y6, Y6, Y8
@@ -1516,15 +1574,15 @@ row90:
 	VANDPS     Y8, Y0, Y0
 	ADDQ       $0x08, DX
 	DECQ       BX
-	JNZ        row90
+	JNZ        row96
 
-rows91:
+rows97:
 	VBLENDVPS  Y4, Y7, Y3, Y3
 	VMASKMOVPS Y3, Y2, (AX)(CX*4)
 	VBLENDVPS  Y5, Y7, Y0, Y0
 	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
 
-done87:
+done93:
 	VZEROUPPER
 	RET
 
@@ -1544,9 +1602,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+32(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest93
+	JLT          rest99
 
-block92:
+block98:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   at+16(FP), BX
@@ -1554,9 +1612,9 @@ block92:
 	MOVQ   x+8(FP), DI
 	LEAQ   (DI)(CX*4), DI
 	TESTQ  SI, SI
-	JZ     rows96
+	JZ     rows102
 
-row95:
+row101:
 	MOVQ    (BX), R8
 	VMOVUPS (DI)(R8*4), Y3
 	VADDPS  Y3, Y1, Y1
@@ -1564,20 +1622,20 @@ row95:
 	VADDPS  Y3, Y2, Y2
 	ADDQ    $0x08, BX
 	DECQ    SI
-	JNZ     row95
+	JNZ     row101
 
-rows96:
+rows102:
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(CX*4)
 	VDIVPS  Y0, Y2, Y1
 	VMOVUPS Y1, 32(AX)(CX*4)
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block92
+	JGE     block98
 
-rest93:
+rest99:
 	ADDQ         $0x10, DX
-	JZ           done94
+	JZ           done100
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1591,9 +1649,9 @@ rest93:
 	MOVQ         x+8(FP), SI
 	LEAQ         (SI)(CX*4), SI
 	TESTQ        BX, BX
-	JZ           rows98
+	JZ           rows104
 
-row97:
+row103:
 	MOVQ       (DX), DI
 	VMASKMOVPS (SI)(DI*4), Y2, Y5
 	VADDPS     Y5, Y3, Y3
@@ -1601,15 +1659,83 @@ row97:
 	VADDPS     Y5, Y4, Y4
 	ADDQ       $0x08, DX
 	DECQ       BX
-	JNZ        row97
+	JNZ        row103
 
-rows98:
+rows104:
 	VDIVPS     Y0, Y3, Y3
 	VMASKMOVPS Y3, Y2, (AX)(CX*4)
 	VDIVPS     Y0, Y4, Y0
 	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
 
-done94:
+done100:
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func addRows256(acc *float32, x *float32, at *int, rows int, n int)
+// Requires: AVX, AVX2
+TEXT ·addRows256(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
+	MOVQ at+16(FP), CX
+	MOVQ n+32(FP), DX
+	SHLQ $0x02, DX
+
+again106:
+	MOVQ acc+0(FP), AX
+	MOVQ $0x00000010, SI
+
+row105:
+	MOVQ (CX), BX
+	SHLQ $0x02, BX
+	ADDQ x+8(FP), BX
+	XORQ DI, DI
+	MOVQ n+32(FP), R8
+	SUBQ $0x10, R8
+	JLT  rest108
+
+block107:
+	VMOVUPS (BX)(DI*4), Y0
+	VADDPS  (AX)(DI*4), Y0, Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	VMOVUPS 32(BX)(DI*4), Y0
+	VADDPS  32(AX)(DI*4), Y0, Y0
+	VMOVUPS Y0, 32(AX)(DI*4)
+	ADDQ    $0x10, DI
+	SUBQ    $0x10, R8
+	JGE     block107
+
+rest108:
+	ADDQ         $0x10, R8
+	JZ           done109
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      lane<>+0(SB), Y1
+	VPCMPGTD     Y1, Y0, Y1
+	VMOVDQU      lane<>+32(SB), Y2
+	VPCMPGTD     Y2, Y0, Y0
+	VMASKMOVPS   (BX)(DI*4), Y1, Y2
+	VMASKMOVPS   (AX)(DI*4), Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y1, (AX)(DI*4)
+	VMASKMOVPS   32(BX)(DI*4), Y0, Y1
+	VMASKMOVPS   32(AX)(DI*4), Y0, Y2
+	VADDPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, 32(AX)(DI*4)
+
+done109:
+	ADDQ DX, AX
+	ADDQ $0x08, CX
+	DECQ rows+24(FP)
+	JZ   done110
+	DECQ SI
+	JNZ  row105
+	JMP  again106
+
+done110:
 	VZEROUPPER
 	RET
 

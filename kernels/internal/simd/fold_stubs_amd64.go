@@ -32,6 +32,9 @@ func highestOver512(dst *float32, x *float32, at *int, rows int, n int)
 func meanOver512(dst *float32, x *float32, at *int, rows int, n int, count float32)
 
 //go:noescape
+func addRows512(acc *float32, x *float32, at *int, rows int, n int)
+
+//go:noescape
 func sum256(x *float32, n int) float32
 
 //go:noescape
@@ -57,3 +60,6 @@ func highestOver256(dst *float32, x *float32, at *int, rows int, n int)
 
 //go:noescape
 func meanOver256(dst *float32, x *float32, at *int, rows int, n int, count float32)
+
+//go:noescape
+func addRows256(acc *float32, x *float32, at *int, rows int, n int)

@@ -42,6 +42,25 @@ func meanOverPortable(dst, x []float32, at []int, count float32) {
 	}
 }
 
+// AddRows adds rows of x to the Lanes rows of acc in turn: x[at[i]+j] to element
+// j of row i mod Lanes.
+func AddRows(acc, x []float32, at []int) {
+	if n := len(acc) / Lanes; n > 0 && len(at) > 0 {
+		checkOver(x, at, n)
+		addRows(acc[:n*Lanes], x, at)
+	}
+}
+
+func addRowsPortable(acc, x []float32, at []int) {
+	n := len(acc) / Lanes
+	for r, i := range at {
+		row := acc[r%Lanes*n:][:n]
+		for j, v := range x[i:][:n] {
+			row[j] += v
+		}
+	}
+}
+
 // checkOver panics unless the rows of n elements lie within x, as an index out
 // of range does.
 func checkOver(x []float32, at []int, n int) {

@@ -6,7 +6,7 @@ import (
 )
 
 func TestOver(t *testing.T) {
-	memory, result := newFence(t, 700), newFence(t, 100)
+	memory, result, lanes := newFence(t, 700), newFence(t, 100), newFence(t, 100*Lanes)
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(13, 14))
 		for n := range 4*Lanes + 2 {
@@ -32,6 +32,15 @@ func TestOver(t *testing.T) {
 				MeanOver(got, x, at, 3)
 				meanOverPortable(want, x, at, 3)
 				check("mean")
+				got, want = lanes.take(r, n*Lanes), make([]float32, n*Lanes)
+				values(r, got)
+				copy(want, got)
+				for len(at) < 20*rows {
+					at = append(at, at...)
+				}
+				AddRows(got, x, at)
+				addRowsPortable(want, x, at)
+				check("sum of lanes")
 			}
 		}
 	})

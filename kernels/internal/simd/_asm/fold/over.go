@@ -36,6 +36,35 @@ var overs = []row{
 		VZEROUPPER()
 		RET()
 	}},
+	{"addRows", "func(acc, x *float32, at *int, rows, n int)", func(f Form) {
+		next, again := NewLabel("row"), NewLabel("again")
+		acc, at, size, x, lane := GP64(), pointer("at"), pointer("n"), GP64(), GP64()
+		SHLQ(Imm(2), size)
+		Label(again)
+		MOVQ(Arg("acc"), acc)
+		MOVQ(U32(Lanes), lane)
+		Label(next)
+		MOVQ(Mem{Base: at}, x)
+		SHLQ(Imm(2), x)
+		ADDQ(Arg("x"), x)
+		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
+			for v, w := range where {
+				to := f.At(acc, i, v)
+				w.Store(f.Add(w.Load(f.At(x, i, v)), w.Operand(to)), to)
+			}
+		})
+		done := NewLabel("done")
+		ADDQ(size, acc)
+		ADDQ(Imm(8), at)
+		DECQ(Arg("rows"))
+		JZ(LabelRef(done))
+		DECQ(lane)
+		JNZ(LabelRef(next))
+		JMP(LabelRef(again))
+		Label(done)
+		VZEROUPPER()
+		RET()
+	}},
 }
 
 // each writes take for the vectors of the block at i of every row.

@@ -8,8 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// block is how many elements a sum has lanes for.
-const block = 16
+// Lanes is how many lanes a sum has; a block has as many elements.
+const Lanes = 16
 
 var labels int
 
@@ -26,7 +26,7 @@ func (f Form) Blocks(n Mem, do func(i reg.GPVirtual, where []Mask)) {
 	i, left := GP64(), GP64()
 	XORQ(i, i)
 	MOVQ(n, left)
-	SUBQ(Imm(block), left)
+	SUBQ(Imm(Lanes), left)
 	JLT(LabelRef(rest))
 	Label(next)
 	all := make([]Mask, f.PerBlock())
@@ -34,18 +34,18 @@ func (f Form) Blocks(n Mem, do func(i reg.GPVirtual, where []Mask)) {
 		all[v] = f.All()
 	}
 	do(i, all)
-	ADDQ(Imm(block), i)
-	SUBQ(Imm(block), left)
+	ADDQ(Imm(Lanes), i)
+	SUBQ(Imm(Lanes), left)
 	JGE(LabelRef(next))
 	Label(rest)
-	ADDQ(Imm(block), left)
+	ADDQ(Imm(Lanes), left)
 	JZ(LabelRef(done))
 	do(i, f.firsts(left))
 	Label(done)
 }
 
 // PerBlock is how many vectors hold a block.
-func (f Form) PerBlock() int { return block / f.Lanes }
+func (f Form) PerBlock() int { return Lanes / f.Lanes }
 
 // At is vector v of the block at element i of p.
 func (f Form) At(p, i reg.GPVirtual, v int) Mem {
