@@ -24,39 +24,56 @@ const (
 // Reader reads one JSON text from a range of a blob. What does not fit ends
 // the reading with a fault at its byte.
 type Reader struct {
-	scan.Cursor
-	what string // of which text faults speak
+	behind scan.Cursor // what was not read ahead
+	ahead  []byte      // what was, and is unread
+	buf    [4096]byte  // ahead is of this
+	what   string      // of which text faults speak
 }
 
 // New reads the JSON text in c, which is called what in faults.
-func New(c scan.Cursor, what string) *Reader { return &Reader{c, what} }
+func New(c scan.Cursor, what string) *Reader { return &Reader{behind: c, what: what} }
+
+// Offset is the place in the blob of the next byte.
+func (r *Reader) Offset() int64 { return r.behind.Offset() - int64(len(r.ahead)) }
 
 // Refuse refuses the text at a byte of the blob.
 func (r *Reader) Refuse(at int64, format string, args ...any) {
-	r.FailAt(at, r.what+": "+format, args...)
+	r.behind.FailAt(at, r.what+": "+format, args...)
 }
+
+// look gives the next bytes: n of them, or as many as there are.
+func (r *Reader) look(n int) []byte {
+	if len(r.ahead) < n && r.behind.Left() > 0 {
+		kept := copy(r.buf[:], r.ahead)
+		r.ahead = r.buf[:min(int64(len(r.buf)), int64(kept)+r.behind.Left())]
+		r.behind.ReadFull(r.ahead[kept:])
+	}
+	return r.ahead[:min(n, len(r.ahead))]
+}
+
+// skip passes over bytes that were looked at.
+func (r *Reader) skip(n int) { r.ahead = r.ahead[n:] }
 
 // Next passes over blanks and is the byte that the next value begins with, or
 // 0 at the end.
 func (r *Reader) Next() byte {
 	for {
-		p := r.Peek(1)
-		switch {
-		case len(p) == 0:
+		if len(r.ahead) == 0 && len(r.look(1)) == 0 {
 			return 0
-		case p[0] != ' ' && p[0] != '\n' && p[0] != '\r' && p[0] != '\t':
-			return p[0]
 		}
-		r.Byte()
+		if b := r.ahead[0]; b != ' ' && b != '\n' && b != '\r' && b != '\t' {
+			return b
+		}
+		r.skip(1)
 	}
 }
 
 // take passes over b, if it is next.
 func (r *Reader) take(b byte) bool {
-	if r.Next() != b {
+	if r.Next() != b || len(r.ahead) == 0 {
 		return false
 	}
-	r.Byte()
+	r.skip(1)
 	return true
 }
 
@@ -73,18 +90,17 @@ func (r *Reader) Object(limit int64, value func(key string, at int64)) {
 	if r.take('}') {
 		return
 	}
-	seen := map[string]bool{}
+	var seen keys
 	for {
 		r.Next()
 		at := r.Offset()
 		key := r.String(limit)
 		switch {
-		case seen[key]:
+		case !seen.add(key):
 			r.Refuse(at, "key %q stands twice", key)
-		case len(seen) == maxKeys:
+		case seen.count > maxKeys:
 			r.Refuse(at, "more than %d keys", maxKeys)
 		}
-		seen[key] = true
 		r.expect(':')
 		value(key, at)
 		if !r.take(',') {
@@ -92,6 +108,36 @@ func (r *Reader) Object(limit int64, value func(key string, at int64)) {
 			return
 		}
 	}
+}
+
+// keys are the keys of an object. Most objects have a few, for which a map is
+// more work than comparing.
+type keys struct {
+	count int
+	few   [4]string
+	many  map[string]bool
+}
+
+// add reports whether a key is new.
+func (k *keys) add(key string) bool {
+	for _, have := range k.few[:min(k.count, len(k.few))] {
+		if have == key {
+			return false
+		}
+	}
+	if k.count < len(k.few) {
+		k.few[k.count] = key
+	} else {
+		if k.many == nil {
+			k.many = map[string]bool{}
+		}
+		if k.many[key] {
+			return false
+		}
+		k.many[key] = true
+	}
+	k.count++
+	return true
 }
 
 // Array reads an array. It calls value with r at each element.
@@ -111,7 +157,7 @@ func (r *Reader) Array(value func(i int)) {
 
 // End passes over blanks up to the end of the text.
 func (r *Reader) End() {
-	if r.Next() != 0 || r.Left() > 0 {
+	if r.Next() != 0 || len(r.ahead) > 0 {
 		r.Refuse(r.Offset(), "text after the end")
 	}
 }
@@ -120,7 +166,7 @@ func (r *Reader) End() {
 func (r *Reader) number() (text string, at int64) {
 	r.Next()
 	at = r.Offset()
-	p := r.Peek(maxNumber)
+	p := r.look(maxNumber)
 	n := 0
 	digits := func() {
 		from := n
@@ -159,7 +205,7 @@ func (r *Reader) number() (text string, at int64) {
 		r.Refuse(at, "a number of more than %d bytes", maxNumber-1)
 	}
 	text = string(p[:n])
-	r.Take(uint64(n))
+	r.skip(n)
 	return text, at
 }
 
@@ -210,10 +256,10 @@ func (r *Reader) Null() bool { return r.literal("null") }
 
 func (r *Reader) literal(s string) bool {
 	r.Next()
-	if string(r.Peek(len(s))) != s {
+	if string(r.look(len(s))) != s {
 		return false
 	}
-	r.Take(uint64(len(s)))
+	r.skip(len(s))
 	return true
 }
 
@@ -224,7 +270,8 @@ func (r *Reader) String(limit int64) string {
 	r.expect('"')
 	var s []byte
 	for {
-		p := r.Peek(256)
+		r.look(1)
+		p := r.ahead
 		n := 0
 		for n < len(p) && p[n] != '"' && p[n] != '\\' && p[n] >= ' ' {
 			n++
@@ -233,14 +280,15 @@ func (r *Reader) String(limit int64) string {
 		if int64(len(s)) > limit {
 			r.Refuse(at, "a text of more than %d bytes", limit)
 		}
-		r.Take(uint64(n))
+		r.skip(n)
 		if n == len(p) {
 			if n == 0 {
 				r.Refuse(at, "a text without an end")
 			}
 			continue
 		}
-		switch b := r.Byte(); b {
+		r.skip(1)
+		switch b := p[n]; b {
 		case '"':
 			if !utf8.Valid(s) {
 				r.Refuse(at, "a text that is not UTF-8")
@@ -257,9 +305,18 @@ func (r *Reader) String(limit int64) string {
 // escapes are the characters that a backslash and a letter stand for.
 var escapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
+func (r *Reader) byte() byte {
+	p := r.look(1)
+	if len(p) == 0 {
+		r.Refuse(r.Offset(), "a text without an end")
+	}
+	r.skip(1)
+	return p[0]
+}
+
 func (r *Reader) escape(s []byte) []byte {
 	at := r.Offset() - 1
-	b := r.Byte()
+	b := r.byte()
 	if c, ok := escapes[b]; ok {
 		return append(s, c)
 	}
@@ -268,10 +325,10 @@ func (r *Reader) escape(s []byte) []byte {
 	}
 	c := r.unit()
 	if utf16.IsSurrogate(c) {
-		if string(r.Peek(2)) != `\u` {
+		if string(r.look(2)) != `\u` {
 			r.Refuse(at, "half of a surrogate pair")
 		}
-		r.Take(2)
+		r.skip(2)
 		if c = utf16.DecodeRune(c, r.unit()); c == utf8.RuneError {
 			r.Refuse(at, "half of a surrogate pair")
 		}
@@ -282,17 +339,16 @@ func (r *Reader) escape(s []byte) []byte {
 // unit reads the four hexadecimal digits of an escape.
 func (r *Reader) unit() rune {
 	at := r.Offset()
-	var hex [4]byte
-	r.ReadFull(hex[:])
 	n := rune(0)
-	for _, b := range hex {
+	for range 4 {
+		b := r.byte()
 		switch {
 		case b >= '0' && b <= '9':
 			n = n<<4 | rune(b-'0')
 		case b|0x20 >= 'a' && b|0x20 <= 'f':
 			n = n<<4 | rune(b|0x20-'a'+10)
 		default:
-			r.Refuse(at, "escape \\u%q", hex)
+			r.Refuse(at, "%q is not hexadecimal", b)
 		}
 	}
 	return n

@@ -85,7 +85,7 @@ func TestRefusals(t *testing.T) {
 		`"abc`:                     {0, "without an end"},
 		"\"a\nb\"":                 {2, "control character 0xa"},
 		`"\x"`:                     {1, `escape \x`},
-		`"\u12g4"`:                 {3, "escape"},
+		`"\u12g4"`:                 {3, "not hexadecimal"},
 		`"\ud83d"`:                 {1, "half of a surrogate pair"},
 		`"\ud83d\u0041"`:           {1, "half of a surrogate pair"},
 		`"\ude00"`:                 {1, "half of a surrogate pair"},

@@ -63,11 +63,12 @@ type archive struct {
 	box  abi.Box
 	blob abi.Handle
 	all  scan.Cursor
+	data scan.Cursor // the same, with a window of its own: members and directory are read in turns
 }
 
 // at is a cursor from an offset on.
 func (a *archive) at(off uint64) scan.Cursor {
-	c := a.all
+	c := a.data
 	c.Take(off)
 	return c
 }
@@ -106,7 +107,8 @@ func (a *archive) directory() (entries uint64, dir scan.Cursor) {
 	if here != total || start > at || length != at-start {
 		a.all.FailAt(int64(at), "a directory of %d of %d members, %d bytes from %d on, in front of byte %d", here, total, length, start, at)
 	}
-	dir = a.at(start)
+	dir = a.all
+	dir.Take(start)
 	return total, dir.Take(length)
 }
 

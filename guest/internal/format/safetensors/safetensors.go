@@ -63,15 +63,11 @@ func Read(box abi.Box, h abi.Handle, f *weights.File) {
 		c.FailAt(0, "a header of %d bytes, over the limit of %d", n, maxHeader)
 	}
 	r := &reader{json: strictjson.New(c.Take(n), "header"), file: f, data: c}
-	if p := r.json.Peek(1); len(p) == 0 || p[0] != '{' {
-		r.json.Fail("header: it does not begin with an object")
+	if at := r.json.Offset(); r.json.Next() != '{' || r.json.Offset() != at {
+		r.json.Refuse(at, "it does not begin with an object")
 	}
 	r.json.Object(maxName, r.entry)
-	for r.json.Left() > 0 {
-		if b := r.json.Byte(); b != ' ' {
-			r.json.Refuse(r.json.Offset()-1, "%q after the end", b)
-		}
-	}
+	r.json.End()
 	r.tile()
 }
 
@@ -138,7 +134,7 @@ func (r *reader) entry(name string, at int64) {
 
 // numbers reads an array of at most limit whole numbers.
 func (r *reader) numbers(limit int, at int64) []int64 {
-	list := []int64{}
+	list := make([]int64, 0, 4)
 	r.json.Array(func(i int) {
 		if i == limit {
 			r.json.Refuse(at, "more than %d numbers", limit)

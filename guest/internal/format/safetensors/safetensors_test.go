@@ -98,8 +98,8 @@ var lies = []struct {
 	{"header-that-is-a-list", file("[]", ""), malformed, "", 8, "does not begin with an object"},
 	{"header-with-blanks-in-front", file(" {}", ""), malformed, "", 8, "does not begin with an object"},
 	{"header-cut-short", file(`{"a`, ""), malformed, `"a`, 0, "without an end"},
-	{"two-headers", file("{}{}", ""), malformed, "", 10, `'{' after the end`},
-	{"header-padded-with-zeros", file("{}\x00", ""), malformed, "", 10, "after the end"},
+	{"two-headers", file("{}{}", ""), malformed, "", 10, "text after the end"},
+	{"header-padded-with-zeros", file("{}\x00", ""), malformed, "", 10, "text after the end"},
 	{"not-utf8", tensors(one, entry("\xff", "F32", "1", "0,4")), malformed, "\"\xff", 0, "not UTF-8"},
 
 	{"tensor-twice", tensors(one+one, entry("a", "F32", "1", "0,4"), entry("a", "F32", "1", "4,8")), malformed, `"a":{"dtype":"F32","shape":[1],"data_offsets":[4`, 0, `"a" stands twice`},
