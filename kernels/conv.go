@@ -100,6 +100,7 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 		p.Scratch = float32Scratch(x, w, y)
 		return p, nil
 	}
+	e.quicken(a.Epilogue, y, in[2:])
 	s.gemm = newProduct(int(places), int(m/a.Groups), int(terms))
 	if x.DType == tensor.Float64 {
 		s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))
@@ -107,7 +108,6 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 	s.ldc = int(m)
 	s.direct = win.kernel == [3]int{1, 1, 1} && win.stride == win.kernel && win.in == win.out && win.before == [3]int{}
 	s.lines = a.Groups == 1 && win.dilation[2] == 1 && win.stride[2] <= win.kernel[2] && c <= narrow && terms <= simd.Block
-	e.quicken(a.Epilogue, y, in[2:])
 	if x.DType != tensor.Float64 {
 		p.Packed = packedBytes(a.Groups, terms, m/a.Groups)
 		p.Scratch = tensor.AddSat(p.Packed, float32Scratch(x, y))

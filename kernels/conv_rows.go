@@ -29,8 +29,12 @@ var convRowsPool = sync.Pool{New: func() any { return new(convRows) }}
 // slide computes a patch of y. x and y begin at the first channel of the group.
 func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 	r := convRowsPool.Get().(*convRows)
-	for lo := p.row0; lo < p.row1; lo += rowsAtOnce {
-		hi := min(lo+rowsAtOnce, p.row1)
+	part := p
+	for lo, hi := p.row0, 0; lo < p.row1; lo = hi {
+		if hi = lo + rowsAtOnce; hi+rowsAtOnce/3 > p.row1 {
+			hi = p.row1 // a few rows at the end go with those before
+		}
+		part.row1 = hi
 		r.split(s, lo, hi)
 		c, last := y[lo*s.ldc+p.col0:], end
 		if end.Plus != nil {
@@ -47,7 +51,7 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 			if k+terms >= s.k {
 				ending = &last
 			}
-			simd.GemmRows(c, s.ldc, &r.Rows, s.columns(p, w, k), simd.PanelLen(s.k), hi-lo, p.col1-p.col0, k > 0, ending)
+			simd.GemmRows(c, s.ldc, &r.Rows, s.columns(part, w, k), simd.PanelLen(s.k), hi-lo, p.col1-p.col0, k > 0, ending)
 		}
 	}
 	r.X = nil

@@ -20,12 +20,12 @@ type patch struct {
 	k0, k1                 int
 }
 
-// Bounds of a tile. Vector units do the multiply-adds of a product some ten
-// times as fast as those of other loops.
+// Bounds of a tile, in multiply-adds. Vector units do those of a product some
+// ten times as fast as other loops do theirs.
 const (
 	tileWork    = 1 << 20
-	productWork = 8 << 20
-	maxDepth    = 8 * simd.Block
+	productWork = 4 << 20
+	maxDepth    = 2 * simd.Block
 )
 
 // newGemm cuts a loop that does its multiply-adds one by one.
@@ -37,24 +37,27 @@ func newGemm(m, n, k int) gemm {
 	return g
 }
 
-// rowsAtOnce is how many rows of a product go through its columns together. It
-// is a multiple of the rows of every tile of package simd.
-const rowsAtOnce = 48
-
-// newProduct cuts a product that is done by simd.Gemm. The packed columns of a
-// tile are read again for each rowsAtOnce of its rows, from the second-level
-// cache if they are few; its rows are read again for each tile beside it. There
-// are several tiles for each of some cores even where the product is small.
+// newProduct cuts a product that is done by simd.Gemm. Its tiles have as many
+// rows as go through the columns together, or some times as many, and are wide,
+// so that rows and columns are read from memory few times.
 func newProduct(m, n, k int) gemm {
+	const tiles = 8 // for some cores
 	g := gemm{m: m, n: n, k: k, ldc: n}
 	g.depth = max(1, min(k, maxDepth))
-	work := float64(m) * float64(n) * float64(k) / 16
-	limit := int(max(tileWork, min(work, productWork))) / g.depth
-	g.rows = max(1, min(m, 4*rowsAtOnce))
-	g.cols = min(max(limit/g.rows, 64), 256) &^ 63
-	g.rows = min(g.rows, max(1, limit/g.cols/rowsAtOnce)*rowsAtOnce)
+	g.rows, g.cols = max(1, m), 256
+	if m > rowsAtOnce+rowsAtOnce/3 {
+		g.rows = rowsAtOnce
+	}
+	if (m+g.rows-1)/g.rows*(n+g.cols-1)/g.cols < tiles {
+		g.cols /= 2
+	}
+	g.rows *= min(max(1, productWork/(g.rows*max(1, min(n, g.cols))*g.depth)), 4, max(1, m/g.rows/tiles))
 	return g
 }
+
+// rowsAtOnce is how many rows go through the columns of a tile together, a
+// multiple of the rows of every tile of package simd. A third more may, too.
+const rowsAtOnce = 72
 
 // run calls tile for every patch of batch products. What was summed over the
 // depths before is in the result when the next depth comes.
@@ -96,9 +99,14 @@ func (g *gemm) float32s(p patch, y, a []float32, lda int, b []float32, end simd.
 	}
 }
 
-// columns is where the columns of a patch begin in the packed b, from row k on.
+// columns are those of a patch in the packed b, from row k on, and what the
+// next patch reads.
 func (g *gemm) columns(p patch, b []float32, k int) []float32 {
-	return b[p.col0/simd.Panel*simd.PanelLen(g.k)+k*simd.Panel:]
+	from, to := p.col0/simd.Panel*simd.PanelLen(g.k), len(b)
+	if p.row1 < g.m {
+		to = (p.col1-1)/simd.Panel*simd.PanelLen(g.k) + g.k*simd.Panel
+	}
+	return b[from+k*simd.Panel : to]
 }
 
 // finish is for a patch that is complete: store makes the elements lo … hi of

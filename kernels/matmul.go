@@ -86,6 +86,10 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 		return Plan{}, err
 	}
 
+	if attrs.Alpha == 0 || attrs.Alpha == 1 {
+		e.quicken(attrs.Epilogue, y, in[2:])
+	}
+
 	batch := tensor.Product(y.Dims[:y.Rank-2])
 	step := &matmulStep{
 		gemm: newProduct(int(m), int(n), int(k)),
@@ -105,9 +109,6 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 		Flops: tensor.MulSat(y.Elems(), tensor.AddSat(tensor.MulSat(2, k), e.flops())),
 		Bytes: bytesOf(in, y),
 		step:  step,
-	}
-	if attrs.Alpha == 0 || attrs.Alpha == 1 {
-		e.quicken(attrs.Epilogue, y, in[2:])
 	}
 	if isFloat32(a.DType) {
 		p.Packed = packedBytes(int64(step.bCount), k, n)

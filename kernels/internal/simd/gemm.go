@@ -77,13 +77,19 @@ type Ending struct {
 //	s = 0; s = fma(a[i,0], b[0,j], s); s = fma(a[i,1], b[1,j], s); …
 //
 // A caller splits k at the multiples of Block; k is at most Block. What end
-// says is done to the sums at last.
+// says is done to the sums at last. What follows in b, if anything, is taken to
+// be what the next product reads, and is fetched meanwhile.
 func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	w := rowsOf.Get().(*strided)
 	defer rowsOf.Put(w)
 	w.lens[0] = k
-	for i := 0; i < m; i += len(w.at) {
-		rows := min(len(w.at), m-i)
+	for i, rows := 0, 0; i < m; i += rows {
+		// A few rows at the end go with those before.
+		panels := b
+		if rows = m - i; rows > len(w.at) {
+			rows = 72
+			panels = b[:min(len(b), max(0, (n-1)/Panel*ldb+k*Panel))]
+		}
 		for r := range rows {
 			w.at[r] = (i + r) * lda
 		}
@@ -91,13 +97,13 @@ func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n
 		if end.Plus != nil {
 			rest.Plus = end.Plus[i*ldc:]
 		}
-		GemmRows(c[i*ldc:], ldc, &Rows{a, w.at[:rows], w.lens[:]}, b, ldb, rows, n, add, &rest)
+		GemmRows(c[i*ldc:], ldc, &Rows{a, w.at[:rows], w.lens[:]}, panels, ldb, rows, n, add, &rest)
 	}
 }
 
 // strided are rows at equal distances.
 type strided struct {
-	at   [48]int
+	at   [96]int
 	lens [1]int
 }
 
@@ -123,7 +129,7 @@ func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add
 	if k > 0 {
 		_ = b[(n-1)/Panel*ldb+k*Panel-1]
 	}
-	gemm(c, ldc, a, b, ldb, m, n, add, end)
+	gemm(c, ldc, a, b, ldb, m, n, k, add, end)
 }
 
 // check panics unless the runs of m rows lie within X, as an index out of

@@ -7,7 +7,7 @@ import "math"
 // A tile multiplies a few rows by a few panels of columns; _asm/gemm/tile.go
 // says what its operands are.
 type tile func(c *float32, ldc int, columns uint64, add bool,
-	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int,
+	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32,
 	bias, plus *float32, clamp bool, low, high, zero float32)
 
 // tiles512[p] are the tiles of p panels by their number of rows, less one.
@@ -25,7 +25,7 @@ var (
 // more: the widest that leave no narrow one behind.
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
 
-func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
+func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	if active == portable {
 		gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
 		return
@@ -40,14 +40,37 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add boo
 		}
 		columns := uint64(1)<<min(n-j, wide*Panel) - 1
 		panels, bias := first(from(b, j/Panel*ldb)), first(from(end.Bias, j))
+		ahead := from(b, (j/Panel+wide)*ldb)
+		if j+wide*Panel >= n {
+			ahead = after(b, ldb, j/Panel+wide, k)
+		}
 		for i := 0; i < m; i += len(family) {
 			rows := min(len(family), m-i)
+			fetch := panels
+			if len(ahead) > 0 {
+				fetch = &ahead[0]
+				ahead = from(ahead, ldb)
+			}
 			family[rows-1](&c[i*ldc+j], ldc, columns, add,
-				x, &zeros[0], first(from(a.At, i)), m, lens, runs, panels, ldb,
+				x, &zeros[0], first(from(a.At, i)), m, lens, runs, panels, ldb, fetch,
 				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, end.Low, end.High, zero)
 		}
 		j += wide * Panel
 	}
+}
+
+// after is what of b is read next behind those panels: the next block of rows
+// of the same panels, where there is one, or else the first rows of the panels
+// beside them. A wrong guess costs time alone.
+func after(b []float32, ldb, panels, k int) []float32 {
+	before := ldb - PanelLen(k)
+	switch {
+	case len(b) <= (panels-1)*ldb+k*Panel:
+		return nil
+	case before > 0 && k == Block:
+		return b[k*Panel:]
+	}
+	return from(b, panels*ldb-before)
 }
 
 // zero is added after the lower bound: 0 makes -0 to 0, as max(-0, 0) is, where

@@ -58,62 +58,70 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x16(SB), NOSPLIT, $0-128
+// func gemm512_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_1x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
-	MOVQ   at+48(FP), SI
+	MOVQ   at+48(FP), DI
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (SI), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (DI), SI
+	TESTQ   SI, SI
+	LEAQ    (CX)(SI*4), SI
+	CMOVQLT BX, SI
 	MOVQ    stride+56(FP), CX
-	LEAQ    (SI)(CX*8), SI
-	MOVQ    lens+64(FP), DX
+	LEAQ    (DI)(CX*8), DI
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z1
-	VBROADCASTSS (BX)(CX*4), Z2
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      64(AX), Z1
-	VBROADCASTSS 4(BX)(CX*4), Z2
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      128(AX), Z1
-	VBROADCASTSS 8(BX)(CX*4), Z2
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      192(AX), Z1
-	VBROADCASTSS 12(BX)(CX*4), Z2
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z1
-	VBROADCASTSS (BX)(CX*4), Z2
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -135,14 +143,14 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z1
@@ -150,11 +158,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z1
-	VBROADCASTSS high+120(FP), Z2
-	VBROADCASTSS zero+124(FP), Z3
+	VBROADCASTSS low+124(FP), Z1
+	VBROADCASTSS high+128(FP), Z2
+	VBROADCASTSS zero+132(FP), Z3
 	VMAXPS       Z0, Z1, Z0
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
@@ -165,77 +173,85 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x16(SB), NOSPLIT, $0-128
+// func gemm512_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_2x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   at+48(FP), DI
+	MOVQ   at+48(FP), R8
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (DI), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(DI), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R8), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
+	CMOVQLT BX, SI
+	MOVQ    8(R8), DI
+	TESTQ   DI, DI
+	LEAQ    (CX)(DI*4), DI
+	CMOVQLT BX, DI
 	MOVQ    stride+56(FP), CX
-	LEAQ    (DI)(CX*8), DI
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R8)(CX*8), R8
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z2
-	VBROADCASTSS (BX)(CX*4), Z3
-	VFMADD231PS  Z3, Z2, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (DI)(CX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      64(AX), Z2
-	VBROADCASTSS 4(BX)(CX*4), Z3
-	VFMADD231PS  Z3, Z2, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS 4(DI)(CX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      128(AX), Z2
-	VBROADCASTSS 8(BX)(CX*4), Z3
-	VFMADD231PS  Z3, Z2, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS 8(DI)(CX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      192(AX), Z2
-	VBROADCASTSS 12(BX)(CX*4), Z3
-	VFMADD231PS  Z3, Z2, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS 12(DI)(CX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z2
-	VBROADCASTSS (BX)(CX*4), Z3
-	VFMADD231PS  Z3, Z2, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (DI)(CX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -260,7 +276,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z2
@@ -268,7 +284,7 @@ bias:
 	VADDPS    Z2, Z1, Z1
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z2
@@ -279,11 +295,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z2
-	VBROADCASTSS high+120(FP), Z3
-	VBROADCASTSS zero+124(FP), Z4
+	VBROADCASTSS low+124(FP), Z2
+	VBROADCASTSS high+128(FP), Z3
+	VBROADCASTSS zero+132(FP), Z4
 	VMAXPS       Z0, Z2, Z0
 	VADDPS       Z4, Z0, Z0
 	VMINPS       Z0, Z3, Z0
@@ -299,92 +315,100 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x16(SB), NOSPLIT, $0-128
+// func gemm512_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_3x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   at+48(FP), R8
+	MOVQ   at+48(FP), R9
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R8), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R8), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R9), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R8), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R9), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
+	CMOVQLT BX, DI
+	MOVQ    16(R9), R8
+	TESTQ   R8, R8
+	LEAQ    (CX)(R8*4), R8
+	CMOVQLT BX, R8
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R8)(CX*8), R8
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R9)(CX*8), R9
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z3
-	VBROADCASTSS (BX)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z1
+	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS (DI)(CX*4), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS (R8)(CX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      64(AX), Z3
-	VBROADCASTSS 4(BX)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z1
+	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 4(DI)(CX*4), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS 4(R8)(CX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      128(AX), Z3
-	VBROADCASTSS 8(BX)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z1
+	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 8(DI)(CX*4), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS 8(R8)(CX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      192(AX), Z3
-	VBROADCASTSS 12(BX)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z1
+	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 12(DI)(CX*4), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS 12(R8)(CX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z3
-	VBROADCASTSS (BX)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z4
-	VFMADD231PS  Z4, Z3, Z1
+	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS (DI)(CX*4), Z4
+	VFMADD231PS  Z4, Z3, Z1
+	VBROADCASTSS (R8)(CX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -412,7 +436,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z3
@@ -421,7 +445,7 @@ bias:
 	VADDPS    Z3, Z2, Z2
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z3
@@ -435,11 +459,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z3
-	VBROADCASTSS high+120(FP), Z4
-	VBROADCASTSS zero+124(FP), Z5
+	VBROADCASTSS low+124(FP), Z3
+	VBROADCASTSS high+128(FP), Z4
+	VBROADCASTSS zero+132(FP), Z5
 	VMAXPS       Z0, Z3, Z0
 	VADDPS       Z5, Z0, Z0
 	VMINPS       Z0, Z4, Z0
@@ -460,107 +484,115 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x16(SB), NOSPLIT, $0-128
+// func gemm512_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_4x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   at+48(FP), R9
+	MOVQ   at+48(FP), R10
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R9), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R9), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R10), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R9), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R10), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R9), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R10), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
+	CMOVQLT BX, R8
+	MOVQ    24(R10), R9
+	TESTQ   R9, R9
+	LEAQ    (CX)(R9*4), R9
+	CMOVQLT BX, R9
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R10)(CX*8), R10
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z4
-	VBROADCASTSS (BX)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z1
+	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS (DI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z5, Z4, Z1
 	VBROADCASTSS (R8)(CX*4), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (R9)(CX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      64(AX), Z4
-	VBROADCASTSS 4(BX)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z1
+	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 4(DI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z5, Z4, Z1
 	VBROADCASTSS 4(R8)(CX*4), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 4(R9)(CX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      128(AX), Z4
-	VBROADCASTSS 8(BX)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z1
+	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 8(DI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z5, Z4, Z1
 	VBROADCASTSS 8(R8)(CX*4), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 8(R9)(CX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      192(AX), Z4
-	VBROADCASTSS 12(BX)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z1
+	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 12(DI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z5, Z4, Z1
 	VBROADCASTSS 12(R8)(CX*4), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS 12(R9)(CX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z4
-	VBROADCASTSS (BX)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z1
+	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS (DI)(CX*4), Z5
-	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z5, Z4, Z1
 	VBROADCASTSS (R8)(CX*4), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (R9)(CX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -591,7 +623,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z4
@@ -601,7 +633,7 @@ bias:
 	VADDPS    Z4, Z3, Z3
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z4
@@ -618,11 +650,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z4
-	VBROADCASTSS high+120(FP), Z5
-	VBROADCASTSS zero+124(FP), Z6
+	VBROADCASTSS low+124(FP), Z4
+	VBROADCASTSS high+128(FP), Z5
+	VBROADCASTSS zero+132(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -648,122 +680,130 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x16(SB), NOSPLIT, $0-128
+// func gemm512_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_5x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   at+48(FP), R10
+	MOVQ   at+48(FP), R11
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R10), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R10), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R11), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R10), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R11), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R10), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R11), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
-	MOVQ    32(R10), R9
+	CMOVQLT BX, R8
+	MOVQ    24(R11), R9
 	TESTQ   R9, R9
 	LEAQ    (CX)(R9*4), R9
-	CMOVQLT DX, R9
+	CMOVQLT BX, R9
+	MOVQ    32(R11), R10
+	TESTQ   R10, R10
+	LEAQ    (CX)(R10*4), R10
+	CMOVQLT BX, R10
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R10)(CX*8), R10
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R11)(CX*8), R11
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z5
-	VBROADCASTSS (BX)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z1
+	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS (DI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z6, Z5, Z1
 	VBROADCASTSS (R8)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z3
+	VFMADD231PS  Z6, Z5, Z2
 	VBROADCASTSS (R9)(CX*4), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS (R10)(CX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      64(AX), Z5
-	VBROADCASTSS 4(BX)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z1
+	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 4(DI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z6, Z5, Z1
 	VBROADCASTSS 4(R8)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z3
+	VFMADD231PS  Z6, Z5, Z2
 	VBROADCASTSS 4(R9)(CX*4), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS 4(R10)(CX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      128(AX), Z5
-	VBROADCASTSS 8(BX)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z1
+	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 8(DI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z6, Z5, Z1
 	VBROADCASTSS 8(R8)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z3
+	VFMADD231PS  Z6, Z5, Z2
 	VBROADCASTSS 8(R9)(CX*4), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS 8(R10)(CX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      192(AX), Z5
-	VBROADCASTSS 12(BX)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z1
+	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 12(DI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z6, Z5, Z1
 	VBROADCASTSS 12(R8)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z3
+	VFMADD231PS  Z6, Z5, Z2
 	VBROADCASTSS 12(R9)(CX*4), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS 12(R10)(CX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z5
-	VBROADCASTSS (BX)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z1
+	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS (DI)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z2
+	VFMADD231PS  Z6, Z5, Z1
 	VBROADCASTSS (R8)(CX*4), Z6
-	VFMADD231PS  Z6, Z5, Z3
+	VFMADD231PS  Z6, Z5, Z2
 	VBROADCASTSS (R9)(CX*4), Z6
+	VFMADD231PS  Z6, Z5, Z3
+	VBROADCASTSS (R10)(CX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -797,7 +837,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z5
@@ -808,7 +848,7 @@ bias:
 	VADDPS    Z5, Z4, Z4
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z5
@@ -828,11 +868,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z5
-	VBROADCASTSS high+120(FP), Z6
-	VBROADCASTSS zero+124(FP), Z7
+	VBROADCASTSS low+124(FP), Z5
+	VBROADCASTSS high+128(FP), Z6
+	VBROADCASTSS zero+132(FP), Z7
 	VMAXPS       Z0, Z5, Z0
 	VADDPS       Z7, Z0, Z0
 	VMINPS       Z0, Z6, Z0
@@ -863,11 +903,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x16(SB), NOSPLIT, $0-128
+// func gemm512_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_6x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -875,125 +916,132 @@ TEXT ·gemm512_6x16(SB), NOSPLIT, $0-128
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   at+48(FP), R11
+	MOVQ   at+48(FP), R12
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R11), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R11), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R12), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R11), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R12), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R11), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R12), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
-	MOVQ    32(R11), R9
+	CMOVQLT BX, R8
+	MOVQ    24(R12), R9
 	TESTQ   R9, R9
 	LEAQ    (CX)(R9*4), R9
-	CMOVQLT DX, R9
-	MOVQ    40(R11), R10
+	CMOVQLT BX, R9
+	MOVQ    32(R12), R10
 	TESTQ   R10, R10
 	LEAQ    (CX)(R10*4), R10
-	CMOVQLT DX, R10
+	CMOVQLT BX, R10
+	MOVQ    40(R12), R11
+	TESTQ   R11, R11
+	LEAQ    (CX)(R11*4), R11
+	CMOVQLT BX, R11
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R11)(CX*8), R11
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R12)(CX*8), R12
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z6
-	VBROADCASTSS (BX)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z1
+	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS (DI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z7, Z6, Z1
 	VBROADCASTSS (R8)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z3
+	VFMADD231PS  Z7, Z6, Z2
 	VBROADCASTSS (R9)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z7, Z6, Z3
 	VBROADCASTSS (R10)(CX*4), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (R11)(CX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      64(AX), Z6
-	VBROADCASTSS 4(BX)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z1
+	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 4(DI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z7, Z6, Z1
 	VBROADCASTSS 4(R8)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z3
+	VFMADD231PS  Z7, Z6, Z2
 	VBROADCASTSS 4(R9)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z7, Z6, Z3
 	VBROADCASTSS 4(R10)(CX*4), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS 4(R11)(CX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      128(AX), Z6
-	VBROADCASTSS 8(BX)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z1
+	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 8(DI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z7, Z6, Z1
 	VBROADCASTSS 8(R8)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z3
+	VFMADD231PS  Z7, Z6, Z2
 	VBROADCASTSS 8(R9)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z7, Z6, Z3
 	VBROADCASTSS 8(R10)(CX*4), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS 8(R11)(CX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      192(AX), Z6
-	VBROADCASTSS 12(BX)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z1
+	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 12(DI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z7, Z6, Z1
 	VBROADCASTSS 12(R8)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z3
+	VFMADD231PS  Z7, Z6, Z2
 	VBROADCASTSS 12(R9)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z7, Z6, Z3
 	VBROADCASTSS 12(R10)(CX*4), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS 12(R11)(CX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z6
-	VBROADCASTSS (BX)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z1
+	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS (DI)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z7, Z6, Z1
 	VBROADCASTSS (R8)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z3
+	VFMADD231PS  Z7, Z6, Z2
 	VBROADCASTSS (R9)(CX*4), Z7
-	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z7, Z6, Z3
 	VBROADCASTSS (R10)(CX*4), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (R11)(CX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -1030,7 +1078,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z6
@@ -1042,7 +1090,7 @@ bias:
 	VADDPS    Z6, Z5, Z5
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z6
@@ -1065,11 +1113,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z6
-	VBROADCASTSS high+120(FP), Z7
-	VBROADCASTSS zero+124(FP), Z8
+	VBROADCASTSS low+124(FP), Z6
+	VBROADCASTSS high+128(FP), Z7
+	VBROADCASTSS zero+132(FP), Z8
 	VMAXPS       Z0, Z6, Z0
 	VADDPS       Z8, Z0, Z0
 	VMINPS       Z0, Z7, Z0
@@ -1105,11 +1153,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_7x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_7x16(SB), NOSPLIT, $0-128
+// func gemm512_7x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_7x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -1118,139 +1167,146 @@ TEXT ·gemm512_7x16(SB), NOSPLIT, $0-128
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   at+48(FP), R12
+	MOVQ   at+48(FP), R13
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R12), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R12), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R13), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R12), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R13), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R12), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R13), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
-	MOVQ    32(R12), R9
+	CMOVQLT BX, R8
+	MOVQ    24(R13), R9
 	TESTQ   R9, R9
 	LEAQ    (CX)(R9*4), R9
-	CMOVQLT DX, R9
-	MOVQ    40(R12), R10
+	CMOVQLT BX, R9
+	MOVQ    32(R13), R10
 	TESTQ   R10, R10
 	LEAQ    (CX)(R10*4), R10
-	CMOVQLT DX, R10
-	MOVQ    48(R12), R11
+	CMOVQLT BX, R10
+	MOVQ    40(R13), R11
 	TESTQ   R11, R11
 	LEAQ    (CX)(R11*4), R11
-	CMOVQLT DX, R11
+	CMOVQLT BX, R11
+	MOVQ    48(R13), R12
+	TESTQ   R12, R12
+	LEAQ    (CX)(R12*4), R12
+	CMOVQLT BX, R12
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R12)(CX*8), R12
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R13)(CX*8), R13
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z7
-	VBROADCASTSS (BX)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z1
+	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS (DI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z8, Z7, Z1
 	VBROADCASTSS (R8)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z3
+	VFMADD231PS  Z8, Z7, Z2
 	VBROADCASTSS (R9)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z8, Z7, Z3
 	VBROADCASTSS (R10)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z5
+	VFMADD231PS  Z8, Z7, Z4
 	VBROADCASTSS (R11)(CX*4), Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS (R12)(CX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      64(AX), Z7
-	VBROADCASTSS 4(BX)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z1
+	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 4(DI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z8, Z7, Z1
 	VBROADCASTSS 4(R8)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z3
+	VFMADD231PS  Z8, Z7, Z2
 	VBROADCASTSS 4(R9)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z8, Z7, Z3
 	VBROADCASTSS 4(R10)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z5
+	VFMADD231PS  Z8, Z7, Z4
 	VBROADCASTSS 4(R11)(CX*4), Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS 4(R12)(CX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      128(AX), Z7
-	VBROADCASTSS 8(BX)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z1
+	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 8(DI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z8, Z7, Z1
 	VBROADCASTSS 8(R8)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z3
+	VFMADD231PS  Z8, Z7, Z2
 	VBROADCASTSS 8(R9)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z8, Z7, Z3
 	VBROADCASTSS 8(R10)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z5
+	VFMADD231PS  Z8, Z7, Z4
 	VBROADCASTSS 8(R11)(CX*4), Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS 8(R12)(CX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      192(AX), Z7
-	VBROADCASTSS 12(BX)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z1
+	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 12(DI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z8, Z7, Z1
 	VBROADCASTSS 12(R8)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z3
+	VFMADD231PS  Z8, Z7, Z2
 	VBROADCASTSS 12(R9)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z8, Z7, Z3
 	VBROADCASTSS 12(R10)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z5
+	VFMADD231PS  Z8, Z7, Z4
 	VBROADCASTSS 12(R11)(CX*4), Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS 12(R12)(CX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z7
-	VBROADCASTSS (BX)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z1
+	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS (DI)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z2
+	VFMADD231PS  Z8, Z7, Z1
 	VBROADCASTSS (R8)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z3
+	VFMADD231PS  Z8, Z7, Z2
 	VBROADCASTSS (R9)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z8, Z7, Z3
 	VBROADCASTSS (R10)(CX*4), Z8
-	VFMADD231PS  Z8, Z7, Z5
+	VFMADD231PS  Z8, Z7, Z4
 	VBROADCASTSS (R11)(CX*4), Z8
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS (R12)(CX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -1290,7 +1346,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z7
@@ -1303,7 +1359,7 @@ bias:
 	VADDPS    Z7, Z6, Z6
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z7
@@ -1329,11 +1385,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z7
-	VBROADCASTSS high+120(FP), Z8
-	VBROADCASTSS zero+124(FP), Z9
+	VBROADCASTSS low+124(FP), Z7
+	VBROADCASTSS high+128(FP), Z8
+	VBROADCASTSS zero+132(FP), Z9
 	VMAXPS       Z0, Z7, Z0
 	VADDPS       Z9, Z0, Z0
 	VMINPS       Z0, Z8, Z0
@@ -1374,11 +1430,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_8x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_8x16(SB), NOSPLIT, $0-128
+// func gemm512_8x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_8x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -1388,153 +1445,160 @@ TEXT ·gemm512_8x16(SB), NOSPLIT, $0-128
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   at+48(FP), R13
+	MOVQ   at+48(FP), R14
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R13), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R13), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R14), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R13), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R14), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R13), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R14), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
-	MOVQ    32(R13), R9
+	CMOVQLT BX, R8
+	MOVQ    24(R14), R9
 	TESTQ   R9, R9
 	LEAQ    (CX)(R9*4), R9
-	CMOVQLT DX, R9
-	MOVQ    40(R13), R10
+	CMOVQLT BX, R9
+	MOVQ    32(R14), R10
 	TESTQ   R10, R10
 	LEAQ    (CX)(R10*4), R10
-	CMOVQLT DX, R10
-	MOVQ    48(R13), R11
+	CMOVQLT BX, R10
+	MOVQ    40(R14), R11
 	TESTQ   R11, R11
 	LEAQ    (CX)(R11*4), R11
-	CMOVQLT DX, R11
-	MOVQ    56(R13), R12
+	CMOVQLT BX, R11
+	MOVQ    48(R14), R12
 	TESTQ   R12, R12
 	LEAQ    (CX)(R12*4), R12
-	CMOVQLT DX, R12
+	CMOVQLT BX, R12
+	MOVQ    56(R14), R13
+	TESTQ   R13, R13
+	LEAQ    (CX)(R13*4), R13
+	CMOVQLT BX, R13
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R13)(CX*8), R13
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R14)(CX*8), R14
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z8
-	VBROADCASTSS (BX)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z1
+	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS (DI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z8, Z1
 	VBROADCASTSS (R8)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z8, Z2
 	VBROADCASTSS (R9)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z9, Z8, Z3
 	VBROADCASTSS (R10)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z5
+	VFMADD231PS  Z9, Z8, Z4
 	VBROADCASTSS (R11)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z9, Z8, Z5
 	VBROADCASTSS (R12)(CX*4), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (R13)(CX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      64(AX), Z8
-	VBROADCASTSS 4(BX)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z0
+	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(SI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z1
+	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 4(DI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z8, Z1
 	VBROADCASTSS 4(R8)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z8, Z2
 	VBROADCASTSS 4(R9)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z9, Z8, Z3
 	VBROADCASTSS 4(R10)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z5
+	VFMADD231PS  Z9, Z8, Z4
 	VBROADCASTSS 4(R11)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z9, Z8, Z5
 	VBROADCASTSS 4(R12)(CX*4), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS 4(R13)(CX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      128(AX), Z8
-	VBROADCASTSS 8(BX)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z0
+	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(SI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z1
+	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 8(DI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z8, Z1
 	VBROADCASTSS 8(R8)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z8, Z2
 	VBROADCASTSS 8(R9)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z9, Z8, Z3
 	VBROADCASTSS 8(R10)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z5
+	VFMADD231PS  Z9, Z8, Z4
 	VBROADCASTSS 8(R11)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z9, Z8, Z5
 	VBROADCASTSS 8(R12)(CX*4), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS 8(R13)(CX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      192(AX), Z8
-	VBROADCASTSS 12(BX)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z0
+	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(SI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z1
+	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 12(DI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z8, Z1
 	VBROADCASTSS 12(R8)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z8, Z2
 	VBROADCASTSS 12(R9)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z9, Z8, Z3
 	VBROADCASTSS 12(R10)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z5
+	VFMADD231PS  Z9, Z8, Z4
 	VBROADCASTSS 12(R11)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z9, Z8, Z5
 	VBROADCASTSS 12(R12)(CX*4), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS 12(R13)(CX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z8
-	VBROADCASTSS (BX)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z0
+	PREFETCHT1   (DX)
 	VBROADCASTSS (SI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z1
+	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS (DI)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z2
+	VFMADD231PS  Z9, Z8, Z1
 	VBROADCASTSS (R8)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z3
+	VFMADD231PS  Z9, Z8, Z2
 	VBROADCASTSS (R9)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z4
+	VFMADD231PS  Z9, Z8, Z3
 	VBROADCASTSS (R10)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z5
+	VFMADD231PS  Z9, Z8, Z4
 	VBROADCASTSS (R11)(CX*4), Z9
-	VFMADD231PS  Z9, Z8, Z6
+	VFMADD231PS  Z9, Z8, Z5
 	VBROADCASTSS (R12)(CX*4), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (R13)(CX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -1577,7 +1641,7 @@ store:
 	ADDQ      DX, CX
 
 bias:
-	MOVQ      bias+96(FP), CX
+	MOVQ      bias+104(FP), CX
 	TESTQ     CX, CX
 	JZ        plus
 	VMOVUPS.Z (CX), K1, Z8
@@ -1591,7 +1655,7 @@ bias:
 	VADDPS    Z8, Z7, Z7
 
 plus:
-	MOVQ      plus+104(FP), CX
+	MOVQ      plus+112(FP), CX
 	TESTQ     CX, CX
 	JZ        clamp
 	VMOVUPS.Z (CX), K1, Z8
@@ -1620,11 +1684,11 @@ plus:
 	ADDQ      DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z8
-	VBROADCASTSS high+120(FP), Z9
-	VBROADCASTSS zero+124(FP), Z10
+	VBROADCASTSS low+124(FP), Z8
+	VBROADCASTSS high+128(FP), Z9
+	VBROADCASTSS zero+132(FP), Z10
 	VMAXPS       Z0, Z8, Z0
 	VADDPS       Z10, Z0, Z0
 	VMINPS       Z0, Z9, Z0
@@ -1670,73 +1734,81 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x32(SB), NOSPLIT, $0-128
+// func gemm512_1x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_1x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   at+48(FP), DI
+	MOVQ   at+48(FP), R8
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (DI), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    stride+56(FP), DX
-	LEAQ    (DI)(DX*8), DI
-	MOVQ    lens+64(FP), BX
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R8), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R8)(BX*8), R8
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z2
 	VMOVUPS      (AX)(CX*1), Z3
-	VBROADCASTSS (SI)(DX*4), Z4
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      64(AX), Z2
 	VMOVUPS      64(AX)(CX*1), Z3
-	VBROADCASTSS 4(SI)(DX*4), Z4
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      128(AX), Z2
 	VMOVUPS      128(AX)(CX*1), Z3
-	VBROADCASTSS 8(SI)(DX*4), Z4
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      192(AX), Z2
 	VMOVUPS      192(AX)(CX*1), Z3
-	VBROADCASTSS 12(SI)(DX*4), Z4
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z2
 	VMOVUPS      (AX)(CX*1), Z3
-	VBROADCASTSS (SI)(DX*4), Z4
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -1754,38 +1826,38 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z2
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	VMOVUPS.Z 64(DX), K2, Z2
+	VMOVUPS.Z 64(BX), K2, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(DX), K2, Z2
+	VMOVUPS.Z 64(BX), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	VMOVUPS.Z 64(DX), K2, Z2
+	VMOVUPS.Z 64(BX), K2, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z2
-	VBROADCASTSS high+120(FP), Z3
-	VBROADCASTSS zero+124(FP), Z4
+	VBROADCASTSS low+124(FP), Z2
+	VBROADCASTSS high+128(FP), Z3
+	VBROADCASTSS zero+132(FP), Z4
 	VMAXPS       Z0, Z2, Z0
 	VADDPS       Z4, Z0, Z0
 	VMINPS       Z0, Z3, Z0
@@ -1800,94 +1872,102 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x32(SB), NOSPLIT, $0-128
+// func gemm512_2x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_2x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   at+48(FP), R8
+	MOVQ   at+48(FP), R9
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R8), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R8), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R9), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R8)(DX*8), R8
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R9), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R9)(BX*8), R9
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
-	VBROADCASTSS (SI)(DX*4), Z6
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (DI)(DX*4), Z6
+	VBROADCASTSS (R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      64(AX), Z4
 	VMOVUPS      64(AX)(CX*1), Z5
-	VBROADCASTSS 4(SI)(DX*4), Z6
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z6
+	VBROADCASTSS 4(R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      128(AX), Z4
 	VMOVUPS      128(AX)(CX*1), Z5
-	VBROADCASTSS 8(SI)(DX*4), Z6
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z6
+	VBROADCASTSS 8(R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      192(AX), Z4
 	VMOVUPS      192(AX)(CX*1), Z5
-	VBROADCASTSS 12(SI)(DX*4), Z6
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z6
+	VBROADCASTSS 12(R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
-	VBROADCASTSS (SI)(DX*4), Z6
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (DI)(DX*4), Z6
+	VBROADCASTSS (R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -1905,50 +1985,50 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z4
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(DX), K2, Z4
+	VMOVUPS.Z 64(BX), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 64(DX), K2, Z4
+	VMOVUPS.Z 64(BX), K2, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(DX), K2, Z4
+	VMOVUPS.Z 64(BX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(DX), K2, Z4
+	VMOVUPS.Z 64(BX), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 64(DX), K2, Z4
+	VMOVUPS.Z 64(BX), K2, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z4
-	VBROADCASTSS high+120(FP), Z5
-	VBROADCASTSS zero+124(FP), Z6
+	VBROADCASTSS low+124(FP), Z4
+	VBROADCASTSS high+128(FP), Z5
+	VBROADCASTSS zero+132(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -1972,11 +2052,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x32(SB), NOSPLIT, $0-128
+// func gemm512_3x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_3x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -1984,103 +2065,110 @@ TEXT ·gemm512_3x32(SB), NOSPLIT, $0-128
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   at+48(FP), R9
+	MOVQ   at+48(FP), R10
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R9), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R9), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R10), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R9), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R10), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R9)(DX*8), R9
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R10), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R10)(BX*8), R10
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
-	VBROADCASTSS (SI)(DX*4), Z8
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (DI)(DX*4), Z8
+	VBROADCASTSS (R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R8)(DX*4), Z8
+	VBROADCASTSS (R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      64(AX), Z6
 	VMOVUPS      64(AX)(CX*1), Z7
-	VBROADCASTSS 4(SI)(DX*4), Z8
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z8
+	VBROADCASTSS 4(R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 4(R8)(DX*4), Z8
+	VBROADCASTSS 4(R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      128(AX), Z6
 	VMOVUPS      128(AX)(CX*1), Z7
-	VBROADCASTSS 8(SI)(DX*4), Z8
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z8
+	VBROADCASTSS 8(R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(R8)(DX*4), Z8
+	VBROADCASTSS 8(R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      192(AX), Z6
 	VMOVUPS      192(AX)(CX*1), Z7
-	VBROADCASTSS 12(SI)(DX*4), Z8
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z8
+	VBROADCASTSS 12(R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 12(R8)(DX*4), Z8
+	VBROADCASTSS 12(R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
-	VBROADCASTSS (SI)(DX*4), Z8
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (DI)(DX*4), Z8
+	VBROADCASTSS (R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R8)(DX*4), Z8
+	VBROADCASTSS (R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -2098,62 +2186,62 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z6
-	VBROADCASTSS high+120(FP), Z7
-	VBROADCASTSS zero+124(FP), Z8
+	VBROADCASTSS low+124(FP), Z6
+	VBROADCASTSS high+128(FP), Z7
+	VBROADCASTSS zero+132(FP), Z8
 	VMAXPS       Z0, Z6, Z0
 	VADDPS       Z8, Z0, Z0
 	VMINPS       Z0, Z7, Z0
@@ -2186,11 +2274,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x32(SB), NOSPLIT, $0-128
+// func gemm512_4x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_4x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -2200,122 +2289,129 @@ TEXT ·gemm512_4x32(SB), NOSPLIT, $0-128
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   at+48(FP), R10
+	MOVQ   at+48(FP), R11
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R10), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R10), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R11), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R10), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R11), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R10), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R11), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R10)(DX*8), R10
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R11), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R11)(BX*8), R11
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
-	VBROADCASTSS (SI)(DX*4), Z10
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (DI)(DX*4), Z10
+	VBROADCASTSS (R8)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (R8)(DX*4), Z10
+	VBROADCASTSS (R9)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R9)(DX*4), Z10
+	VBROADCASTSS (R10)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      64(AX), Z8
 	VMOVUPS      64(AX)(CX*1), Z9
-	VBROADCASTSS 4(SI)(DX*4), Z10
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z10
+	VBROADCASTSS 4(R8)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 4(R8)(DX*4), Z10
+	VBROADCASTSS 4(R9)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 4(R9)(DX*4), Z10
+	VBROADCASTSS 4(R10)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      128(AX), Z8
 	VMOVUPS      128(AX)(CX*1), Z9
-	VBROADCASTSS 8(SI)(DX*4), Z10
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z10
+	VBROADCASTSS 8(R8)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(R8)(DX*4), Z10
+	VBROADCASTSS 8(R9)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 8(R9)(DX*4), Z10
+	VBROADCASTSS 8(R10)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      192(AX), Z8
 	VMOVUPS      192(AX)(CX*1), Z9
-	VBROADCASTSS 12(SI)(DX*4), Z10
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z10
+	VBROADCASTSS 12(R8)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 12(R8)(DX*4), Z10
+	VBROADCASTSS 12(R9)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(R9)(DX*4), Z10
+	VBROADCASTSS 12(R10)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
-	VBROADCASTSS (SI)(DX*4), Z10
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (DI)(DX*4), Z10
+	VBROADCASTSS (R8)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (R8)(DX*4), Z10
+	VBROADCASTSS (R9)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R9)(DX*4), Z10
+	VBROADCASTSS (R10)(BX*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -2333,74 +2429,74 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z8
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
 	VADDPS    Z8, Z4, Z4
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z3, Z3
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z8
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 64(DX), K2, Z8
+	VMOVUPS.Z 64(BX), K2, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z8
-	VBROADCASTSS high+120(FP), Z9
-	VBROADCASTSS zero+124(FP), Z10
+	VBROADCASTSS low+124(FP), Z8
+	VBROADCASTSS high+128(FP), Z9
+	VBROADCASTSS zero+132(FP), Z10
 	VMAXPS       Z0, Z8, Z0
 	VADDPS       Z10, Z0, Z0
 	VMINPS       Z0, Z9, Z0
@@ -2442,11 +2538,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x32(SB), NOSPLIT, $0-128
+// func gemm512_5x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_5x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -2458,141 +2555,148 @@ TEXT ·gemm512_5x32(SB), NOSPLIT, $0-128
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   at+48(FP), R11
+	MOVQ   at+48(FP), R12
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R11), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R11), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R12), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R11), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R12), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R11), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R12), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R11), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R12), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R11)(DX*8), R11
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R12), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R12)(BX*8), R12
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z10
 	VMOVUPS      (AX)(CX*1), Z11
-	VBROADCASTSS (SI)(DX*4), Z12
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (DI)(DX*4), Z12
+	VBROADCASTSS (R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R8)(DX*4), Z12
+	VBROADCASTSS (R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R9)(DX*4), Z12
+	VBROADCASTSS (R10)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R10)(DX*4), Z12
+	VBROADCASTSS (R11)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      64(AX), Z10
 	VMOVUPS      64(AX)(CX*1), Z11
-	VBROADCASTSS 4(SI)(DX*4), Z12
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z12
+	VBROADCASTSS 4(R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(R8)(DX*4), Z12
+	VBROADCASTSS 4(R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 4(R9)(DX*4), Z12
+	VBROADCASTSS 4(R10)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 4(R10)(DX*4), Z12
+	VBROADCASTSS 4(R11)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      128(AX), Z10
 	VMOVUPS      128(AX)(CX*1), Z11
-	VBROADCASTSS 8(SI)(DX*4), Z12
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z12
+	VBROADCASTSS 8(R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(R8)(DX*4), Z12
+	VBROADCASTSS 8(R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 8(R9)(DX*4), Z12
+	VBROADCASTSS 8(R10)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 8(R10)(DX*4), Z12
+	VBROADCASTSS 8(R11)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      192(AX), Z10
 	VMOVUPS      192(AX)(CX*1), Z11
-	VBROADCASTSS 12(SI)(DX*4), Z12
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z12
+	VBROADCASTSS 12(R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 12(R8)(DX*4), Z12
+	VBROADCASTSS 12(R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(R9)(DX*4), Z12
+	VBROADCASTSS 12(R10)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 12(R10)(DX*4), Z12
+	VBROADCASTSS 12(R11)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z10
 	VMOVUPS      (AX)(CX*1), Z11
-	VBROADCASTSS (SI)(DX*4), Z12
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (DI)(DX*4), Z12
+	VBROADCASTSS (R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R8)(DX*4), Z12
+	VBROADCASTSS (R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R9)(DX*4), Z12
+	VBROADCASTSS (R10)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R10)(DX*4), Z12
+	VBROADCASTSS (R11)(BX*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -2610,44 +2714,44 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z0, Z10, Z0
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z1, Z10, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z2, Z10, Z2
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z3, Z10, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z4, Z10, Z4
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z5, Z10, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z6, Z10, Z6
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z7, Z10, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z8, Z10, Z8
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z9, Z10, Z9
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z10
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
 	VADDPS    Z10, Z4, Z4
 	VADDPS    Z10, Z6, Z6
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z10, Z1, Z1
 	VADDPS    Z10, Z3, Z3
 	VADDPS    Z10, Z5, Z5
@@ -2655,41 +2759,41 @@ bias:
 	VADDPS    Z10, Z9, Z9
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z10
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z0, Z10, Z0
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z1, Z10, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z2, Z10, Z2
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z3, Z10, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z4, Z10, Z4
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z5, Z10, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z6, Z10, Z6
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z7, Z10, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z10
 	VADDPS    Z8, Z10, Z8
-	VMOVUPS.Z 64(DX), K2, Z10
+	VMOVUPS.Z 64(BX), K2, Z10
 	VADDPS    Z9, Z10, Z9
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z10
-	VBROADCASTSS high+120(FP), Z11
-	VBROADCASTSS zero+124(FP), Z12
+	VBROADCASTSS low+124(FP), Z10
+	VBROADCASTSS high+128(FP), Z11
+	VBROADCASTSS zero+132(FP), Z12
 	VMAXPS       Z0, Z10, Z0
 	VADDPS       Z12, Z0, Z0
 	VMINPS       Z0, Z11, Z0
@@ -2740,11 +2844,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x32(SB), NOSPLIT, $0-128
+// func gemm512_6x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_6x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -2758,160 +2863,167 @@ TEXT ·gemm512_6x32(SB), NOSPLIT, $0-128
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   at+48(FP), R12
+	MOVQ   at+48(FP), R13
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R12), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R12), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R13), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R12), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R13), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R12), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R13), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R12), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R13), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R12), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R13), R11
 	TESTQ   R11, R11
-	LEAQ    (DX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R12)(DX*8), R12
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(R13), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R13)(BX*8), R13
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
-	VBROADCASTSS (SI)(DX*4), Z14
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (DI)(DX*4), Z14
+	VBROADCASTSS (R8)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (R8)(DX*4), Z14
+	VBROADCASTSS (R9)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R9)(DX*4), Z14
+	VBROADCASTSS (R10)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R10)(DX*4), Z14
+	VBROADCASTSS (R11)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R11)(DX*4), Z14
+	VBROADCASTSS (R12)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
-	VBROADCASTSS 4(SI)(DX*4), Z14
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z14
+	VBROADCASTSS 4(R8)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 4(R8)(DX*4), Z14
+	VBROADCASTSS 4(R9)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 4(R9)(DX*4), Z14
+	VBROADCASTSS 4(R10)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 4(R10)(DX*4), Z14
+	VBROADCASTSS 4(R11)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 4(R11)(DX*4), Z14
+	VBROADCASTSS 4(R12)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
-	VBROADCASTSS 8(SI)(DX*4), Z14
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z14
+	VBROADCASTSS 8(R8)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(R8)(DX*4), Z14
+	VBROADCASTSS 8(R9)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 8(R9)(DX*4), Z14
+	VBROADCASTSS 8(R10)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 8(R10)(DX*4), Z14
+	VBROADCASTSS 8(R11)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 8(R11)(DX*4), Z14
+	VBROADCASTSS 8(R12)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
-	VBROADCASTSS 12(SI)(DX*4), Z14
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z14
+	VBROADCASTSS 12(R8)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 12(R8)(DX*4), Z14
+	VBROADCASTSS 12(R9)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(R9)(DX*4), Z14
+	VBROADCASTSS 12(R10)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 12(R10)(DX*4), Z14
+	VBROADCASTSS 12(R11)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 12(R11)(DX*4), Z14
+	VBROADCASTSS 12(R12)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
-	VBROADCASTSS (SI)(DX*4), Z14
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (DI)(DX*4), Z14
+	VBROADCASTSS (R8)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (R8)(DX*4), Z14
+	VBROADCASTSS (R9)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R9)(DX*4), Z14
+	VBROADCASTSS (R10)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R10)(DX*4), Z14
+	VBROADCASTSS (R11)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R11)(DX*4), Z14
+	VBROADCASTSS (R12)(BX*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -2929,50 +3041,50 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z12
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
 	VADDPS    Z12, Z4, Z4
 	VADDPS    Z12, Z6, Z6
 	VADDPS    Z12, Z8, Z8
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z3, Z3
 	VADDPS    Z12, Z5, Z5
@@ -2981,46 +3093,46 @@ bias:
 	VADDPS    Z12, Z11, Z11
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z12
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z12
-	VBROADCASTSS high+120(FP), Z13
-	VBROADCASTSS zero+124(FP), Z14
+	VBROADCASTSS low+124(FP), Z12
+	VBROADCASTSS high+128(FP), Z13
+	VBROADCASTSS zero+132(FP), Z14
 	VMAXPS       Z0, Z12, Z0
 	VADDPS       Z14, Z0, Z0
 	VMINPS       Z0, Z13, Z0
@@ -3080,11 +3192,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_7x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_7x32(SB), NOSPLIT, $0-128
+// func gemm512_7x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_7x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -3100,179 +3213,186 @@ TEXT ·gemm512_7x32(SB), NOSPLIT, $0-128
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   at+48(FP), R13
+	MOVQ   at+48(FP), R14
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R13), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R13), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R14), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R13), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R14), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R13), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R14), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R13), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R14), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R13), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R14), R11
 	TESTQ   R11, R11
-	LEAQ    (DX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    48(R13), R12
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(R14), R12
 	TESTQ   R12, R12
-	LEAQ    (DX)(R12*4), R12
-	CMOVQLT BX, R12
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R13)(DX*8), R13
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(R14), R13
+	TESTQ   R13, R13
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R14)(BX*8), R14
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z14
 	VMOVUPS      (AX)(CX*1), Z15
-	VBROADCASTSS (SI)(DX*4), Z16
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (DI)(DX*4), Z16
+	VBROADCASTSS (R8)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R8)(DX*4), Z16
+	VBROADCASTSS (R9)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R9)(DX*4), Z16
+	VBROADCASTSS (R10)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R10)(DX*4), Z16
+	VBROADCASTSS (R11)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R11)(DX*4), Z16
+	VBROADCASTSS (R12)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R12)(DX*4), Z16
+	VBROADCASTSS (R13)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      64(AX), Z14
 	VMOVUPS      64(AX)(CX*1), Z15
-	VBROADCASTSS 4(SI)(DX*4), Z16
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z16
+	VBROADCASTSS 4(R8)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(R8)(DX*4), Z16
+	VBROADCASTSS 4(R9)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 4(R9)(DX*4), Z16
+	VBROADCASTSS 4(R10)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 4(R10)(DX*4), Z16
+	VBROADCASTSS 4(R11)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 4(R11)(DX*4), Z16
+	VBROADCASTSS 4(R12)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 4(R12)(DX*4), Z16
+	VBROADCASTSS 4(R13)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      128(AX), Z14
 	VMOVUPS      128(AX)(CX*1), Z15
-	VBROADCASTSS 8(SI)(DX*4), Z16
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z16
+	VBROADCASTSS 8(R8)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(R8)(DX*4), Z16
+	VBROADCASTSS 8(R9)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 8(R9)(DX*4), Z16
+	VBROADCASTSS 8(R10)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(R10)(DX*4), Z16
+	VBROADCASTSS 8(R11)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 8(R11)(DX*4), Z16
+	VBROADCASTSS 8(R12)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 8(R12)(DX*4), Z16
+	VBROADCASTSS 8(R13)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      192(AX), Z14
 	VMOVUPS      192(AX)(CX*1), Z15
-	VBROADCASTSS 12(SI)(DX*4), Z16
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z16
+	VBROADCASTSS 12(R8)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 12(R8)(DX*4), Z16
+	VBROADCASTSS 12(R9)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(R9)(DX*4), Z16
+	VBROADCASTSS 12(R10)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 12(R10)(DX*4), Z16
+	VBROADCASTSS 12(R11)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 12(R11)(DX*4), Z16
+	VBROADCASTSS 12(R12)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 12(R12)(DX*4), Z16
+	VBROADCASTSS 12(R13)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z14
 	VMOVUPS      (AX)(CX*1), Z15
-	VBROADCASTSS (SI)(DX*4), Z16
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (DI)(DX*4), Z16
+	VBROADCASTSS (R8)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R8)(DX*4), Z16
+	VBROADCASTSS (R9)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R9)(DX*4), Z16
+	VBROADCASTSS (R10)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R10)(DX*4), Z16
+	VBROADCASTSS (R11)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R11)(DX*4), Z16
+	VBROADCASTSS (R12)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R12)(DX*4), Z16
+	VBROADCASTSS (R13)(BX*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -3290,48 +3410,48 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z0, Z14, Z0
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z1, Z14, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z2, Z14, Z2
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z3, Z14, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z4, Z14, Z4
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z5, Z14, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z6, Z14, Z6
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z7, Z14, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z8, Z14, Z8
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z9, Z14, Z9
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z10, Z14, Z10
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z11, Z14, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z12, Z14, Z12
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z13, Z14, Z13
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z14
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
 	VADDPS    Z14, Z4, Z4
@@ -3339,7 +3459,7 @@ bias:
 	VADDPS    Z14, Z8, Z8
 	VADDPS    Z14, Z10, Z10
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z14, Z1, Z1
 	VADDPS    Z14, Z3, Z3
 	VADDPS    Z14, Z5, Z5
@@ -3349,51 +3469,51 @@ bias:
 	VADDPS    Z14, Z13, Z13
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z14
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z0, Z14, Z0
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z1, Z14, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z2, Z14, Z2
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z3, Z14, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z4, Z14, Z4
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z5, Z14, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z6, Z14, Z6
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z7, Z14, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z8, Z14, Z8
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z9, Z14, Z9
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z10, Z14, Z10
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z11, Z14, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z14
 	VADDPS    Z12, Z14, Z12
-	VMOVUPS.Z 64(DX), K2, Z14
+	VMOVUPS.Z 64(BX), K2, Z14
 	VADDPS    Z13, Z14, Z13
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z14
-	VBROADCASTSS high+120(FP), Z15
-	VBROADCASTSS zero+124(FP), Z16
+	VBROADCASTSS low+124(FP), Z14
+	VBROADCASTSS high+128(FP), Z15
+	VBROADCASTSS zero+132(FP), Z16
 	VMAXPS       Z0, Z14, Z0
 	VADDPS       Z16, Z0, Z0
 	VMINPS       Z0, Z15, Z0
@@ -3462,11 +3582,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_8x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_8x32(SB), NOSPLIT, $0-128
+// func gemm512_8x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_8x32(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -3484,198 +3605,205 @@ TEXT ·gemm512_8x32(SB), NOSPLIT, $0-128
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   at+48(FP), R14
+	MOVQ   at+48(FP), R15
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R14), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R14), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R15), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R14), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R15), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R14), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R15), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R14), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R15), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R14), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R15), R11
 	TESTQ   R11, R11
-	LEAQ    (DX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    48(R14), R12
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(R15), R12
 	TESTQ   R12, R12
-	LEAQ    (DX)(R12*4), R12
-	CMOVQLT BX, R12
-	MOVQ    56(R14), R13
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(R15), R13
 	TESTQ   R13, R13
-	LEAQ    (DX)(R13*4), R13
-	CMOVQLT BX, R13
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R14)(DX*8), R14
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	MOVQ    56(R15), R14
+	TESTQ   R14, R14
+	LEAQ    (BX)(R14*4), R14
+	CMOVQLT SI, R14
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R15)(BX*8), R15
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
-	VBROADCASTSS (SI)(DX*4), Z18
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (DI)(DX*4), Z18
+	VBROADCASTSS (R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (R8)(DX*4), Z18
+	VBROADCASTSS (R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R9)(DX*4), Z18
+	VBROADCASTSS (R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R10)(DX*4), Z18
+	VBROADCASTSS (R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R11)(DX*4), Z18
+	VBROADCASTSS (R12)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R12)(DX*4), Z18
+	VBROADCASTSS (R13)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R13)(DX*4), Z18
+	VBROADCASTSS (R14)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      64(AX), Z16
 	VMOVUPS      64(AX)(CX*1), Z17
-	VBROADCASTSS 4(SI)(DX*4), Z18
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(DI)(DX*4), Z18
+	VBROADCASTSS 4(R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 4(R8)(DX*4), Z18
+	VBROADCASTSS 4(R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 4(R9)(DX*4), Z18
+	VBROADCASTSS 4(R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 4(R10)(DX*4), Z18
+	VBROADCASTSS 4(R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 4(R11)(DX*4), Z18
+	VBROADCASTSS 4(R12)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 4(R12)(DX*4), Z18
+	VBROADCASTSS 4(R13)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 4(R13)(DX*4), Z18
+	VBROADCASTSS 4(R14)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      128(AX), Z16
 	VMOVUPS      128(AX)(CX*1), Z17
-	VBROADCASTSS 8(SI)(DX*4), Z18
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 8(DI)(DX*4), Z18
+	VBROADCASTSS 8(R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(R8)(DX*4), Z18
+	VBROADCASTSS 8(R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 8(R9)(DX*4), Z18
+	VBROADCASTSS 8(R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 8(R10)(DX*4), Z18
+	VBROADCASTSS 8(R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 8(R11)(DX*4), Z18
+	VBROADCASTSS 8(R12)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 8(R12)(DX*4), Z18
+	VBROADCASTSS 8(R13)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 8(R13)(DX*4), Z18
+	VBROADCASTSS 8(R14)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      192(AX), Z16
 	VMOVUPS      192(AX)(CX*1), Z17
-	VBROADCASTSS 12(SI)(DX*4), Z18
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 12(DI)(DX*4), Z18
+	VBROADCASTSS 12(R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 12(R8)(DX*4), Z18
+	VBROADCASTSS 12(R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(R9)(DX*4), Z18
+	VBROADCASTSS 12(R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 12(R10)(DX*4), Z18
+	VBROADCASTSS 12(R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 12(R11)(DX*4), Z18
+	VBROADCASTSS 12(R12)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 12(R12)(DX*4), Z18
+	VBROADCASTSS 12(R13)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 12(R13)(DX*4), Z18
+	VBROADCASTSS 12(R14)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
-	VBROADCASTSS (SI)(DX*4), Z18
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (DI)(DX*4), Z18
+	VBROADCASTSS (R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (R8)(DX*4), Z18
+	VBROADCASTSS (R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R9)(DX*4), Z18
+	VBROADCASTSS (R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R10)(DX*4), Z18
+	VBROADCASTSS (R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R11)(DX*4), Z18
+	VBROADCASTSS (R12)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R12)(DX*4), Z18
+	VBROADCASTSS (R13)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R13)(DX*4), Z18
+	VBROADCASTSS (R14)(BX*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -3693,53 +3821,53 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z16
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
 	VADDPS    Z16, Z4, Z4
@@ -3748,7 +3876,7 @@ bias:
 	VADDPS    Z16, Z10, Z10
 	VADDPS    Z16, Z12, Z12
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z16, Z1, Z1
 	VADDPS    Z16, Z3, Z3
 	VADDPS    Z16, Z5, Z5
@@ -3759,56 +3887,56 @@ bias:
 	VADDPS    Z16, Z15, Z15
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z16
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z16
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 64(DX), K2, Z16
+	VMOVUPS.Z 64(BX), K2, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z16
-	VBROADCASTSS high+120(FP), Z17
-	VBROADCASTSS zero+124(FP), Z18
+	VBROADCASTSS low+124(FP), Z16
+	VBROADCASTSS high+128(FP), Z17
+	VBROADCASTSS zero+132(FP), Z18
 	VMAXPS       Z0, Z16, Z0
 	VADDPS       Z18, Z0, Z0
 	VMINPS       Z0, Z17, Z0
@@ -3886,84 +4014,92 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x48(SB), NOSPLIT, $0-128
+// func gemm512_1x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_1x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   at+48(FP), DI
+	MOVQ   at+48(FP), R8
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (DI), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    stride+56(FP), DX
-	LEAQ    (DI)(DX*8), DI
-	MOVQ    lens+64(FP), BX
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R8), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R8)(BX*8), R8
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z3
 	VMOVUPS      (AX)(CX*1), Z4
 	VMOVUPS      (AX)(CX*2), Z5
-	VBROADCASTSS (SI)(DX*4), Z6
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
 	VMOVUPS      64(AX), Z3
 	VMOVUPS      64(AX)(CX*1), Z4
 	VMOVUPS      64(AX)(CX*2), Z5
-	VBROADCASTSS 4(SI)(DX*4), Z6
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
 	VMOVUPS      128(AX), Z3
 	VMOVUPS      128(AX)(CX*1), Z4
 	VMOVUPS      128(AX)(CX*2), Z5
-	VBROADCASTSS 8(SI)(DX*4), Z6
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
 	VMOVUPS      192(AX), Z3
 	VMOVUPS      192(AX)(CX*1), Z4
 	VMOVUPS      192(AX)(CX*2), Z5
-	VBROADCASTSS 12(SI)(DX*4), Z6
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z3
 	VMOVUPS      (AX)(CX*1), Z4
 	VMOVUPS      (AX)(CX*2), Z5
-	VBROADCASTSS (SI)(DX*4), Z6
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -3983,44 +4119,44 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z3
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	VMOVUPS.Z 64(DX), K2, Z3
+	VMOVUPS.Z 64(BX), K2, Z3
 	VADDPS    Z1, Z3, Z1
-	VMOVUPS.Z 128(DX), K3, Z3
+	VMOVUPS.Z 128(BX), K3, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z3
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	VMOVUPS.Z 64(DX), K2, Z3
+	VMOVUPS.Z 64(BX), K2, Z3
 	VADDPS    Z3, Z1, Z1
-	VMOVUPS.Z 128(DX), K3, Z3
+	VMOVUPS.Z 128(BX), K3, Z3
 	VADDPS    Z3, Z2, Z2
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z3
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	VMOVUPS.Z 64(DX), K2, Z3
+	VMOVUPS.Z 64(BX), K2, Z3
 	VADDPS    Z1, Z3, Z1
-	VMOVUPS.Z 128(DX), K3, Z3
+	VMOVUPS.Z 128(BX), K3, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z3
-	VBROADCASTSS high+120(FP), Z4
-	VBROADCASTSS zero+124(FP), Z5
+	VBROADCASTSS low+124(FP), Z3
+	VBROADCASTSS high+128(FP), Z4
+	VBROADCASTSS zero+132(FP), Z5
 	VMAXPS       Z0, Z3, Z0
 	VADDPS       Z5, Z0, Z0
 	VMINPS       Z0, Z4, Z0
@@ -4039,11 +4175,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x48(SB), NOSPLIT, $0-128
+// func gemm512_2x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_2x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -4051,99 +4188,106 @@ TEXT ·gemm512_2x48(SB), NOSPLIT, $0-128
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   at+48(FP), R8
+	MOVQ   at+48(FP), R9
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R8), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R8), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R9), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R8)(DX*8), R8
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R9), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R9)(BX*8), R9
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
 	VMOVUPS      (AX)(CX*2), Z8
-	VBROADCASTSS (SI)(DX*4), Z9
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (DI)(DX*4), Z9
+	VBROADCASTSS (R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
 	VMOVUPS      64(AX), Z6
 	VMOVUPS      64(AX)(CX*1), Z7
 	VMOVUPS      64(AX)(CX*2), Z8
-	VBROADCASTSS 4(SI)(DX*4), Z9
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z9
+	VBROADCASTSS 4(R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
 	VMOVUPS      128(AX), Z6
 	VMOVUPS      128(AX)(CX*1), Z7
 	VMOVUPS      128(AX)(CX*2), Z8
-	VBROADCASTSS 8(SI)(DX*4), Z9
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z9
+	VBROADCASTSS 8(R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
 	VMOVUPS      192(AX), Z6
 	VMOVUPS      192(AX)(CX*1), Z7
 	VMOVUPS      192(AX)(CX*2), Z8
-	VBROADCASTSS 12(SI)(DX*4), Z9
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z9
+	VBROADCASTSS 12(R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
 	VMOVUPS      (AX)(CX*2), Z8
-	VBROADCASTSS (SI)(DX*4), Z9
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (DI)(DX*4), Z9
+	VBROADCASTSS (R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -4163,61 +4307,61 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	VMOVUPS.Z 128(DX), K3, Z6
+	VMOVUPS.Z 128(BX), K3, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 128(DX), K3, Z6
+	VMOVUPS.Z 128(BX), K3, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z3, Z3
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 128(DX), K3, Z6
+	VMOVUPS.Z 128(BX), K3, Z6
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z5, Z5
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	VMOVUPS.Z 128(DX), K3, Z6
+	VMOVUPS.Z 128(BX), K3, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	VMOVUPS.Z 64(DX), K2, Z6
+	VMOVUPS.Z 64(BX), K2, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 128(DX), K3, Z6
+	VMOVUPS.Z 128(BX), K3, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z6
-	VBROADCASTSS high+120(FP), Z7
-	VBROADCASTSS zero+124(FP), Z8
+	VBROADCASTSS low+124(FP), Z6
+	VBROADCASTSS high+128(FP), Z7
+	VBROADCASTSS zero+132(FP), Z8
 	VMAXPS       Z0, Z6, Z0
 	VADDPS       Z8, Z0, Z0
 	VMINPS       Z0, Z7, Z0
@@ -4249,11 +4393,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x48(SB), NOSPLIT, $0-128
+// func gemm512_3x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_3x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -4264,123 +4409,130 @@ TEXT ·gemm512_3x48(SB), NOSPLIT, $0-128
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   at+48(FP), R9
+	MOVQ   at+48(FP), R10
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R9), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R9), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R10), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R9), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R10), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R9)(DX*8), R9
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R10), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R10)(BX*8), R10
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z9
 	VMOVUPS      (AX)(CX*1), Z10
 	VMOVUPS      (AX)(CX*2), Z11
-	VBROADCASTSS (SI)(DX*4), Z12
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (DI)(DX*4), Z12
+	VBROADCASTSS (R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R8)(DX*4), Z12
+	VBROADCASTSS (R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
 	VMOVUPS      64(AX), Z9
 	VMOVUPS      64(AX)(CX*1), Z10
 	VMOVUPS      64(AX)(CX*2), Z11
-	VBROADCASTSS 4(SI)(DX*4), Z12
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z12
+	VBROADCASTSS 4(R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 4(R8)(DX*4), Z12
+	VBROADCASTSS 4(R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
 	VMOVUPS      128(AX), Z9
 	VMOVUPS      128(AX)(CX*1), Z10
 	VMOVUPS      128(AX)(CX*2), Z11
-	VBROADCASTSS 8(SI)(DX*4), Z12
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z12
+	VBROADCASTSS 8(R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 8(R8)(DX*4), Z12
+	VBROADCASTSS 8(R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
 	VMOVUPS      192(AX), Z9
 	VMOVUPS      192(AX)(CX*1), Z10
 	VMOVUPS      192(AX)(CX*2), Z11
-	VBROADCASTSS 12(SI)(DX*4), Z12
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z12
+	VBROADCASTSS 12(R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(R8)(DX*4), Z12
+	VBROADCASTSS 12(R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z9
 	VMOVUPS      (AX)(CX*1), Z10
 	VMOVUPS      (AX)(CX*2), Z11
-	VBROADCASTSS (SI)(DX*4), Z12
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (DI)(DX*4), Z12
+	VBROADCASTSS (R8)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R8)(DX*4), Z12
+	VBROADCASTSS (R9)(BX*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -4400,78 +4552,78 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z9
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z0, Z9, Z0
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z1, Z9, Z1
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z2, Z9, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z9
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z3, Z9, Z3
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z4, Z9, Z4
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z5, Z9, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z9
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z6, Z9, Z6
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z7, Z9, Z7
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z8, Z9, Z8
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z9
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z3, Z3
 	VADDPS    Z9, Z6, Z6
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z9, Z1, Z1
 	VADDPS    Z9, Z4, Z4
 	VADDPS    Z9, Z7, Z7
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z9, Z2, Z2
 	VADDPS    Z9, Z5, Z5
 	VADDPS    Z9, Z8, Z8
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z9
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z0, Z9, Z0
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z1, Z9, Z1
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z2, Z9, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z9
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z3, Z9, Z3
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z4, Z9, Z4
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z5, Z9, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z9
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z9
 	VADDPS    Z6, Z9, Z6
-	VMOVUPS.Z 64(DX), K2, Z9
+	VMOVUPS.Z 64(BX), K2, Z9
 	VADDPS    Z7, Z9, Z7
-	VMOVUPS.Z 128(DX), K3, Z9
+	VMOVUPS.Z 128(BX), K3, Z9
 	VADDPS    Z8, Z9, Z8
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z9
-	VBROADCASTSS high+120(FP), Z10
-	VBROADCASTSS zero+124(FP), Z11
+	VBROADCASTSS low+124(FP), Z9
+	VBROADCASTSS high+128(FP), Z10
+	VBROADCASTSS zero+132(FP), Z11
 	VMAXPS       Z0, Z9, Z0
 	VADDPS       Z11, Z0, Z0
 	VMINPS       Z0, Z10, Z0
@@ -4516,11 +4668,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x48(SB), NOSPLIT, $0-128
+// func gemm512_4x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_4x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -4534,147 +4687,154 @@ TEXT ·gemm512_4x48(SB), NOSPLIT, $0-128
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   at+48(FP), R10
+	MOVQ   at+48(FP), R11
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R10), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R10), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R11), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R10), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R11), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R10), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R11), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R10)(DX*8), R10
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R11), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R11)(BX*8), R11
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	VBROADCASTSS (SI)(DX*4), Z15
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (DI)(DX*4), Z15
+	VBROADCASTSS (R8)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (R8)(DX*4), Z15
+	VBROADCASTSS (R9)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (R9)(DX*4), Z15
+	VBROADCASTSS (R10)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
 	VMOVUPS      64(AX)(CX*2), Z14
-	VBROADCASTSS 4(SI)(DX*4), Z15
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z15
+	VBROADCASTSS 4(R8)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS 4(R8)(DX*4), Z15
+	VBROADCASTSS 4(R9)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS 4(R9)(DX*4), Z15
+	VBROADCASTSS 4(R10)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
 	VMOVUPS      128(AX)(CX*2), Z14
-	VBROADCASTSS 8(SI)(DX*4), Z15
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z15
+	VBROADCASTSS 8(R8)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS 8(R8)(DX*4), Z15
+	VBROADCASTSS 8(R9)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS 8(R9)(DX*4), Z15
+	VBROADCASTSS 8(R10)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
 	VMOVUPS      192(AX)(CX*2), Z14
-	VBROADCASTSS 12(SI)(DX*4), Z15
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z15
+	VBROADCASTSS 12(R8)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS 12(R8)(DX*4), Z15
+	VBROADCASTSS 12(R9)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS 12(R9)(DX*4), Z15
+	VBROADCASTSS 12(R10)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	VBROADCASTSS (SI)(DX*4), Z15
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (DI)(DX*4), Z15
+	VBROADCASTSS (R8)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (R8)(DX*4), Z15
+	VBROADCASTSS (R9)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (R9)(DX*4), Z15
+	VBROADCASTSS (R10)(BX*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -4694,95 +4854,95 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z3, Z12, Z3
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z8, Z12, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z12
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z3, Z3
 	VADDPS    Z12, Z6, Z6
 	VADDPS    Z12, Z9, Z9
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z4, Z4
 	VADDPS    Z12, Z7, Z7
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z12, Z2, Z2
 	VADDPS    Z12, Z5, Z5
 	VADDPS    Z12, Z8, Z8
 	VADDPS    Z12, Z11, Z11
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z12
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z3, Z12, Z3
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z8, Z12, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 64(DX), K2, Z12
+	VMOVUPS.Z 64(BX), K2, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 128(DX), K3, Z12
+	VMOVUPS.Z 128(BX), K3, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z12
-	VBROADCASTSS high+120(FP), Z13
-	VBROADCASTSS zero+124(FP), Z14
+	VBROADCASTSS low+124(FP), Z12
+	VBROADCASTSS high+128(FP), Z13
+	VBROADCASTSS zero+132(FP), Z14
 	VMAXPS       Z0, Z12, Z0
 	VADDPS       Z14, Z0, Z0
 	VMINPS       Z0, Z13, Z0
@@ -4840,11 +5000,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x48(SB), NOSPLIT, $0-128
+// func gemm512_5x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_5x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -4861,171 +5022,178 @@ TEXT ·gemm512_5x48(SB), NOSPLIT, $0-128
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
-	MOVQ   at+48(FP), R11
+	MOVQ   at+48(FP), R12
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R11), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R11), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R12), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R11), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R12), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R11), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R12), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R11), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R12), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R11)(DX*8), R11
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R12), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R12)(BX*8), R12
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z15
 	VMOVUPS      (AX)(CX*1), Z16
 	VMOVUPS      (AX)(CX*2), Z17
-	VBROADCASTSS (SI)(DX*4), Z18
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS (DI)(DX*4), Z18
+	VBROADCASTSS (R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R8)(DX*4), Z18
+	VBROADCASTSS (R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS (R9)(DX*4), Z18
+	VBROADCASTSS (R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R10)(DX*4), Z18
+	VBROADCASTSS (R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
 	VMOVUPS      64(AX), Z15
 	VMOVUPS      64(AX)(CX*1), Z16
 	VMOVUPS      64(AX)(CX*2), Z17
-	VBROADCASTSS 4(SI)(DX*4), Z18
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z18
+	VBROADCASTSS 4(R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 4(R8)(DX*4), Z18
+	VBROADCASTSS 4(R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS 4(R9)(DX*4), Z18
+	VBROADCASTSS 4(R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 4(R10)(DX*4), Z18
+	VBROADCASTSS 4(R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
 	VMOVUPS      128(AX), Z15
 	VMOVUPS      128(AX)(CX*1), Z16
 	VMOVUPS      128(AX)(CX*2), Z17
-	VBROADCASTSS 8(SI)(DX*4), Z18
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z18
+	VBROADCASTSS 8(R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 8(R8)(DX*4), Z18
+	VBROADCASTSS 8(R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS 8(R9)(DX*4), Z18
+	VBROADCASTSS 8(R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 8(R10)(DX*4), Z18
+	VBROADCASTSS 8(R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
 	VMOVUPS      192(AX), Z15
 	VMOVUPS      192(AX)(CX*1), Z16
 	VMOVUPS      192(AX)(CX*2), Z17
-	VBROADCASTSS 12(SI)(DX*4), Z18
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z18
+	VBROADCASTSS 12(R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(R8)(DX*4), Z18
+	VBROADCASTSS 12(R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS 12(R9)(DX*4), Z18
+	VBROADCASTSS 12(R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 12(R10)(DX*4), Z18
+	VBROADCASTSS 12(R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z15
 	VMOVUPS      (AX)(CX*1), Z16
 	VMOVUPS      (AX)(CX*2), Z17
-	VBROADCASTSS (SI)(DX*4), Z18
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS (DI)(DX*4), Z18
+	VBROADCASTSS (R8)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R8)(DX*4), Z18
+	VBROADCASTSS (R9)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS (R9)(DX*4), Z18
+	VBROADCASTSS (R10)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R10)(DX*4), Z18
+	VBROADCASTSS (R11)(BX*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -5045,60 +5213,60 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z0, Z15, Z0
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z1, Z15, Z1
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z2, Z15, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z3, Z15, Z3
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z4, Z15, Z4
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z5, Z15, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z6, Z15, Z6
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z7, Z15, Z7
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z8, Z15, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z9, Z15, Z9
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z10, Z15, Z10
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z11, Z15, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z12, Z15, Z12
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z13, Z15, Z13
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z14, Z15, Z14
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z15
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z15, Z0, Z0
 	VADDPS    Z15, Z3, Z3
 	VADDPS    Z15, Z6, Z6
 	VADDPS    Z15, Z9, Z9
 	VADDPS    Z15, Z12, Z12
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z15, Z1, Z1
 	VADDPS    Z15, Z4, Z4
 	VADDPS    Z15, Z7, Z7
 	VADDPS    Z15, Z10, Z10
 	VADDPS    Z15, Z13, Z13
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z15, Z2, Z2
 	VADDPS    Z15, Z5, Z5
 	VADDPS    Z15, Z8, Z8
@@ -5106,51 +5274,51 @@ bias:
 	VADDPS    Z15, Z14, Z14
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z15
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z0, Z15, Z0
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z1, Z15, Z1
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z2, Z15, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z3, Z15, Z3
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z4, Z15, Z4
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z5, Z15, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z6, Z15, Z6
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z7, Z15, Z7
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z8, Z15, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z9, Z15, Z9
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z10, Z15, Z10
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z11, Z15, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z15
 	VADDPS    Z12, Z15, Z12
-	VMOVUPS.Z 64(DX), K2, Z15
+	VMOVUPS.Z 64(BX), K2, Z15
 	VADDPS    Z13, Z15, Z13
-	VMOVUPS.Z 128(DX), K3, Z15
+	VMOVUPS.Z 128(BX), K3, Z15
 	VADDPS    Z14, Z15, Z14
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z15
-	VBROADCASTSS high+120(FP), Z16
-	VBROADCASTSS zero+124(FP), Z17
+	VBROADCASTSS low+124(FP), Z15
+	VBROADCASTSS high+128(FP), Z16
+	VBROADCASTSS zero+132(FP), Z17
 	VMAXPS       Z0, Z15, Z0
 	VADDPS       Z17, Z0, Z0
 	VMINPS       Z0, Z16, Z0
@@ -5221,11 +5389,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x48(SB), NOSPLIT, $0-128
+// func gemm512_6x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_6x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -5245,195 +5414,202 @@ TEXT ·gemm512_6x48(SB), NOSPLIT, $0-128
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-	MOVQ   at+48(FP), R12
+	MOVQ   at+48(FP), R13
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R12), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R12), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R13), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R12), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R13), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R12), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R13), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R12), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R13), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R12), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R13), R11
 	TESTQ   R11, R11
-	LEAQ    (DX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R12)(DX*8), R12
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(R13), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R13)(BX*8), R13
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z18
 	VMOVUPS      (AX)(CX*1), Z19
 	VMOVUPS      (AX)(CX*2), Z20
-	VBROADCASTSS (SI)(DX*4), Z21
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS (DI)(DX*4), Z21
+	VBROADCASTSS (R8)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS (R8)(DX*4), Z21
+	VBROADCASTSS (R9)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS (R9)(DX*4), Z21
+	VBROADCASTSS (R10)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS (R10)(DX*4), Z21
+	VBROADCASTSS (R11)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS (R11)(DX*4), Z21
+	VBROADCASTSS (R12)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
 	VMOVUPS      64(AX), Z18
 	VMOVUPS      64(AX)(CX*1), Z19
 	VMOVUPS      64(AX)(CX*2), Z20
-	VBROADCASTSS 4(SI)(DX*4), Z21
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z21
+	VBROADCASTSS 4(R8)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS 4(R8)(DX*4), Z21
+	VBROADCASTSS 4(R9)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS 4(R9)(DX*4), Z21
+	VBROADCASTSS 4(R10)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS 4(R10)(DX*4), Z21
+	VBROADCASTSS 4(R11)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS 4(R11)(DX*4), Z21
+	VBROADCASTSS 4(R12)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
 	VMOVUPS      128(AX), Z18
 	VMOVUPS      128(AX)(CX*1), Z19
 	VMOVUPS      128(AX)(CX*2), Z20
-	VBROADCASTSS 8(SI)(DX*4), Z21
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z21
+	VBROADCASTSS 8(R8)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS 8(R8)(DX*4), Z21
+	VBROADCASTSS 8(R9)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS 8(R9)(DX*4), Z21
+	VBROADCASTSS 8(R10)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS 8(R10)(DX*4), Z21
+	VBROADCASTSS 8(R11)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS 8(R11)(DX*4), Z21
+	VBROADCASTSS 8(R12)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
 	VMOVUPS      192(AX), Z18
 	VMOVUPS      192(AX)(CX*1), Z19
 	VMOVUPS      192(AX)(CX*2), Z20
-	VBROADCASTSS 12(SI)(DX*4), Z21
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z21
+	VBROADCASTSS 12(R8)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS 12(R8)(DX*4), Z21
+	VBROADCASTSS 12(R9)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS 12(R9)(DX*4), Z21
+	VBROADCASTSS 12(R10)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS 12(R10)(DX*4), Z21
+	VBROADCASTSS 12(R11)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS 12(R11)(DX*4), Z21
+	VBROADCASTSS 12(R12)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z18
 	VMOVUPS      (AX)(CX*1), Z19
 	VMOVUPS      (AX)(CX*2), Z20
-	VBROADCASTSS (SI)(DX*4), Z21
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS (DI)(DX*4), Z21
+	VBROADCASTSS (R8)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS (R8)(DX*4), Z21
+	VBROADCASTSS (R9)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS (R9)(DX*4), Z21
+	VBROADCASTSS (R10)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS (R10)(DX*4), Z21
+	VBROADCASTSS (R11)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS (R11)(DX*4), Z21
+	VBROADCASTSS (R12)(BX*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -5453,69 +5629,69 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z0, Z18, Z0
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z1, Z18, Z1
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z2, Z18, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z3, Z18, Z3
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z4, Z18, Z4
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z5, Z18, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z6, Z18, Z6
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z7, Z18, Z7
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z8, Z18, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z9, Z18, Z9
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z10, Z18, Z10
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z11, Z18, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z12, Z18, Z12
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z13, Z18, Z13
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z14, Z18, Z14
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z15, Z18, Z15
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z16, Z18, Z16
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z17, Z18, Z17
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z18
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z3, Z3
 	VADDPS    Z18, Z6, Z6
 	VADDPS    Z18, Z9, Z9
 	VADDPS    Z18, Z12, Z12
 	VADDPS    Z18, Z15, Z15
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z18, Z1, Z1
 	VADDPS    Z18, Z4, Z4
 	VADDPS    Z18, Z7, Z7
 	VADDPS    Z18, Z10, Z10
 	VADDPS    Z18, Z13, Z13
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z18, Z2, Z2
 	VADDPS    Z18, Z5, Z5
 	VADDPS    Z18, Z8, Z8
@@ -5524,58 +5700,58 @@ bias:
 	VADDPS    Z18, Z17, Z17
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z18
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z0, Z18, Z0
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z1, Z18, Z1
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z2, Z18, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z3, Z18, Z3
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z4, Z18, Z4
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z5, Z18, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z6, Z18, Z6
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z7, Z18, Z7
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z8, Z18, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z9, Z18, Z9
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z10, Z18, Z10
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z11, Z18, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z12, Z18, Z12
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z13, Z18, Z13
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z14, Z18, Z14
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z18
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z18
 	VADDPS    Z15, Z18, Z15
-	VMOVUPS.Z 64(DX), K2, Z18
+	VMOVUPS.Z 64(BX), K2, Z18
 	VADDPS    Z16, Z18, Z16
-	VMOVUPS.Z 128(DX), K3, Z18
+	VMOVUPS.Z 128(BX), K3, Z18
 	VADDPS    Z17, Z18, Z17
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z18
-	VBROADCASTSS high+120(FP), Z19
-	VBROADCASTSS zero+124(FP), Z20
+	VBROADCASTSS low+124(FP), Z18
+	VBROADCASTSS high+128(FP), Z19
+	VBROADCASTSS zero+132(FP), Z20
 	VMAXPS       Z0, Z18, Z0
 	VADDPS       Z20, Z0, Z0
 	VMINPS       Z0, Z19, Z0
@@ -5659,11 +5835,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_7x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_7x48(SB), NOSPLIT, $0-128
+// func gemm512_7x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_7x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -5686,219 +5863,226 @@ TEXT ·gemm512_7x48(SB), NOSPLIT, $0-128
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
-	MOVQ   at+48(FP), R13
+	MOVQ   at+48(FP), R14
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R13), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R13), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R14), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R13), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R14), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R13), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R14), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R13), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R14), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R13), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R14), R11
 	TESTQ   R11, R11
-	LEAQ    (DX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    48(R13), R12
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(R14), R12
 	TESTQ   R12, R12
-	LEAQ    (DX)(R12*4), R12
-	CMOVQLT BX, R12
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R13)(DX*8), R13
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(R14), R13
+	TESTQ   R13, R13
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R14)(BX*8), R14
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z21
 	VMOVUPS      (AX)(CX*1), Z22
 	VMOVUPS      (AX)(CX*2), Z23
-	VBROADCASTSS (SI)(DX*4), Z24
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS (DI)(DX*4), Z24
+	VBROADCASTSS (R8)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R8)(DX*4), Z24
+	VBROADCASTSS (R9)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS (R9)(DX*4), Z24
+	VBROADCASTSS (R10)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R10)(DX*4), Z24
+	VBROADCASTSS (R11)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS (R11)(DX*4), Z24
+	VBROADCASTSS (R12)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R12)(DX*4), Z24
+	VBROADCASTSS (R13)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
 	VMOVUPS      64(AX), Z21
 	VMOVUPS      64(AX)(CX*1), Z22
 	VMOVUPS      64(AX)(CX*2), Z23
-	VBROADCASTSS 4(SI)(DX*4), Z24
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z24
+	VBROADCASTSS 4(R8)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 4(R8)(DX*4), Z24
+	VBROADCASTSS 4(R9)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS 4(R9)(DX*4), Z24
+	VBROADCASTSS 4(R10)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 4(R10)(DX*4), Z24
+	VBROADCASTSS 4(R11)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS 4(R11)(DX*4), Z24
+	VBROADCASTSS 4(R12)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 4(R12)(DX*4), Z24
+	VBROADCASTSS 4(R13)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
 	VMOVUPS      128(AX), Z21
 	VMOVUPS      128(AX)(CX*1), Z22
 	VMOVUPS      128(AX)(CX*2), Z23
-	VBROADCASTSS 8(SI)(DX*4), Z24
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z24
+	VBROADCASTSS 8(R8)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 8(R8)(DX*4), Z24
+	VBROADCASTSS 8(R9)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS 8(R9)(DX*4), Z24
+	VBROADCASTSS 8(R10)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 8(R10)(DX*4), Z24
+	VBROADCASTSS 8(R11)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS 8(R11)(DX*4), Z24
+	VBROADCASTSS 8(R12)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 8(R12)(DX*4), Z24
+	VBROADCASTSS 8(R13)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
 	VMOVUPS      192(AX), Z21
 	VMOVUPS      192(AX)(CX*1), Z22
 	VMOVUPS      192(AX)(CX*2), Z23
-	VBROADCASTSS 12(SI)(DX*4), Z24
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z24
+	VBROADCASTSS 12(R8)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(R8)(DX*4), Z24
+	VBROADCASTSS 12(R9)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS 12(R9)(DX*4), Z24
+	VBROADCASTSS 12(R10)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(R10)(DX*4), Z24
+	VBROADCASTSS 12(R11)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS 12(R11)(DX*4), Z24
+	VBROADCASTSS 12(R12)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 12(R12)(DX*4), Z24
+	VBROADCASTSS 12(R13)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z21
 	VMOVUPS      (AX)(CX*1), Z22
 	VMOVUPS      (AX)(CX*2), Z23
-	VBROADCASTSS (SI)(DX*4), Z24
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS (DI)(DX*4), Z24
+	VBROADCASTSS (R8)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R8)(DX*4), Z24
+	VBROADCASTSS (R9)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS (R9)(DX*4), Z24
+	VBROADCASTSS (R10)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R10)(DX*4), Z24
+	VBROADCASTSS (R11)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS (R11)(DX*4), Z24
+	VBROADCASTSS (R12)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R12)(DX*4), Z24
+	VBROADCASTSS (R13)(BX*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -5918,62 +6102,62 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z0, Z21, Z0
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z1, Z21, Z1
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z2, Z21, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z3, Z21, Z3
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z4, Z21, Z4
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z5, Z21, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z6, Z21, Z6
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z7, Z21, Z7
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z8, Z21, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z9, Z21, Z9
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z10, Z21, Z10
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z11, Z21, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z12, Z21, Z12
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z13, Z21, Z13
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z14, Z21, Z14
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z15, Z21, Z15
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z16, Z21, Z16
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z17, Z21, Z17
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z18, Z21, Z18
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z19, Z21, Z19
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z20, Z21, Z20
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z21
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z21, Z0, Z0
 	VADDPS    Z21, Z3, Z3
 	VADDPS    Z21, Z6, Z6
@@ -5981,7 +6165,7 @@ bias:
 	VADDPS    Z21, Z12, Z12
 	VADDPS    Z21, Z15, Z15
 	VADDPS    Z21, Z18, Z18
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z21, Z1, Z1
 	VADDPS    Z21, Z4, Z4
 	VADDPS    Z21, Z7, Z7
@@ -5989,7 +6173,7 @@ bias:
 	VADDPS    Z21, Z13, Z13
 	VADDPS    Z21, Z16, Z16
 	VADDPS    Z21, Z19, Z19
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z21, Z2, Z2
 	VADDPS    Z21, Z5, Z5
 	VADDPS    Z21, Z8, Z8
@@ -5999,65 +6183,65 @@ bias:
 	VADDPS    Z21, Z20, Z20
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z21
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z0, Z21, Z0
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z1, Z21, Z1
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z2, Z21, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z3, Z21, Z3
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z4, Z21, Z4
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z5, Z21, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z6, Z21, Z6
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z7, Z21, Z7
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z8, Z21, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z9, Z21, Z9
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z10, Z21, Z10
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z11, Z21, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z12, Z21, Z12
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z13, Z21, Z13
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z14, Z21, Z14
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z15, Z21, Z15
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z16, Z21, Z16
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z17, Z21, Z17
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z21
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z21
 	VADDPS    Z18, Z21, Z18
-	VMOVUPS.Z 64(DX), K2, Z21
+	VMOVUPS.Z 64(BX), K2, Z21
 	VADDPS    Z19, Z21, Z19
-	VMOVUPS.Z 128(DX), K3, Z21
+	VMOVUPS.Z 128(BX), K3, Z21
 	VADDPS    Z20, Z21, Z20
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z21
-	VBROADCASTSS high+120(FP), Z22
-	VBROADCASTSS zero+124(FP), Z23
+	VBROADCASTSS low+124(FP), Z21
+	VBROADCASTSS high+128(FP), Z22
+	VBROADCASTSS zero+132(FP), Z23
 	VMAXPS       Z0, Z21, Z0
 	VADDPS       Z23, Z0, Z0
 	VMINPS       Z0, Z22, Z0
@@ -6154,11 +6338,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_8x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_8x48(SB), NOSPLIT, $0-128
+// func gemm512_8x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_8x48(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -6184,243 +6369,250 @@ TEXT ·gemm512_8x48(SB), NOSPLIT, $0-128
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	MOVQ   at+48(FP), R14
+	MOVQ   at+48(FP), R15
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), DX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R14), SI
-	TESTQ   SI, SI
-	LEAQ    (DX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R14), DI
+	MOVQ    x+32(FP), BX
+	MOVQ    zeros+40(FP), SI
+	MOVQ    (R15), DI
 	TESTQ   DI, DI
-	LEAQ    (DX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R14), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(R15), R8
 	TESTQ   R8, R8
-	LEAQ    (DX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R14), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(R15), R9
 	TESTQ   R9, R9
-	LEAQ    (DX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R14), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(R15), R10
 	TESTQ   R10, R10
-	LEAQ    (DX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R14), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(R15), R11
 	TESTQ   R11, R11
-	LEAQ    (DX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    48(R14), R12
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(R15), R12
 	TESTQ   R12, R12
-	LEAQ    (DX)(R12*4), R12
-	CMOVQLT BX, R12
-	MOVQ    56(R14), R13
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(R15), R13
 	TESTQ   R13, R13
-	LEAQ    (DX)(R13*4), R13
-	CMOVQLT BX, R13
-	MOVQ    stride+56(FP), DX
-	LEAQ    (R14)(DX*8), R14
-	MOVQ    lens+64(FP), BX
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	MOVQ    56(R15), R14
+	TESTQ   R14, R14
+	LEAQ    (BX)(R14*4), R14
+	CMOVQLT SI, R14
+	MOVQ    stride+56(FP), BX
+	LEAQ    (R15)(BX*8), R15
+	MOVQ    lens+64(FP), SI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    DX, DX
-	SUBQ    $0x04, BX
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	VBROADCASTSS (SI)(DX*4), Z27
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS (DI)(DX*4), Z27
+	VBROADCASTSS (R8)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS (R8)(DX*4), Z27
+	VBROADCASTSS (R9)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS (R9)(DX*4), Z27
+	VBROADCASTSS (R10)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS (R10)(DX*4), Z27
+	VBROADCASTSS (R11)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS (R11)(DX*4), Z27
+	VBROADCASTSS (R12)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS (R12)(DX*4), Z27
+	VBROADCASTSS (R13)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS (R13)(DX*4), Z27
+	VBROADCASTSS (R14)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
 	VMOVUPS      64(AX), Z24
 	VMOVUPS      64(AX)(CX*1), Z25
 	VMOVUPS      64(AX)(CX*2), Z26
-	VBROADCASTSS 4(SI)(DX*4), Z27
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(DI)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS 4(DI)(DX*4), Z27
+	VBROADCASTSS 4(R8)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS 4(R8)(DX*4), Z27
+	VBROADCASTSS 4(R9)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS 4(R9)(DX*4), Z27
+	VBROADCASTSS 4(R10)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS 4(R10)(DX*4), Z27
+	VBROADCASTSS 4(R11)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS 4(R11)(DX*4), Z27
+	VBROADCASTSS 4(R12)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS 4(R12)(DX*4), Z27
+	VBROADCASTSS 4(R13)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS 4(R13)(DX*4), Z27
+	VBROADCASTSS 4(R14)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
 	VMOVUPS      128(AX), Z24
 	VMOVUPS      128(AX)(CX*1), Z25
 	VMOVUPS      128(AX)(CX*2), Z26
-	VBROADCASTSS 8(SI)(DX*4), Z27
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(DI)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS 8(DI)(DX*4), Z27
+	VBROADCASTSS 8(R8)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS 8(R8)(DX*4), Z27
+	VBROADCASTSS 8(R9)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS 8(R9)(DX*4), Z27
+	VBROADCASTSS 8(R10)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS 8(R10)(DX*4), Z27
+	VBROADCASTSS 8(R11)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS 8(R11)(DX*4), Z27
+	VBROADCASTSS 8(R12)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS 8(R12)(DX*4), Z27
+	VBROADCASTSS 8(R13)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS 8(R13)(DX*4), Z27
+	VBROADCASTSS 8(R14)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
 	VMOVUPS      192(AX), Z24
 	VMOVUPS      192(AX)(CX*1), Z25
 	VMOVUPS      192(AX)(CX*2), Z26
-	VBROADCASTSS 12(SI)(DX*4), Z27
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(DI)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS 12(DI)(DX*4), Z27
+	VBROADCASTSS 12(R8)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS 12(R8)(DX*4), Z27
+	VBROADCASTSS 12(R9)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS 12(R9)(DX*4), Z27
+	VBROADCASTSS 12(R10)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS 12(R10)(DX*4), Z27
+	VBROADCASTSS 12(R11)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS 12(R11)(DX*4), Z27
+	VBROADCASTSS 12(R12)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS 12(R12)(DX*4), Z27
+	VBROADCASTSS 12(R13)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS 12(R13)(DX*4), Z27
+	VBROADCASTSS 12(R14)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
-	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	VBROADCASTSS (SI)(DX*4), Z27
+	PREFETCHT1   (DX)
+	VBROADCASTSS (DI)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS (DI)(DX*4), Z27
+	VBROADCASTSS (R8)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS (R8)(DX*4), Z27
+	VBROADCASTSS (R9)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS (R9)(DX*4), Z27
+	VBROADCASTSS (R10)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS (R10)(DX*4), Z27
+	VBROADCASTSS (R11)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS (R11)(DX*4), Z27
+	VBROADCASTSS (R12)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS (R12)(DX*4), Z27
+	VBROADCASTSS (R13)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS (R13)(DX*4), Z27
+	VBROADCASTSS (R14)(BX*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
-	ADDQ         $0x01, DX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	DECQ         BX
+	ADDQ         $+64, DX
+	DECQ         SI
 	JNZ          term
 
 ran:
@@ -6440,69 +6632,69 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z3, Z24, Z3
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z5, Z24, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z7, Z24, Z7
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z8, Z24, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z15, Z24, Z15
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z17, Z24, Z17
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z19, Z24, Z19
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z20, Z24, Z20
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+96(FP), DX
-	TESTQ     DX, DX
+	MOVQ      bias+104(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (DX), K1, Z24
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z3, Z3
 	VADDPS    Z24, Z6, Z6
@@ -6511,7 +6703,7 @@ bias:
 	VADDPS    Z24, Z15, Z15
 	VADDPS    Z24, Z18, Z18
 	VADDPS    Z24, Z21, Z21
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z24, Z1, Z1
 	VADDPS    Z24, Z4, Z4
 	VADDPS    Z24, Z7, Z7
@@ -6520,7 +6712,7 @@ bias:
 	VADDPS    Z24, Z16, Z16
 	VADDPS    Z24, Z19, Z19
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z24, Z2, Z2
 	VADDPS    Z24, Z5, Z5
 	VADDPS    Z24, Z8, Z8
@@ -6531,72 +6723,72 @@ bias:
 	VADDPS    Z24, Z23, Z23
 
 plus:
-	MOVQ      plus+104(FP), DX
-	TESTQ     DX, DX
+	MOVQ      plus+112(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (DX), K1, Z24
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z3, Z24, Z3
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z5, Z24, Z5
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z7, Z24, Z7
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z8, Z24, Z8
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z15, Z24, Z15
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z17, Z24, Z17
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z19, Z24, Z19
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z20, Z24, Z20
-	ADDQ      CX, DX
-	VMOVUPS.Z (DX), K1, Z24
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 64(DX), K2, Z24
+	VMOVUPS.Z 64(BX), K2, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 128(DX), K3, Z24
+	VMOVUPS.Z 128(BX), K3, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, DX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z24
-	VBROADCASTSS high+120(FP), Z25
-	VBROADCASTSS zero+124(FP), Z26
+	VBROADCASTSS low+124(FP), Z24
+	VBROADCASTSS high+128(FP), Z25
+	VBROADCASTSS zero+132(FP), Z26
 	VMAXPS       Z0, Z24, Z0
 	VADDPS       Z26, Z0, Z0
 	VMINPS       Z0, Z25, Z0
@@ -6706,44 +6898,46 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_1x64(SB), NOSPLIT, $0-128
+// func gemm512_1x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_1x64(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
+	LEAQ   (AX)(CX*2), BX
+	ADDQ   CX, BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   at+48(FP), R8
+	MOVQ   at+48(FP), R9
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R8), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R8)(BX*8), R8
-	MOVQ    lens+64(FP), SI
+	MOVQ    x+32(FP), SI
+	MOVQ    zeros+40(FP), DI
+	MOVQ    (R9), R8
+	TESTQ   R8, R8
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    stride+56(FP), SI
+	LEAQ    (R9)(SI*8), R9
+	MOVQ    lens+64(FP), DI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
 	VMOVUPS      (AX)(CX*2), Z6
-	VMOVUPS      (DX), Z7
-	VBROADCASTSS (DI)(BX*4), Z8
+	VMOVUPS      (BX), Z7
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
@@ -6751,8 +6945,9 @@ terms:
 	VMOVUPS      64(AX), Z4
 	VMOVUPS      64(AX)(CX*1), Z5
 	VMOVUPS      64(AX)(CX*2), Z6
-	VMOVUPS      64(DX), Z7
-	VBROADCASTSS 4(DI)(BX*4), Z8
+	VMOVUPS      64(BX), Z7
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
@@ -6760,8 +6955,9 @@ terms:
 	VMOVUPS      128(AX), Z4
 	VMOVUPS      128(AX)(CX*1), Z5
 	VMOVUPS      128(AX)(CX*2), Z6
-	VMOVUPS      128(DX), Z7
-	VBROADCASTSS 8(DI)(BX*4), Z8
+	VMOVUPS      128(BX), Z7
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
@@ -6769,36 +6965,40 @@ terms:
 	VMOVUPS      192(AX), Z4
 	VMOVUPS      192(AX)(CX*1), Z5
 	VMOVUPS      192(AX)(CX*2), Z6
-	VMOVUPS      192(DX), Z7
-	VBROADCASTSS 12(DI)(BX*4), Z8
+	VMOVUPS      192(BX), Z7
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	ADDQ         $+256, BX
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
 	VMOVUPS      (AX)(CX*2), Z6
-	VMOVUPS      (DX), Z7
-	VBROADCASTSS (DI)(BX*4), Z8
+	VMOVUPS      (BX), Z7
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	ADDQ         $+64, BX
+	DECQ         DI
 	JNZ          term
 
 ran:
@@ -6820,50 +7020,50 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z4
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	VMOVUPS.Z 128(BX), K3, Z4
+	VMOVUPS.Z 128(SI), K3, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 192(BX), K4, Z4
+	VMOVUPS.Z 192(SI), K4, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+96(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z4
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	VMOVUPS.Z 128(BX), K3, Z4
+	VMOVUPS.Z 128(SI), K3, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 192(BX), K4, Z4
+	VMOVUPS.Z 192(SI), K4, Z4
 	VADDPS    Z4, Z3, Z3
 
 plus:
-	MOVQ      plus+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+112(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z4
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	VMOVUPS.Z 128(BX), K3, Z4
+	VMOVUPS.Z 128(SI), K3, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 192(BX), K4, Z4
+	VMOVUPS.Z 192(SI), K4, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z4
-	VBROADCASTSS high+120(FP), Z5
-	VBROADCASTSS zero+124(FP), Z6
+	VBROADCASTSS low+124(FP), Z4
+	VBROADCASTSS high+128(FP), Z5
+	VBROADCASTSS zero+132(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -6886,14 +7086,15 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_2x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_2x64(SB), NOSPLIT, $0-128
+// func gemm512_2x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_2x64(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
+	LEAQ   (AX)(CX*2), BX
+	ADDQ   CX, BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6902,41 +7103,42 @@ TEXT ·gemm512_2x64(SB), NOSPLIT, $0-128
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   at+48(FP), R9
+	MOVQ   at+48(FP), R10
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R9), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R9), R8
+	MOVQ    x+32(FP), SI
+	MOVQ    zeros+40(FP), DI
+	MOVQ    (R10), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R9)(BX*8), R9
-	MOVQ    lens+64(FP), SI
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(R10), R9
+	TESTQ   R9, R9
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    stride+56(FP), SI
+	LEAQ    (R10)(SI*8), R10
+	MOVQ    lens+64(FP), DI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
 	VMOVUPS      (AX)(CX*2), Z10
-	VMOVUPS      (DX), Z11
-	VBROADCASTSS (DI)(BX*4), Z12
+	VMOVUPS      (BX), Z11
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R8)(BX*4), Z12
+	VBROADCASTSS (R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
@@ -6944,13 +7146,14 @@ terms:
 	VMOVUPS      64(AX), Z8
 	VMOVUPS      64(AX)(CX*1), Z9
 	VMOVUPS      64(AX)(CX*2), Z10
-	VMOVUPS      64(DX), Z11
-	VBROADCASTSS 4(DI)(BX*4), Z12
+	VMOVUPS      64(BX), Z11
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(R8)(BX*4), Z12
+	VBROADCASTSS 4(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
@@ -6958,13 +7161,14 @@ terms:
 	VMOVUPS      128(AX), Z8
 	VMOVUPS      128(AX)(CX*1), Z9
 	VMOVUPS      128(AX)(CX*2), Z10
-	VMOVUPS      128(DX), Z11
-	VBROADCASTSS 8(DI)(BX*4), Z12
+	VMOVUPS      128(BX), Z11
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(R8)(BX*4), Z12
+	VBROADCASTSS 8(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
@@ -6972,46 +7176,50 @@ terms:
 	VMOVUPS      192(AX), Z8
 	VMOVUPS      192(AX)(CX*1), Z9
 	VMOVUPS      192(AX)(CX*2), Z10
-	VMOVUPS      192(DX), Z11
-	VBROADCASTSS 12(DI)(BX*4), Z12
+	VMOVUPS      192(BX), Z11
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 12(R8)(BX*4), Z12
+	VBROADCASTSS 12(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	ADDQ         $+256, BX
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
 	VMOVUPS      (AX)(CX*2), Z10
-	VMOVUPS      (DX), Z11
-	VBROADCASTSS (DI)(BX*4), Z12
+	VMOVUPS      (BX), Z11
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R8)(BX*4), Z12
+	VBROADCASTSS (R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	ADDQ         $+64, BX
+	DECQ         DI
 	JNZ          term
 
 ran:
@@ -7033,72 +7241,72 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	VMOVUPS.Z 128(BX), K3, Z8
+	VMOVUPS.Z 128(SI), K3, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 192(BX), K4, Z8
+	VMOVUPS.Z 192(SI), K4, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	VMOVUPS.Z 128(BX), K3, Z8
+	VMOVUPS.Z 128(SI), K3, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 192(BX), K4, Z8
+	VMOVUPS.Z 192(SI), K4, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+96(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z8
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z5, Z5
-	VMOVUPS.Z 128(BX), K3, Z8
+	VMOVUPS.Z 128(SI), K3, Z8
 	VADDPS    Z8, Z2, Z2
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 192(BX), K4, Z8
+	VMOVUPS.Z 192(SI), K4, Z8
 	VADDPS    Z8, Z3, Z3
 	VADDPS    Z8, Z7, Z7
 
 plus:
-	MOVQ      plus+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+112(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z8
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	VMOVUPS.Z 128(BX), K3, Z8
+	VMOVUPS.Z 128(SI), K3, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 192(BX), K4, Z8
+	VMOVUPS.Z 192(SI), K4, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	VMOVUPS.Z 128(BX), K3, Z8
+	VMOVUPS.Z 128(SI), K3, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 192(BX), K4, Z8
+	VMOVUPS.Z 192(SI), K4, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z8
-	VBROADCASTSS high+120(FP), Z9
-	VBROADCASTSS zero+124(FP), Z10
+	VBROADCASTSS low+124(FP), Z8
+	VBROADCASTSS high+128(FP), Z9
+	VBROADCASTSS zero+132(FP), Z10
 	VMAXPS       Z0, Z8, Z0
 	VADDPS       Z10, Z0, Z0
 	VMINPS       Z0, Z9, Z0
@@ -7138,14 +7346,15 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_3x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_3x64(SB), NOSPLIT, $0-128
+// func gemm512_3x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_3x64(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
+	LEAQ   (AX)(CX*2), BX
+	ADDQ   CX, BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7158,50 +7367,51 @@ TEXT ·gemm512_3x64(SB), NOSPLIT, $0-128
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   at+48(FP), R10
+	MOVQ   at+48(FP), R11
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R10), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R10), R8
+	MOVQ    x+32(FP), SI
+	MOVQ    zeros+40(FP), DI
+	MOVQ    (R11), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R10), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(R11), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R10)(BX*8), R10
-	MOVQ    lens+64(FP), SI
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(R11), R10
+	TESTQ   R10, R10
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    stride+56(FP), SI
+	LEAQ    (R11)(SI*8), R11
+	MOVQ    lens+64(FP), DI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	VMOVUPS      (DX), Z15
-	VBROADCASTSS (DI)(BX*4), Z16
+	VMOVUPS      (BX), Z15
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R8)(BX*4), Z16
+	VBROADCASTSS (R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R9)(BX*4), Z16
+	VBROADCASTSS (R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
@@ -7209,18 +7419,19 @@ terms:
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
 	VMOVUPS      64(AX)(CX*2), Z14
-	VMOVUPS      64(DX), Z15
-	VBROADCASTSS 4(DI)(BX*4), Z16
+	VMOVUPS      64(BX), Z15
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(R8)(BX*4), Z16
+	VBROADCASTSS 4(R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 4(R9)(BX*4), Z16
+	VBROADCASTSS 4(R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
@@ -7228,18 +7439,19 @@ terms:
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
 	VMOVUPS      128(AX)(CX*2), Z14
-	VMOVUPS      128(DX), Z15
-	VBROADCASTSS 8(DI)(BX*4), Z16
+	VMOVUPS      128(BX), Z15
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(R8)(BX*4), Z16
+	VBROADCASTSS 8(R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(R9)(BX*4), Z16
+	VBROADCASTSS 8(R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
@@ -7247,56 +7459,60 @@ terms:
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
 	VMOVUPS      192(AX)(CX*2), Z14
-	VMOVUPS      192(DX), Z15
-	VBROADCASTSS 12(DI)(BX*4), Z16
+	VMOVUPS      192(BX), Z15
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 12(R8)(BX*4), Z16
+	VBROADCASTSS 12(R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 12(R9)(BX*4), Z16
+	VBROADCASTSS 12(R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	ADDQ         $+256, BX
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	VMOVUPS      (DX), Z15
-	VBROADCASTSS (DI)(BX*4), Z16
+	VMOVUPS      (BX), Z15
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R8)(BX*4), Z16
+	VBROADCASTSS (R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R9)(BX*4), Z16
+	VBROADCASTSS (R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	ADDQ         $+64, BX
+	DECQ         DI
 	JNZ          term
 
 ran:
@@ -7318,94 +7534,94 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+96(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z4, Z4
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z5, Z5
 	VADDPS    Z12, Z9, Z9
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z12, Z2, Z2
 	VADDPS    Z12, Z6, Z6
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z12, Z3, Z3
 	VADDPS    Z12, Z7, Z7
 	VADDPS    Z12, Z11, Z11
 
 plus:
-	MOVQ      plus+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+112(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 192(BX), K4, Z12
+	VMOVUPS.Z 192(SI), K4, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z12
-	VBROADCASTSS high+120(FP), Z13
-	VBROADCASTSS zero+124(FP), Z14
+	VBROADCASTSS low+124(FP), Z12
+	VBROADCASTSS high+128(FP), Z13
+	VBROADCASTSS zero+132(FP), Z14
 	VMAXPS       Z0, Z12, Z0
 	VADDPS       Z14, Z0, Z0
 	VMINPS       Z0, Z13, Z0
@@ -7462,14 +7678,15 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_4x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_4x64(SB), NOSPLIT, $0-128
+// func gemm512_4x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_4x64(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
+	LEAQ   (AX)(CX*2), BX
+	ADDQ   CX, BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7486,59 +7703,60 @@ TEXT ·gemm512_4x64(SB), NOSPLIT, $0-128
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   at+48(FP), R11
+	MOVQ   at+48(FP), R12
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R11), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R11), R8
+	MOVQ    x+32(FP), SI
+	MOVQ    zeros+40(FP), DI
+	MOVQ    (R12), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R11), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(R12), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R11), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(R12), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R11)(BX*8), R11
-	MOVQ    lens+64(FP), SI
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(R12), R11
+	TESTQ   R11, R11
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    stride+56(FP), SI
+	LEAQ    (R12)(SI*8), R12
+	MOVQ    lens+64(FP), DI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
 	VMOVUPS      (AX)(CX*2), Z18
-	VMOVUPS      (DX), Z19
-	VBROADCASTSS (DI)(BX*4), Z20
+	VMOVUPS      (BX), Z19
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (R8)(BX*4), Z20
+	VBROADCASTSS (R9)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R9)(BX*4), Z20
+	VBROADCASTSS (R10)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R10)(BX*4), Z20
+	VBROADCASTSS (R11)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -7546,23 +7764,24 @@ terms:
 	VMOVUPS      64(AX), Z16
 	VMOVUPS      64(AX)(CX*1), Z17
 	VMOVUPS      64(AX)(CX*2), Z18
-	VMOVUPS      64(DX), Z19
-	VBROADCASTSS 4(DI)(BX*4), Z20
+	VMOVUPS      64(BX), Z19
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(R8)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(R8)(BX*4), Z20
+	VBROADCASTSS 4(R9)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 4(R9)(BX*4), Z20
+	VBROADCASTSS 4(R10)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 4(R10)(BX*4), Z20
+	VBROADCASTSS 4(R11)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -7570,23 +7789,24 @@ terms:
 	VMOVUPS      128(AX), Z16
 	VMOVUPS      128(AX)(CX*1), Z17
 	VMOVUPS      128(AX)(CX*2), Z18
-	VMOVUPS      128(DX), Z19
-	VBROADCASTSS 8(DI)(BX*4), Z20
+	VMOVUPS      128(BX), Z19
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(R8)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(R8)(BX*4), Z20
+	VBROADCASTSS 8(R9)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(R9)(BX*4), Z20
+	VBROADCASTSS 8(R10)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 8(R10)(BX*4), Z20
+	VBROADCASTSS 8(R11)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -7594,66 +7814,70 @@ terms:
 	VMOVUPS      192(AX), Z16
 	VMOVUPS      192(AX)(CX*1), Z17
 	VMOVUPS      192(AX)(CX*2), Z18
-	VMOVUPS      192(DX), Z19
-	VBROADCASTSS 12(DI)(BX*4), Z20
+	VMOVUPS      192(BX), Z19
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(R8)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 12(R8)(BX*4), Z20
+	VBROADCASTSS 12(R9)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 12(R9)(BX*4), Z20
+	VBROADCASTSS 12(R10)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(R10)(BX*4), Z20
+	VBROADCASTSS 12(R11)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	ADDQ         $+256, BX
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
 	VMOVUPS      (AX)(CX*2), Z18
-	VMOVUPS      (DX), Z19
-	VBROADCASTSS (DI)(BX*4), Z20
+	VMOVUPS      (BX), Z19
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (R8)(BX*4), Z20
+	VBROADCASTSS (R9)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R9)(BX*4), Z20
+	VBROADCASTSS (R10)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R10)(BX*4), Z20
+	VBROADCASTSS (R11)(SI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	ADDQ         $+64, BX
+	DECQ         DI
 	JNZ          term
 
 ran:
@@ -7675,116 +7899,116 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+96(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z16
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z4, Z4
 	VADDPS    Z16, Z8, Z8
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z16, Z1, Z1
 	VADDPS    Z16, Z5, Z5
 	VADDPS    Z16, Z9, Z9
 	VADDPS    Z16, Z13, Z13
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z16, Z2, Z2
 	VADDPS    Z16, Z6, Z6
 	VADDPS    Z16, Z10, Z10
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z16, Z3, Z3
 	VADDPS    Z16, Z7, Z7
 	VADDPS    Z16, Z11, Z11
 	VADDPS    Z16, Z15, Z15
 
 plus:
-	MOVQ      plus+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+112(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z16
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	VMOVUPS.Z 128(BX), K3, Z16
+	VMOVUPS.Z 128(SI), K3, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 192(BX), K4, Z16
+	VMOVUPS.Z 192(SI), K4, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z16
-	VBROADCASTSS high+120(FP), Z17
-	VBROADCASTSS zero+124(FP), Z18
+	VBROADCASTSS low+124(FP), Z16
+	VBROADCASTSS high+128(FP), Z17
+	VBROADCASTSS zero+132(FP), Z18
 	VMAXPS       Z0, Z16, Z0
 	VADDPS       Z18, Z0, Z0
 	VMINPS       Z0, Z17, Z0
@@ -7858,14 +8082,15 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_5x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_5x64(SB), NOSPLIT, $0-128
+// func gemm512_5x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_5x64(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
+	LEAQ   (AX)(CX*2), BX
+	ADDQ   CX, BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7886,68 +8111,69 @@ TEXT ·gemm512_5x64(SB), NOSPLIT, $0-128
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-	MOVQ   at+48(FP), R12
+	MOVQ   at+48(FP), R13
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R12), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R12), R8
+	MOVQ    x+32(FP), SI
+	MOVQ    zeros+40(FP), DI
+	MOVQ    (R13), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R12), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(R13), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R12), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(R13), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R12), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(R13), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R12)(BX*8), R12
-	MOVQ    lens+64(FP), SI
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(R13), R12
+	TESTQ   R12, R12
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    stride+56(FP), SI
+	LEAQ    (R13)(SI*8), R13
+	MOVQ    lens+64(FP), DI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z20
 	VMOVUPS      (AX)(CX*1), Z21
 	VMOVUPS      (AX)(CX*2), Z22
-	VMOVUPS      (DX), Z23
-	VBROADCASTSS (DI)(BX*4), Z24
+	VMOVUPS      (BX), Z23
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (R8)(BX*4), Z24
+	VBROADCASTSS (R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R9)(BX*4), Z24
+	VBROADCASTSS (R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R10)(BX*4), Z24
+	VBROADCASTSS (R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R11)(BX*4), Z24
+	VBROADCASTSS (R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -7955,28 +8181,29 @@ terms:
 	VMOVUPS      64(AX), Z20
 	VMOVUPS      64(AX)(CX*1), Z21
 	VMOVUPS      64(AX)(CX*2), Z22
-	VMOVUPS      64(DX), Z23
-	VBROADCASTSS 4(DI)(BX*4), Z24
+	VMOVUPS      64(BX), Z23
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(R8)(BX*4), Z24
+	VBROADCASTSS 4(R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 4(R9)(BX*4), Z24
+	VBROADCASTSS 4(R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 4(R10)(BX*4), Z24
+	VBROADCASTSS 4(R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 4(R11)(BX*4), Z24
+	VBROADCASTSS 4(R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -7984,28 +8211,29 @@ terms:
 	VMOVUPS      128(AX), Z20
 	VMOVUPS      128(AX)(CX*1), Z21
 	VMOVUPS      128(AX)(CX*2), Z22
-	VMOVUPS      128(DX), Z23
-	VBROADCASTSS 8(DI)(BX*4), Z24
+	VMOVUPS      128(BX), Z23
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(R8)(BX*4), Z24
+	VBROADCASTSS 8(R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(R9)(BX*4), Z24
+	VBROADCASTSS 8(R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 8(R10)(BX*4), Z24
+	VBROADCASTSS 8(R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 8(R11)(BX*4), Z24
+	VBROADCASTSS 8(R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -8013,76 +8241,80 @@ terms:
 	VMOVUPS      192(AX), Z20
 	VMOVUPS      192(AX)(CX*1), Z21
 	VMOVUPS      192(AX)(CX*2), Z22
-	VMOVUPS      192(DX), Z23
-	VBROADCASTSS 12(DI)(BX*4), Z24
+	VMOVUPS      192(BX), Z23
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 12(R8)(BX*4), Z24
+	VBROADCASTSS 12(R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 12(R9)(BX*4), Z24
+	VBROADCASTSS 12(R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(R10)(BX*4), Z24
+	VBROADCASTSS 12(R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 12(R11)(BX*4), Z24
+	VBROADCASTSS 12(R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	ADDQ         $+256, BX
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z20
 	VMOVUPS      (AX)(CX*1), Z21
 	VMOVUPS      (AX)(CX*2), Z22
-	VMOVUPS      (DX), Z23
-	VBROADCASTSS (DI)(BX*4), Z24
+	VMOVUPS      (BX), Z23
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (R8)(BX*4), Z24
+	VBROADCASTSS (R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R9)(BX*4), Z24
+	VBROADCASTSS (R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R10)(BX*4), Z24
+	VBROADCASTSS (R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R11)(BX*4), Z24
+	VBROADCASTSS (R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	ADDQ         $+64, BX
+	DECQ         DI
 	JNZ          term
 
 ran:
@@ -8104,76 +8336,76 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z0, Z20, Z0
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z1, Z20, Z1
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z2, Z20, Z2
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z3, Z20, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z4, Z20, Z4
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z5, Z20, Z5
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z6, Z20, Z6
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z7, Z20, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z8, Z20, Z8
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z9, Z20, Z9
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z10, Z20, Z10
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z11, Z20, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z12, Z20, Z12
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z13, Z20, Z13
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z14, Z20, Z14
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z15, Z20, Z15
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z16, Z20, Z16
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z17, Z20, Z17
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z18, Z20, Z18
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z19, Z20, Z19
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+96(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z20
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z4, Z4
 	VADDPS    Z20, Z8, Z8
 	VADDPS    Z20, Z12, Z12
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z20, Z1, Z1
 	VADDPS    Z20, Z5, Z5
 	VADDPS    Z20, Z9, Z9
 	VADDPS    Z20, Z13, Z13
 	VADDPS    Z20, Z17, Z17
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z20, Z2, Z2
 	VADDPS    Z20, Z6, Z6
 	VADDPS    Z20, Z10, Z10
 	VADDPS    Z20, Z14, Z14
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z20, Z3, Z3
 	VADDPS    Z20, Z7, Z7
 	VADDPS    Z20, Z11, Z11
@@ -8181,61 +8413,61 @@ bias:
 	VADDPS    Z20, Z19, Z19
 
 plus:
-	MOVQ      plus+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+112(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z20
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z0, Z20, Z0
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z1, Z20, Z1
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z2, Z20, Z2
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z3, Z20, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z4, Z20, Z4
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z5, Z20, Z5
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z6, Z20, Z6
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z7, Z20, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z8, Z20, Z8
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z9, Z20, Z9
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z10, Z20, Z10
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z11, Z20, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z12, Z20, Z12
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z13, Z20, Z13
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z14, Z20, Z14
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z15, Z20, Z15
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z20
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z20
 	VADDPS    Z16, Z20, Z16
-	VMOVUPS.Z 64(BX), K2, Z20
+	VMOVUPS.Z 64(SI), K2, Z20
 	VADDPS    Z17, Z20, Z17
-	VMOVUPS.Z 128(BX), K3, Z20
+	VMOVUPS.Z 128(SI), K3, Z20
 	VADDPS    Z18, Z20, Z18
-	VMOVUPS.Z 192(BX), K4, Z20
+	VMOVUPS.Z 192(SI), K4, Z20
 	VADDPS    Z19, Z20, Z19
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z20
-	VBROADCASTSS high+120(FP), Z21
-	VBROADCASTSS zero+124(FP), Z22
+	VBROADCASTSS low+124(FP), Z20
+	VBROADCASTSS high+128(FP), Z21
+	VBROADCASTSS zero+132(FP), Z22
 	VMAXPS       Z0, Z20, Z0
 	VADDPS       Z22, Z0, Z0
 	VMINPS       Z0, Z21, Z0
@@ -8326,14 +8558,15 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm512_6x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·gemm512_6x64(SB), NOSPLIT, $0-128
+// func gemm512_6x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gemm512_6x64(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
+	LEAQ   (AX)(CX*2), BX
+	ADDQ   CX, BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -8358,77 +8591,78 @@ TEXT ·gemm512_6x64(SB), NOSPLIT, $0-128
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	MOVQ   at+48(FP), R13
+	MOVQ   at+48(FP), R14
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R13), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R13), R8
+	MOVQ    x+32(FP), SI
+	MOVQ    zeros+40(FP), DI
+	MOVQ    (R14), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R13), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(R14), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R13), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(R14), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R13), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(R14), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R13), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(R14), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R13)(BX*8), R13
-	MOVQ    lens+64(FP), SI
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(R14), R13
+	TESTQ   R13, R13
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	MOVQ    stride+56(FP), SI
+	LEAQ    (R14)(SI*8), R14
+	MOVQ    lens+64(FP), DI
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	VMOVUPS      (DX), Z27
-	VBROADCASTSS (DI)(BX*4), Z28
+	VMOVUPS      (BX), Z27
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (R8)(BX*4), Z28
+	VBROADCASTSS (R9)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R9)(BX*4), Z28
+	VBROADCASTSS (R10)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R10)(BX*4), Z28
+	VBROADCASTSS (R11)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R11)(BX*4), Z28
+	VBROADCASTSS (R12)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R12)(BX*4), Z28
+	VBROADCASTSS (R13)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -8436,33 +8670,34 @@ terms:
 	VMOVUPS      64(AX), Z24
 	VMOVUPS      64(AX)(CX*1), Z25
 	VMOVUPS      64(AX)(CX*2), Z26
-	VMOVUPS      64(DX), Z27
-	VBROADCASTSS 4(DI)(BX*4), Z28
+	VMOVUPS      64(BX), Z27
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(R8)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(R8)(BX*4), Z28
+	VBROADCASTSS 4(R9)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 4(R9)(BX*4), Z28
+	VBROADCASTSS 4(R10)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 4(R10)(BX*4), Z28
+	VBROADCASTSS 4(R11)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 4(R11)(BX*4), Z28
+	VBROADCASTSS 4(R12)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 4(R12)(BX*4), Z28
+	VBROADCASTSS 4(R13)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -8470,33 +8705,34 @@ terms:
 	VMOVUPS      128(AX), Z24
 	VMOVUPS      128(AX)(CX*1), Z25
 	VMOVUPS      128(AX)(CX*2), Z26
-	VMOVUPS      128(DX), Z27
-	VBROADCASTSS 8(DI)(BX*4), Z28
+	VMOVUPS      128(BX), Z27
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(R8)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 8(R8)(BX*4), Z28
+	VBROADCASTSS 8(R9)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(R9)(BX*4), Z28
+	VBROADCASTSS 8(R10)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 8(R10)(BX*4), Z28
+	VBROADCASTSS 8(R11)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 8(R11)(BX*4), Z28
+	VBROADCASTSS 8(R12)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 8(R12)(BX*4), Z28
+	VBROADCASTSS 8(R13)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -8504,86 +8740,90 @@ terms:
 	VMOVUPS      192(AX), Z24
 	VMOVUPS      192(AX)(CX*1), Z25
 	VMOVUPS      192(AX)(CX*2), Z26
-	VMOVUPS      192(DX), Z27
-	VBROADCASTSS 12(DI)(BX*4), Z28
+	VMOVUPS      192(BX), Z27
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(R8)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 12(R8)(BX*4), Z28
+	VBROADCASTSS 12(R9)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 12(R9)(BX*4), Z28
+	VBROADCASTSS 12(R10)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(R10)(BX*4), Z28
+	VBROADCASTSS 12(R11)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 12(R11)(BX*4), Z28
+	VBROADCASTSS 12(R12)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 12(R12)(BX*4), Z28
+	VBROADCASTSS 12(R13)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	ADDQ         $+256, BX
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	VMOVUPS      (DX), Z27
-	VBROADCASTSS (DI)(BX*4), Z28
+	VMOVUPS      (BX), Z27
+	PREFETCHT1   (DX)
+	VBROADCASTSS (R8)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (R8)(BX*4), Z28
+	VBROADCASTSS (R9)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R9)(BX*4), Z28
+	VBROADCASTSS (R10)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R10)(BX*4), Z28
+	VBROADCASTSS (R11)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R11)(BX*4), Z28
+	VBROADCASTSS (R12)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R12)(BX*4), Z28
+	VBROADCASTSS (R13)(SI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	ADDQ         $+64, BX
+	DECQ         DI
 	JNZ          term
 
 ran:
@@ -8605,88 +8845,88 @@ store:
 	SHRQ      $0x10, DX
 	CMPB      add+24(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z3, Z24, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z5, Z24, Z5
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z7, Z24, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z8, Z24, Z8
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z15, Z24, Z15
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z17, Z24, Z17
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z19, Z24, Z19
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z20, Z24, Z20
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+96(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+104(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z24
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z4, Z4
 	VADDPS    Z24, Z8, Z8
 	VADDPS    Z24, Z12, Z12
 	VADDPS    Z24, Z16, Z16
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z24, Z1, Z1
 	VADDPS    Z24, Z5, Z5
 	VADDPS    Z24, Z9, Z9
 	VADDPS    Z24, Z13, Z13
 	VADDPS    Z24, Z17, Z17
 	VADDPS    Z24, Z21, Z21
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z24, Z2, Z2
 	VADDPS    Z24, Z6, Z6
 	VADDPS    Z24, Z10, Z10
 	VADDPS    Z24, Z14, Z14
 	VADDPS    Z24, Z18, Z18
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z24, Z3, Z3
 	VADDPS    Z24, Z7, Z7
 	VADDPS    Z24, Z11, Z11
@@ -8695,70 +8935,70 @@ bias:
 	VADDPS    Z24, Z23, Z23
 
 plus:
-	MOVQ      plus+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+112(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z24
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z3, Z24, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z5, Z24, Z5
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z7, Z24, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z8, Z24, Z8
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z15, Z24, Z15
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z17, Z24, Z17
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z19, Z24, Z19
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z20, Z24, Z20
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 192(BX), K4, Z24
+	VMOVUPS.Z 192(SI), K4, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Z24
-	VBROADCASTSS high+120(FP), Z25
-	VBROADCASTSS zero+124(FP), Z26
+	VBROADCASTSS low+124(FP), Z24
+	VBROADCASTSS high+128(FP), Z25
+	VBROADCASTSS zero+132(FP), Z26
 	VMAXPS       Z0, Z24, Z0
 	VADDPS       Z26, Z0, Z0
 	VMINPS       Z0, Z25, Z0
@@ -8902,73 +9142,81 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm256_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_1x16(SB), NOSPLIT, $0-128
+// func gemm256_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·gemm256_1x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   at+48(FP), SI
+	MOVQ   at+48(FP), DI
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (SI), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (DI), SI
+	TESTQ   SI, SI
+	LEAQ    (CX)(SI*4), SI
+	CMOVQLT BX, SI
 	MOVQ    stride+56(FP), CX
-	LEAQ    (SI)(CX*8), SI
-	MOVQ    lens+64(FP), DX
+	LEAQ    (DI)(CX*8), DI
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y2
 	VMOVUPS      32(AX), Y3
-	VBROADCASTSS (BX)(CX*4), Y4
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	VMOVUPS      64(AX), Y2
 	VMOVUPS      96(AX), Y3
-	VBROADCASTSS 4(BX)(CX*4), Y4
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	VMOVUPS      128(AX), Y2
 	VMOVUPS      160(AX), Y3
-	VBROADCASTSS 8(BX)(CX*4), Y4
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	VMOVUPS      192(AX), Y2
 	VMOVUPS      224(AX), Y3
-	VBROADCASTSS 12(BX)(CX*4), Y4
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y2
 	VMOVUPS      32(AX), Y3
-	VBROADCASTSS (BX)(CX*4), Y4
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -8996,7 +9244,7 @@ store:
 	ADDQ         DX, CX
 
 bias:
-	MOVQ       bias+96(FP), CX
+	MOVQ       bias+104(FP), CX
 	TESTQ      CX, CX
 	JZ         plus
 	VMASKMOVPS (CX), Y4, Y3
@@ -9005,7 +9253,7 @@ bias:
 	VADDPS     Y3, Y1, Y1
 
 plus:
-	MOVQ       plus+104(FP), CX
+	MOVQ       plus+112(FP), CX
 	TESTQ      CX, CX
 	JZ         clamp
 	VMASKMOVPS (CX), Y4, Y3
@@ -9015,11 +9263,11 @@ plus:
 	ADDQ       DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Y3
-	VBROADCASTSS high+120(FP), Y5
-	VBROADCASTSS zero+124(FP), Y6
+	VBROADCASTSS low+124(FP), Y3
+	VBROADCASTSS high+128(FP), Y5
+	VBROADCASTSS zero+132(FP), Y6
 	VMAXPS       Y0, Y3, Y0
 	VADDPS       Y6, Y0, Y0
 	VMINPS       Y0, Y5, Y0
@@ -9034,94 +9282,102 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm256_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_2x16(SB), NOSPLIT, $0-128
+// func gemm256_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·gemm256_2x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   at+48(FP), DI
+	MOVQ   at+48(FP), R8
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (DI), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(DI), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R8), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
+	CMOVQLT BX, SI
+	MOVQ    8(R8), DI
+	TESTQ   DI, DI
+	LEAQ    (CX)(DI*4), DI
+	CMOVQLT BX, DI
 	MOVQ    stride+56(FP), CX
-	LEAQ    (DI)(CX*8), DI
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R8)(CX*8), R8
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y4
 	VMOVUPS      32(AX), Y5
-	VBROADCASTSS (BX)(CX*4), Y6
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (SI)(CX*4), Y6
+	VBROADCASTSS (DI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	VMOVUPS      64(AX), Y4
 	VMOVUPS      96(AX), Y5
-	VBROADCASTSS 4(BX)(CX*4), Y6
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 4(SI)(CX*4), Y6
+	VBROADCASTSS 4(DI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	VMOVUPS      128(AX), Y4
 	VMOVUPS      160(AX), Y5
-	VBROADCASTSS 8(BX)(CX*4), Y6
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 8(SI)(CX*4), Y6
+	VBROADCASTSS 8(DI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	VMOVUPS      192(AX), Y4
 	VMOVUPS      224(AX), Y5
-	VBROADCASTSS 12(BX)(CX*4), Y6
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 12(SI)(CX*4), Y6
+	VBROADCASTSS 12(DI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y4
 	VMOVUPS      32(AX), Y5
-	VBROADCASTSS (BX)(CX*4), Y6
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (SI)(CX*4), Y6
+	VBROADCASTSS (DI)(CX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -9154,7 +9410,7 @@ store:
 	ADDQ         DX, CX
 
 bias:
-	MOVQ       bias+96(FP), CX
+	MOVQ       bias+104(FP), CX
 	TESTQ      CX, CX
 	JZ         plus
 	VMASKMOVPS (CX), Y6, Y5
@@ -9165,7 +9421,7 @@ bias:
 	VADDPS     Y5, Y3, Y3
 
 plus:
-	MOVQ       plus+104(FP), CX
+	MOVQ       plus+112(FP), CX
 	TESTQ      CX, CX
 	JZ         clamp
 	VMASKMOVPS (CX), Y6, Y5
@@ -9180,11 +9436,11 @@ plus:
 	ADDQ       DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Y5
-	VBROADCASTSS high+120(FP), Y7
-	VBROADCASTSS zero+124(FP), Y8
+	VBROADCASTSS low+124(FP), Y5
+	VBROADCASTSS high+128(FP), Y7
+	VBROADCASTSS zero+132(FP), Y8
 	VMAXPS       Y0, Y5, Y0
 	VADDPS       Y8, Y0, Y0
 	VMINPS       Y0, Y7, Y0
@@ -9208,11 +9464,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm256_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_3x16(SB), NOSPLIT, $0-128
+// func gemm256_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·gemm256_3x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -9220,103 +9477,110 @@ TEXT ·gemm256_3x16(SB), NOSPLIT, $0-128
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   at+48(FP), R8
+	MOVQ   at+48(FP), R9
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R8), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R8), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R9), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R8), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R9), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
+	CMOVQLT BX, DI
+	MOVQ    16(R9), R8
+	TESTQ   R8, R8
+	LEAQ    (CX)(R8*4), R8
+	CMOVQLT BX, R8
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R8)(CX*8), R8
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R9)(CX*8), R9
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
-	VBROADCASTSS (BX)(CX*4), Y8
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (SI)(CX*4), Y8
+	VBROADCASTSS (DI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (DI)(CX*4), Y8
+	VBROADCASTSS (R8)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	VMOVUPS      64(AX), Y6
 	VMOVUPS      96(AX), Y7
-	VBROADCASTSS 4(BX)(CX*4), Y8
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 4(SI)(CX*4), Y8
+	VBROADCASTSS 4(DI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 4(DI)(CX*4), Y8
+	VBROADCASTSS 4(R8)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	VMOVUPS      128(AX), Y6
 	VMOVUPS      160(AX), Y7
-	VBROADCASTSS 8(BX)(CX*4), Y8
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 8(SI)(CX*4), Y8
+	VBROADCASTSS 8(DI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 8(DI)(CX*4), Y8
+	VBROADCASTSS 8(R8)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	VMOVUPS      192(AX), Y6
 	VMOVUPS      224(AX), Y7
-	VBROADCASTSS 12(BX)(CX*4), Y8
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 12(SI)(CX*4), Y8
+	VBROADCASTSS 12(DI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 12(DI)(CX*4), Y8
+	VBROADCASTSS 12(R8)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
-	VBROADCASTSS (BX)(CX*4), Y8
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (SI)(CX*4), Y8
+	VBROADCASTSS (DI)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (DI)(CX*4), Y8
+	VBROADCASTSS (R8)(CX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -9354,7 +9618,7 @@ store:
 	ADDQ         DX, CX
 
 bias:
-	MOVQ       bias+96(FP), CX
+	MOVQ       bias+104(FP), CX
 	TESTQ      CX, CX
 	JZ         plus
 	VMASKMOVPS (CX), Y8, Y7
@@ -9367,7 +9631,7 @@ bias:
 	VADDPS     Y7, Y5, Y5
 
 plus:
-	MOVQ       plus+104(FP), CX
+	MOVQ       plus+112(FP), CX
 	TESTQ      CX, CX
 	JZ         clamp
 	VMASKMOVPS (CX), Y8, Y7
@@ -9387,11 +9651,11 @@ plus:
 	ADDQ       DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Y7
-	VBROADCASTSS high+120(FP), Y9
-	VBROADCASTSS zero+124(FP), Y10
+	VBROADCASTSS low+124(FP), Y7
+	VBROADCASTSS high+128(FP), Y9
+	VBROADCASTSS zero+132(FP), Y10
 	VMAXPS       Y0, Y7, Y0
 	VADDPS       Y10, Y0, Y0
 	VMINPS       Y0, Y9, Y0
@@ -9424,11 +9688,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm256_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_4x16(SB), NOSPLIT, $0-128
+// func gemm256_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·gemm256_4x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -9438,122 +9703,129 @@ TEXT ·gemm256_4x16(SB), NOSPLIT, $0-128
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   at+48(FP), R9
+	MOVQ   at+48(FP), R10
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R9), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R9), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R10), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R9), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R10), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R9), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R10), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
+	CMOVQLT BX, R8
+	MOVQ    24(R10), R9
+	TESTQ   R9, R9
+	LEAQ    (CX)(R9*4), R9
+	CMOVQLT BX, R9
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R10)(CX*8), R10
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y8
 	VMOVUPS      32(AX), Y9
-	VBROADCASTSS (BX)(CX*4), Y10
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (SI)(CX*4), Y10
+	VBROADCASTSS (DI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (DI)(CX*4), Y10
+	VBROADCASTSS (R8)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R8)(CX*4), Y10
+	VBROADCASTSS (R9)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	VMOVUPS      64(AX), Y8
 	VMOVUPS      96(AX), Y9
-	VBROADCASTSS 4(BX)(CX*4), Y10
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 4(SI)(CX*4), Y10
+	VBROADCASTSS 4(DI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 4(DI)(CX*4), Y10
+	VBROADCASTSS 4(R8)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 4(R8)(CX*4), Y10
+	VBROADCASTSS 4(R9)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	VMOVUPS      128(AX), Y8
 	VMOVUPS      160(AX), Y9
-	VBROADCASTSS 8(BX)(CX*4), Y10
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 8(SI)(CX*4), Y10
+	VBROADCASTSS 8(DI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 8(DI)(CX*4), Y10
+	VBROADCASTSS 8(R8)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 8(R8)(CX*4), Y10
+	VBROADCASTSS 8(R9)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	VMOVUPS      192(AX), Y8
 	VMOVUPS      224(AX), Y9
-	VBROADCASTSS 12(BX)(CX*4), Y10
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 12(SI)(CX*4), Y10
+	VBROADCASTSS 12(DI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 12(DI)(CX*4), Y10
+	VBROADCASTSS 12(R8)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 12(R8)(CX*4), Y10
+	VBROADCASTSS 12(R9)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y8
 	VMOVUPS      32(AX), Y9
-	VBROADCASTSS (BX)(CX*4), Y10
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (SI)(CX*4), Y10
+	VBROADCASTSS (DI)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (DI)(CX*4), Y10
+	VBROADCASTSS (R8)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R8)(CX*4), Y10
+	VBROADCASTSS (R9)(CX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -9596,7 +9868,7 @@ store:
 	ADDQ         DX, CX
 
 bias:
-	MOVQ       bias+96(FP), CX
+	MOVQ       bias+104(FP), CX
 	TESTQ      CX, CX
 	JZ         plus
 	VMASKMOVPS (CX), Y10, Y9
@@ -9611,7 +9883,7 @@ bias:
 	VADDPS     Y9, Y7, Y7
 
 plus:
-	MOVQ       plus+104(FP), CX
+	MOVQ       plus+112(FP), CX
 	TESTQ      CX, CX
 	JZ         clamp
 	VMASKMOVPS (CX), Y10, Y9
@@ -9636,11 +9908,11 @@ plus:
 	ADDQ       DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Y9
-	VBROADCASTSS high+120(FP), Y11
-	VBROADCASTSS zero+124(FP), Y12
+	VBROADCASTSS low+124(FP), Y9
+	VBROADCASTSS high+128(FP), Y11
+	VBROADCASTSS zero+132(FP), Y12
 	VMAXPS       Y0, Y9, Y0
 	VADDPS       Y12, Y0, Y0
 	VMINPS       Y0, Y11, Y0
@@ -9682,11 +9954,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm256_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_5x16(SB), NOSPLIT, $0-128
+// func gemm256_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·gemm256_5x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -9698,141 +9971,148 @@ TEXT ·gemm256_5x16(SB), NOSPLIT, $0-128
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   at+48(FP), R10
+	MOVQ   at+48(FP), R11
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R10), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R10), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R11), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R10), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R11), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R10), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R11), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
-	MOVQ    32(R10), R9
+	CMOVQLT BX, R8
+	MOVQ    24(R11), R9
 	TESTQ   R9, R9
 	LEAQ    (CX)(R9*4), R9
-	CMOVQLT DX, R9
+	CMOVQLT BX, R9
+	MOVQ    32(R11), R10
+	TESTQ   R10, R10
+	LEAQ    (CX)(R10*4), R10
+	CMOVQLT BX, R10
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R10)(CX*8), R10
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R11)(CX*8), R11
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
-	VBROADCASTSS (BX)(CX*4), Y12
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (SI)(CX*4), Y12
+	VBROADCASTSS (DI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (DI)(CX*4), Y12
+	VBROADCASTSS (R8)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R8)(CX*4), Y12
+	VBROADCASTSS (R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R9)(CX*4), Y12
+	VBROADCASTSS (R10)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	VMOVUPS      64(AX), Y10
 	VMOVUPS      96(AX), Y11
-	VBROADCASTSS 4(BX)(CX*4), Y12
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 4(SI)(CX*4), Y12
+	VBROADCASTSS 4(DI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 4(DI)(CX*4), Y12
+	VBROADCASTSS 4(R8)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 4(R8)(CX*4), Y12
+	VBROADCASTSS 4(R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 4(R9)(CX*4), Y12
+	VBROADCASTSS 4(R10)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	VMOVUPS      128(AX), Y10
 	VMOVUPS      160(AX), Y11
-	VBROADCASTSS 8(BX)(CX*4), Y12
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 8(SI)(CX*4), Y12
+	VBROADCASTSS 8(DI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 8(DI)(CX*4), Y12
+	VBROADCASTSS 8(R8)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 8(R8)(CX*4), Y12
+	VBROADCASTSS 8(R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 8(R9)(CX*4), Y12
+	VBROADCASTSS 8(R10)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	VMOVUPS      192(AX), Y10
 	VMOVUPS      224(AX), Y11
-	VBROADCASTSS 12(BX)(CX*4), Y12
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 12(SI)(CX*4), Y12
+	VBROADCASTSS 12(DI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 12(DI)(CX*4), Y12
+	VBROADCASTSS 12(R8)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 12(R8)(CX*4), Y12
+	VBROADCASTSS 12(R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 12(R9)(CX*4), Y12
+	VBROADCASTSS 12(R10)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
-	VBROADCASTSS (BX)(CX*4), Y12
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (SI)(CX*4), Y12
+	VBROADCASTSS (DI)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (DI)(CX*4), Y12
+	VBROADCASTSS (R8)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R8)(CX*4), Y12
+	VBROADCASTSS (R9)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R9)(CX*4), Y12
+	VBROADCASTSS (R10)(CX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -9880,7 +10160,7 @@ store:
 	ADDQ         DX, CX
 
 bias:
-	MOVQ       bias+96(FP), CX
+	MOVQ       bias+104(FP), CX
 	TESTQ      CX, CX
 	JZ         plus
 	VMASKMOVPS (CX), Y12, Y11
@@ -9897,7 +10177,7 @@ bias:
 	VADDPS     Y11, Y9, Y9
 
 plus:
-	MOVQ       plus+104(FP), CX
+	MOVQ       plus+112(FP), CX
 	TESTQ      CX, CX
 	JZ         clamp
 	VMASKMOVPS (CX), Y12, Y11
@@ -9927,11 +10207,11 @@ plus:
 	ADDQ       DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Y11
-	VBROADCASTSS high+120(FP), Y13
-	VBROADCASTSS zero+124(FP), Y14
+	VBROADCASTSS low+124(FP), Y11
+	VBROADCASTSS high+128(FP), Y13
+	VBROADCASTSS zero+132(FP), Y14
 	VMAXPS       Y0, Y11, Y0
 	VADDPS       Y14, Y0, Y0
 	VMINPS       Y0, Y13, Y0
@@ -9982,11 +10262,12 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemm256_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemm256_6x16(SB), NOSPLIT, $0-128
+// func gemm256_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·gemm256_6x16(SB), NOSPLIT, $0-136
 	MOVQ   b+80(FP), AX
 	MOVQ   ldb+88(FP), CX
+	MOVQ   ahead+96(FP), DX
 	SHLQ   $0x02, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -10000,160 +10281,167 @@ TEXT ·gemm256_6x16(SB), NOSPLIT, $0-128
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   at+48(FP), R11
+	MOVQ   at+48(FP), R12
 	CMPQ   runs+72(FP), $0x00
 	JLE    store
 
 run:
 	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), DX
-	MOVQ    (R11), BX
-	TESTQ   BX, BX
-	LEAQ    (CX)(BX*4), BX
-	CMOVQLT DX, BX
-	MOVQ    8(R11), SI
+	MOVQ    zeros+40(FP), BX
+	MOVQ    (R12), SI
 	TESTQ   SI, SI
 	LEAQ    (CX)(SI*4), SI
-	CMOVQLT DX, SI
-	MOVQ    16(R11), DI
+	CMOVQLT BX, SI
+	MOVQ    8(R12), DI
 	TESTQ   DI, DI
 	LEAQ    (CX)(DI*4), DI
-	CMOVQLT DX, DI
-	MOVQ    24(R11), R8
+	CMOVQLT BX, DI
+	MOVQ    16(R12), R8
 	TESTQ   R8, R8
 	LEAQ    (CX)(R8*4), R8
-	CMOVQLT DX, R8
-	MOVQ    32(R11), R9
+	CMOVQLT BX, R8
+	MOVQ    24(R12), R9
 	TESTQ   R9, R9
 	LEAQ    (CX)(R9*4), R9
-	CMOVQLT DX, R9
-	MOVQ    40(R11), R10
+	CMOVQLT BX, R9
+	MOVQ    32(R12), R10
 	TESTQ   R10, R10
 	LEAQ    (CX)(R10*4), R10
-	CMOVQLT DX, R10
+	CMOVQLT BX, R10
+	MOVQ    40(R12), R11
+	TESTQ   R11, R11
+	LEAQ    (CX)(R11*4), R11
+	CMOVQLT BX, R11
 	MOVQ    stride+56(FP), CX
-	LEAQ    (R11)(CX*8), R11
-	MOVQ    lens+64(FP), DX
+	LEAQ    (R12)(CX*8), R12
+	MOVQ    lens+64(FP), BX
 	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DX), DX
+	MOVQ    (BX), BX
 	XORQ    CX, CX
-	SUBQ    $0x04, DX
+	SUBQ    $0x04, BX
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y12
 	VMOVUPS      32(AX), Y13
-	VBROADCASTSS (BX)(CX*4), Y14
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (SI)(CX*4), Y14
+	VBROADCASTSS (DI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (DI)(CX*4), Y14
+	VBROADCASTSS (R8)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R8)(CX*4), Y14
+	VBROADCASTSS (R9)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R9)(CX*4), Y14
+	VBROADCASTSS (R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R10)(CX*4), Y14
+	VBROADCASTSS (R11)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      64(AX), Y12
 	VMOVUPS      96(AX), Y13
-	VBROADCASTSS 4(BX)(CX*4), Y14
+	PREFETCHT1   64(DX)
+	VBROADCASTSS 4(SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 4(SI)(CX*4), Y14
+	VBROADCASTSS 4(DI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 4(DI)(CX*4), Y14
+	VBROADCASTSS 4(R8)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 4(R8)(CX*4), Y14
+	VBROADCASTSS 4(R9)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 4(R9)(CX*4), Y14
+	VBROADCASTSS 4(R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 4(R10)(CX*4), Y14
+	VBROADCASTSS 4(R11)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      128(AX), Y12
 	VMOVUPS      160(AX), Y13
-	VBROADCASTSS 8(BX)(CX*4), Y14
+	PREFETCHT1   128(DX)
+	VBROADCASTSS 8(SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 8(SI)(CX*4), Y14
+	VBROADCASTSS 8(DI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 8(DI)(CX*4), Y14
+	VBROADCASTSS 8(R8)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 8(R8)(CX*4), Y14
+	VBROADCASTSS 8(R9)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 8(R9)(CX*4), Y14
+	VBROADCASTSS 8(R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 8(R10)(CX*4), Y14
+	VBROADCASTSS 8(R11)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      192(AX), Y12
 	VMOVUPS      224(AX), Y13
-	VBROADCASTSS 12(BX)(CX*4), Y14
+	PREFETCHT1   192(DX)
+	VBROADCASTSS 12(SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 12(SI)(CX*4), Y14
+	VBROADCASTSS 12(DI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 12(DI)(CX*4), Y14
+	VBROADCASTSS 12(R8)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 12(R8)(CX*4), Y14
+	VBROADCASTSS 12(R9)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 12(R9)(CX*4), Y14
+	VBROADCASTSS 12(R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 12(R10)(CX*4), Y14
+	VBROADCASTSS 12(R11)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         $0x04, CX
 	ADDQ         $+256, AX
-	SUBQ         $0x04, DX
+	ADDQ         $+256, DX
+	SUBQ         $0x04, BX
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DX
+	ADDQ $0x04, BX
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y12
 	VMOVUPS      32(AX), Y13
-	VBROADCASTSS (BX)(CX*4), Y14
+	PREFETCHT1   (DX)
+	VBROADCASTSS (SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (SI)(CX*4), Y14
+	VBROADCASTSS (DI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (DI)(CX*4), Y14
+	VBROADCASTSS (R8)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R8)(CX*4), Y14
+	VBROADCASTSS (R9)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R9)(CX*4), Y14
+	VBROADCASTSS (R10)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R10)(CX*4), Y14
+	VBROADCASTSS (R11)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         $0x01, CX
 	ADDQ         $+64, AX
-	DECQ         DX
+	ADDQ         $+64, DX
+	DECQ         BX
 	JNZ          term
 
 ran:
@@ -10206,7 +10494,7 @@ store:
 	ADDQ         DX, CX
 
 bias:
-	MOVQ       bias+96(FP), CX
+	MOVQ       bias+104(FP), CX
 	TESTQ      CX, CX
 	JZ         plus
 	VMASKMOVPS (CX), Y14, Y13
@@ -10225,7 +10513,7 @@ bias:
 	VADDPS     Y13, Y11, Y11
 
 plus:
-	MOVQ       plus+104(FP), CX
+	MOVQ       plus+112(FP), CX
 	TESTQ      CX, CX
 	JZ         clamp
 	VMASKMOVPS (CX), Y14, Y13
@@ -10260,11 +10548,11 @@ plus:
 	ADDQ       DX, CX
 
 clamp:
-	CMPB         clamp+112(FP), $0x00
+	CMPB         clamp+120(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+116(FP), Y13
-	VBROADCASTSS high+120(FP), Y15
-	VBROADCASTSS zero+124(FP), Y16
+	VBROADCASTSS low+124(FP), Y13
+	VBROADCASTSS high+128(FP), Y15
+	VBROADCASTSS zero+132(FP), Y16
 	VMAXPS       Y0, Y13, Y0
 	VADDPS       Y16, Y0, Y0
 	VMINPS       Y0, Y15, Y0

@@ -2,7 +2,7 @@
 
 package simd
 
-func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
+func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, _ int, add bool, end *Ending) {
 	gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
 }
 

@@ -15,7 +15,8 @@ import (
 // Row i of a is given in runs: run r has lens[r] elements that begin at
 // x[at[r·stride+i]], or at zeros where that is negative. The columns come as
 // panels of 16 that are ldb elements apart. Bit j of columns says whether
-// column j is stored. What becomes of a sum is in store.
+// column j is stored. What becomes of a sum is in store. For each term a line
+// of cache is fetched from ahead on, which is read soon.
 type tile struct {
 	form
 	rows, cols int // cols are vectors
@@ -25,11 +26,12 @@ type tile struct {
 	b    reg.GPVirtual
 	ldb  reg.GPVirtual // in bytes
 	b3   reg.GPVirtual // 3·ldb behind b, for tiles of 4 panels
+	next reg.GPVirtual
 	k, n reg.GPVirtual // the term of the run, and how many are left
 }
 
 const signature = "func(c *float32, ldc int, columns uint64, add bool, " +
-	"x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, " +
+	"x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, " +
 	"bias, plus *float32, clamp bool, low, high, zero float32)"
 
 func (t *tile) write() {
@@ -67,7 +69,7 @@ func (t *tile) load(name string) reg.GPVirtual {
 }
 
 func (t *tile) allocate() {
-	t.b, t.ldb = t.load("b"), t.load("ldb")
+	t.b, t.ldb, t.next = t.load("b"), t.load("ldb"), t.load("ahead")
 	SHLQ(Imm(2), t.ldb)
 	if t.cols*t.bytes > 3*64 {
 		t.b3 = GP64()
@@ -133,6 +135,7 @@ func (t *tile) term(u int) {
 		b = append(b, t.vector())
 		VMOVUPS(t.panel(v, u), b[v])
 	}
+	PREFETCHT1(Mem{Base: t.next, Disp: 64 * u})
 	for i, p := range t.row {
 		a := t.vector()
 		VBROADCASTSS(Mem{Base: p, Index: t.k, Scale: 4, Disp: 4 * u}, a)
@@ -158,6 +161,7 @@ func (t *tile) panel(v, u int) Mem {
 func (t *tile) advance(terms int) {
 	ADDQ(Imm(uint64(terms)), t.k)
 	ADDQ(I32(64*terms), t.b)
+	ADDQ(I32(64*terms), t.next)
 	if t.b3 != nil {
 		ADDQ(I32(64*terms), t.b3)
 	}
