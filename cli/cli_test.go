@@ -28,6 +28,8 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MODELS", models)
+			e.Setenv("ARCHITECTURE", filepath.Join(filepath.Dir(models), "architecture"))
+			e.Setenv("FLUX", filepath.Join(filepath.Dir(models), "flux"))
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("HOME", cache)
 			return writeHostile(e.WorkDir)

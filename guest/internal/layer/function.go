@@ -1,7 +1,9 @@
 package layer
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
@@ -125,3 +127,6 @@ func (f Function) Parameters() (alpha, beta float64) {
 	k, _ := f.known()
 	return k.alpha, k.beta
 }
+
+// Functions are the names of all functions.
+func Functions() []string { return slices.Sorted(maps.Keys(functions)) }

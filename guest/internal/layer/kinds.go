@@ -147,3 +147,6 @@ func SpecOf(k Kind) (Spec, bool) {
 
 // Kinds are all kinds, by name.
 func Kinds() []Kind { return slices.Sorted(maps.Keys(specs)) }
+
+// Joins are all ways to join.
+func Joins() []Join { return slices.Clone(joins) }

@@ -182,7 +182,6 @@ func (p *parser) draft(depth int) *draft {
 			return
 		case "weights":
 			d.chosen, d.wanted = true, p.weights()
-			return
 		case "layers":
 			d.inner = p.drafts(depth)
 		case "joiner":

@@ -77,7 +77,7 @@ func (p *parser) settle(d *draft, outer string) {
 			p.Refuse(d.Offset, "a %s without its %s", d.Kind, param.Name)
 		}
 	}
-	p.slots(d)
+	p.slots(d, spec)
 	p.inside(d)
 }
 
@@ -88,6 +88,8 @@ func (p *parser) allowed(d *draft, spec layer.Spec) {
 		switch key {
 		case "layers":
 			ok = spec.MaxLayers > 0
+		case "weights":
+			ok = len(spec.Arrays) > 0
 		case "joiner":
 			ok = d.Join == layer.JoinLayer
 		}
@@ -137,7 +139,12 @@ func usual(l *layer.Layer, param string) bool {
 }
 
 // slots notes the weights that a layer wants.
-func (p *parser) slots(d *draft) {
+func (p *parser) slots(d *draft, spec layer.Spec) {
+	for _, s := range d.wanted {
+		if !slices.ContainsFunc(spec.Arrays, func(a layer.Array) bool { return a.Role == s.role }) {
+			p.Refuse(s.offset, "a %s has no weight %q", d.Kind, s.role)
+		}
+	}
 	if !d.chosen {
 		for _, r := range roles(d.Kind) {
 			d.wanted = append(d.wanted, slot{role: r, offset: d.Offset})
