@@ -1,4 +1,5 @@
-"""Writes the small Flux models here and golden.json, what they give.
+"""Writes the small Flux models here, golden.json, which says what they give,
+and arrays.json, the arrays that published files hold.
 
 Run by hand, in this folder, with the models that are published elsewhere as an
 argument: python make.py ../../../shared/models
@@ -7,6 +8,7 @@ The files are what BSON.jl writes for the layers of several versions of Flux;
 the numbers in them are random. What a model gives is worked out by reference.py
 from the bytes of the file, never from what was put in.
 """
+import hashlib
 import json
 import pathlib
 import struct
@@ -222,6 +224,11 @@ def models():
     yield "recur-gru-v3", chain(
         struct_("Flux.Recur", struct_("Flux.GRUv3Cell", rand(15, 4), rand(10, 5), rand(15), rand(5, 5), rand(5, 1)), rand(5, 1)),
     ), line
+    early = struct_("Flux.Tracker.TrackedArray", struct_("Base.RefValue", 0), struct_("Flux.Tracker.Call", None, tuple_()), rand(2, 4), struct_("Base.RefValue", rand(2, 4)))
+    yield "dense-wrapped", chain(
+        struct_("Flux.Dense", struct_("LinearAlgebra.Adjoint", rand(5, 4)), struct_("CuArrays.CuArray", 0, rand(4)), TANH),
+        struct_("Flux.Dense", early, struct_("Flux.Zeros"), IDENTITY),
+    ), x
     yield "sequence-one", chain(struct_("Flux.LSTM", cell("LSTM", 4, 5), params=[False])), images(4, 6)
 
 
@@ -242,6 +249,12 @@ def golden(data, key, x):
     return {"x": pack(x), "y": pack(y)}
 
 
+def listing(data):
+    """What an inspection has to find: type, dims and the hash of the bytes of each array."""
+    rows = [[a.dtype.name, list(a.shape), hashlib.sha256(a.tobytes(order="F")).hexdigest()] for a in reference.Reader(data).arrays()]
+    return sorted(rows, key=lambda r: (r[2], r[1]))
+
+
 def main():
     out = {}
     for name, model, x in models():
@@ -251,6 +264,11 @@ def main():
     for name, (key, shape, kind) in PUBLISHED.items() if len(sys.argv) > 1 else ():
         data = (pathlib.Path(sys.argv[1]) / name).read_bytes()
         out[name] = golden(data, key, random.normal(size=shape).astype(kind))
+    if len(sys.argv) > 1:
+        shared = pathlib.Path(sys.argv[1]).parent
+        files = [f for folder in ("models/flux", "models/alphago-bson", "conformance/bson") for f in sorted((shared / folder).glob("*.bson"))]
+        rows = {str(f.relative_to(shared)): listing(f.read_bytes()) for f in files}
+        (HERE / "arrays.json").write_text(json.dumps(rows, separators=(",", ":")).replace(']],"', ']],\n"') + "\n")
     (HERE / "golden.json").write_text(json.dumps(out, separators=(",", ":")).replace('},"', '},\n"') + "\n")
 
 

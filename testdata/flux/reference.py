@@ -93,19 +93,45 @@ class Reader:
         if tag == "tuple":
             return tuple(self.value(x) for x in v["data"])
         if tag == "array":
-            name, _ = self.type(v["type"])
+            name, params = self.type(v["type"])
             if isinstance(v["data"], list):
                 return [self.value(x) for x in v["data"]]
+            if name.endswith(".Complex"):  # the two parts of a number are a first axis
+                part = NUMBERS[self.type(params[0])[0].split(".")[-1]]
+                return np.frombuffer(v["data"], part).reshape([2] + v["size"], order="F")
             return np.frombuffer(v["data"], NUMBERS[name.split(".")[-1]]).reshape(v["size"], order="F")
         if tag == "struct":
+            if self.follow(v["type"])["tag"] == "jl_anonymous":
+                return Struct("anonymous function", [], [self.value(x) for x in v["data"]])
             name, params = self.type(v["type"])
             if name.split(".")[-1] in NUMBERS:
                 return np.frombuffer(v["data"], NUMBERS[name.split(".")[-1]])[0]
             s = Struct(name, params, [self.value(x) for x in v["data"]])
-            if s.short in ("TrackedArray", "TrackedReal"):
-                return s.fields[1 if s.short == "TrackedArray" else 0]
+            if s.short in ("TrackedArray", "CuArray"):
+                return next(f for f in s.fields if isinstance(f, np.ndarray))
+            if s.short == "TrackedReal":
+                return s.fields[0]
+            if s.short in ("Adjoint", "Transpose"):
+                return s.fields[0].T
             return s
         raise ValueError(f"tag {tag}")
+
+    def arrays(self):
+        """The arrays of the file, without the gradients that Tracker has beside them."""
+        found, left = [], [self.value(v) for v in self.root.values()]
+        while left:
+            v = left.pop()
+            if isinstance(v, np.ndarray):
+                found.append(v)
+            elif isinstance(v, bytes):
+                found.append(np.frombuffer(v, "u1"))
+            elif isinstance(v, Struct):
+                left += v.fields
+            elif isinstance(v, (list, tuple)):
+                left += v
+            elif isinstance(v, dict):
+                left += v.values()
+        return found
 
 
 def sigmoid(x):
@@ -382,7 +408,7 @@ def forward(s, x, reader):
     bias = lambda b, y: y if b is False or isinstance(b, Struct) else y + channelwise(b, y)
     if name == "Dense":
         y = np.tensordot(np.asarray(f[0], "f8"), x, 1)
-        return function(f[2])(y if f[1] is False else y + left(f[1], y.ndim))
+        return function(f[2])(y if f[1] is False or isinstance(f[1], Struct) else y + left(f[1], y.ndim))
     if name in ("Scale", "Diagonal"):
         y = left(f[0], x.ndim) * x
         y = y if f[1] is False else y + left(f[1], x.ndim)

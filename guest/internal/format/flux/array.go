@@ -154,9 +154,7 @@ func (f *file) unwrap(n *node) *array {
 		if n = f.wrapped(v); n == nil {
 			return nil
 		}
-		if name := last(v.name); name == "Adjoint" || name == "Transpose" {
-			turned = !turned
-		}
+		turned = turned != wrappers[v.name]
 	}
 	return nil
 }
@@ -164,26 +162,26 @@ func (f *file) unwrap(n *node) *array {
 // maxWrapped is how many wrappers an array may have around it.
 const maxWrapped = 8
 
-// wrapped is the field of a wrapper of arrays that holds the array, or nil.
+// wrappers are the types that are put around arrays, and whether they exchange
+// the two axes of one.
+var wrappers = map[string]bool{
+	"Tracker.TrackedArray": false, "Flux.Tracker.TrackedArray": false, "CUDA.CuArray": false, "CuArrays.CuArray": false,
+	"LinearAlgebra.Adjoint": true, "LinearAlgebra.Transpose": true,
+}
+
+// wrapped is the first field of a wrapper that is an array, or nil: what
+// Tracker has behind the data is the gradient. An array on a GPU is in a file
+// only if it was written as one.
 func (f *file) wrapped(v value) *node {
-	field := -1
-	switch v.name {
-	case "Tracker.TrackedArray", "Flux.Tracker.TrackedArray":
-		field = 1
-	case "LinearAlgebra.Adjoint", "LinearAlgebra.Transpose":
-		field = 0
-	case "CUDA.CuArray", "CuArrays.CuArray":
-		for i := range v.items {
-			if i == maxNumbers || f.value(&v.items[i]).form == formArray && field >= 0 {
-				return nil
-			}
-			if f.value(&v.items[i]).form == formArray {
-				field = i
-			}
-		}
-	}
-	if field < 0 || field >= len(v.items) {
+	if _, ok := wrappers[v.name]; !ok {
 		return nil
 	}
-	return &v.items[field]
+	for i := range v.items[:min(len(v.items), maxNumbers)] {
+		inner := f.value(&v.items[i])
+		_, again := wrappers[inner.name]
+		if inner.form == formArray || inner.form == formStruct && again {
+			return &v.items[i]
+		}
+	}
+	return nil
 }

@@ -106,7 +106,7 @@ func (in *inspection) tree(l *layer.Layer) {
 	}
 	walk(l, 0)
 	for _, k := range kinds {
-		if k != "" {
+		if k != layer.Hole {
 			op := abi.Item{Kind: abi.ItemOp, Blob: 1, Offset: -1, Strings: []string{"Flux", string(k)}, Ints: []int64{counts[k], 1}}
 			if e := in.box.Emit(abi.EmitReport, abi.AppendItem(nil, op)); e != abi.OK {
 				scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Offset: -1, Text: "the report is too long"})
@@ -117,7 +117,7 @@ func (in *inspection) tree(l *layer.Layer) {
 
 // describe is a layer on one line.
 func describe(l *layer.Layer) string {
-	if l.Kind == "" {
+	if l.Kind == layer.Hole {
 		return "refused"
 	}
 	return l.String()
