@@ -19,7 +19,7 @@ type Report struct {
 	Outputs  []Port         `json:"outputs"`
 	Ops      []ReportOp     `json:"ops"`
 	Tensors  []ReportTensor `json:"tensors"`
-	Refusals []Refusal      `json:"refusals"` // empty: Load accepts the file
+	Refusals []Refusal      `json:"refusals"` // empty: nothing in the file is refused
 }
 
 // ReportPart is one file of the model.
