@@ -61,14 +61,26 @@ round:
 // func gemm512_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_1x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	MOVQ   at+48(FP), DI
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	MOVQ       at+48(FP), DI
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -176,15 +188,31 @@ set:
 // func gemm512_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_2x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	MOVQ   at+48(FP), R8
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       at+48(FP), R8
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -318,16 +346,36 @@ set:
 // func gemm512_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_3x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	MOVQ   at+48(FP), R9
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       at+48(FP), R9
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -487,17 +535,41 @@ set:
 // func gemm512_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_4x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   at+48(FP), R10
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       at+48(FP), R10
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -683,18 +755,46 @@ set:
 // func gemm512_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_5x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	MOVQ   at+48(FP), R11
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       at+48(FP), R11
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -906,19 +1006,51 @@ set:
 // func gemm512_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_6x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   at+48(FP), R12
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       at+48(FP), R12
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -1156,20 +1288,56 @@ set:
 // func gemm512_7x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_7x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	MOVQ   at+48(FP), R13
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	MOVQ       at+48(FP), R13
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -1433,21 +1601,61 @@ set:
 // func gemm512_8x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_8x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   at+48(FP), R14
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       at+48(FP), R14
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -1737,15 +1945,29 @@ set:
 // func gemm512_1x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_1x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	MOVQ   at+48(FP), R8
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       at+48(FP), R8
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -1875,17 +2097,37 @@ set:
 // func gemm512_2x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_2x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   at+48(FP), R9
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       at+48(FP), R9
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -2055,19 +2297,45 @@ set:
 // func gemm512_3x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_3x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   at+48(FP), R10
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       at+48(FP), R10
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -2277,21 +2545,53 @@ set:
 // func gemm512_4x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_4x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   at+48(FP), R11
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       at+48(FP), R11
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -2541,23 +2841,61 @@ set:
 // func gemm512_5x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_5x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	MOVQ   at+48(FP), R12
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       at+48(FP), R12
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -2847,25 +3185,69 @@ set:
 // func gemm512_6x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_6x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   at+48(FP), R13
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       at+48(FP), R13
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -3195,27 +3577,77 @@ set:
 // func gemm512_7x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_7x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	MOVQ   at+48(FP), R14
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       at+48(FP), R14
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -3585,29 +4017,85 @@ set:
 // func gemm512_8x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_8x32(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	MOVQ   at+48(FP), R15
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       at+48(FP), R15
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -4017,16 +4505,32 @@ set:
 // func gemm512_1x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_1x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	MOVQ   at+48(FP), R8
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       at+48(FP), R8
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -4178,19 +4682,43 @@ set:
 // func gemm512_2x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_2x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   at+48(FP), R9
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       at+48(FP), R9
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -4396,22 +4924,54 @@ set:
 // func gemm512_3x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_3x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	MOVQ   at+48(FP), R10
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	MOVQ       at+48(FP), R10
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -4671,25 +5231,65 @@ set:
 // func gemm512_4x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_4x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   at+48(FP), R11
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       at+48(FP), R11
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5003,28 +5603,76 @@ set:
 // func gemm512_5x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_5x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	MOVQ   at+48(FP), R12
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	MOVQ       at+48(FP), R12
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5392,31 +6040,87 @@ set:
 // func gemm512_6x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_6x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	MOVQ   at+48(FP), R13
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	MOVQ       at+48(FP), R13
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -5838,34 +6542,98 @@ set:
 // func gemm512_7x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_7x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	MOVQ   at+48(FP), R14
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	MOVQ       at+48(FP), R14
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -6341,37 +7109,109 @@ set:
 // func gemm512_8x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_8x48(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	MOVQ   at+48(FP), R15
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       at+48(FP), R15
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), BX
@@ -6901,19 +7741,37 @@ set:
 // func gemm512_1x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_1x64(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), BX
-	ADDQ   CX, BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   at+48(FP), R9
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*2), BX
+	ADDQ       CX, BX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       at+48(FP), R9
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), SI
@@ -7089,23 +7947,51 @@ set:
 // func gemm512_2x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_2x64(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), BX
-	ADDQ   CX, BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   at+48(FP), R10
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*2), BX
+	ADDQ       CX, BX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       at+48(FP), R10
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), SI
@@ -7349,27 +8235,65 @@ set:
 // func gemm512_3x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_3x64(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), BX
-	ADDQ   CX, BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   at+48(FP), R11
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*2), BX
+	ADDQ       CX, BX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       at+48(FP), R11
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), SI
@@ -7681,31 +8605,79 @@ set:
 // func gemm512_4x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_4x64(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), BX
-	ADDQ   CX, BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	MOVQ   at+48(FP), R12
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*2), BX
+	ADDQ       CX, BX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       at+48(FP), R12
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), SI
@@ -8085,35 +9057,93 @@ set:
 // func gemm512_5x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_5x64(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), BX
-	ADDQ   CX, BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	MOVQ   at+48(FP), R13
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*2), BX
+	ADDQ       CX, BX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	MOVQ       at+48(FP), R13
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), SI
@@ -8561,39 +9591,107 @@ set:
 // func gemm512_6x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·gemm512_6x64(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	LEAQ   (AX)(CX*2), BX
-	ADDQ   CX, BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	MOVQ   at+48(FP), R14
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*2), BX
+	ADDQ       CX, BX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       at+48(FP), R14
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), SI
@@ -9145,15 +10243,27 @@ round:
 // func gemm256_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·gemm256_1x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   at+48(FP), DI
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       at+48(FP), DI
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -9285,17 +10395,33 @@ set:
 // func gemm256_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·gemm256_2x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   at+48(FP), R8
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       at+48(FP), R8
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -9467,19 +10593,39 @@ set:
 // func gemm256_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·gemm256_3x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   at+48(FP), R9
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       at+48(FP), R9
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -9691,21 +10837,45 @@ set:
 // func gemm256_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·gemm256_4x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   at+48(FP), R10
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       at+48(FP), R10
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -9957,23 +11127,51 @@ set:
 // func gemm256_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·gemm256_5x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   at+48(FP), R11
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       at+48(FP), R11
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX
@@ -10265,25 +11463,57 @@ set:
 // func gemm256_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·gemm256_6x16(SB), NOSPLIT, $0-136
-	MOVQ   b+80(FP), AX
-	MOVQ   ldb+88(FP), CX
-	MOVQ   ahead+96(FP), DX
-	SHLQ   $0x02, CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   at+48(FP), R12
-	CMPQ   runs+72(FP), $0x00
-	JLE    store
+	MOVQ       c+0(FP), AX
+	MOVQ       plus+112(FP), CX
+	MOVQ       ldc+8(FP), DX
+	SHLQ       $0x02, DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+80(FP), AX
+	MOVQ       ldb+88(FP), CX
+	MOVQ       ahead+96(FP), DX
+	SHLQ       $0x02, CX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       at+48(FP), R12
+	CMPQ       runs+72(FP), $0x00
+	JLE        store
 
 run:
 	MOVQ    x+32(FP), CX

@@ -37,6 +37,7 @@ const signature = "func(c *float32, ldc int, columns uint64, add bool, " +
 func (t *tile) write() {
 	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
 	Pragma("noescape")
+	t.fetch()
 	t.allocate()
 	at := t.load("at")
 
@@ -52,6 +53,27 @@ func (t *tile) write() {
 	t.store()
 	VZEROUPPER()
 	RET()
+}
+
+// fetch asks for what is read and written last.
+func (t *tile) fetch() {
+	c, plus, ldc := t.load("c"), t.load("plus"), t.load("ldc")
+	SHLQ(Imm(2), ldc)
+	TESTQ(plus, plus)
+	JZ(LabelRef("alone"))
+	for range t.rows {
+		for at := 0; at < t.cols*t.bytes; at += 64 {
+			PREFETCHT0(Mem{Base: plus, Disp: at})
+		}
+		ADDQ(ldc, plus)
+	}
+	Label("alone")
+	for range t.rows {
+		for at := 0; at < t.cols*t.bytes; at += 64 {
+			PREFETCHT0(Mem{Base: c, Disp: at})
+		}
+		ADDQ(ldc, c)
+	}
 }
 
 func (t *tile) arg(name string) Mem {
