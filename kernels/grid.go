@@ -1,6 +1,9 @@
 package kernels
 
-import "github.com/glovebox-ml/glovebox/kernels/tensor"
+import (
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
 
 // gridRank leaves room for tile, which walks each dim of x twice.
 const gridRank = 2 * tensor.MaxRank
@@ -122,7 +125,9 @@ func moveGrid[T word](c *Call, g *grid, dstBytes, srcBytes []byte) error {
 			}
 		}
 	case planeTranspose:
-		plane = func(d, s, rows, cols int64) { transpose(dst[d:], src[s:], rows, cols, da, sb) }
+		plane = func(d, s, rows, cols int64) {
+			simd.Transpose(dst[d:], int(da), src[s:], int(sb), int(rows), int(cols))
+		}
 	default:
 		plane = func(d, s, rows, cols int64) {
 			for ; rows > 0; rows-- {
@@ -144,28 +149,6 @@ func copyRun[T word](dst, src []T) {
 	}
 	for i, v := range src[:len(dst)] {
 		dst[i] = v
-	}
-}
-
-// transpose sets dst[i·da + j] = src[i + j·sb], eight columns at a time so that
-// it reads eight streams and writes whole runs.
-func transpose[T word](dst, src []T, rows, cols, da, sb int64) {
-	j := int64(0)
-	for ; j+8 <= cols; j += 8 {
-		s0, s1 := src[j*sb:][:rows], src[(j+1)*sb:][:rows]
-		s2, s3 := src[(j+2)*sb:][:rows], src[(j+3)*sb:][:rows]
-		s4, s5 := src[(j+4)*sb:][:rows], src[(j+5)*sb:][:rows]
-		s6, s7 := src[(j+6)*sb:][:rows], src[(j+7)*sb:][:rows]
-		for i := range s0 {
-			d := dst[int64(i)*da+j:][:8]
-			d[0], d[1], d[2], d[3] = s0[i], s1[i], s2[i], s3[i]
-			d[4], d[5], d[6], d[7] = s4[i], s5[i], s6[i], s7[i]
-		}
-	}
-	for ; j < cols; j++ {
-		for i, v := range src[j*sb:][:rows] {
-			dst[int64(i)*da+j] = v
-		}
 	}
 }
 

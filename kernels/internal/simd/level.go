@@ -3,6 +3,7 @@ package simd
 //go:generate go -C _asm run ./gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./fold -out ../fold_amd64.s -stubs ../fold_stubs_amd64.go -pkg simd
+//go:generate go -C _asm run ./transpose -out ../transpose_amd64.s -stubs ../transpose_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./depthwise -out ../depthwise_amd64.s -stubs ../depthwise_stubs_amd64.go -pkg simd
 
 // A level is a set of instructions that primitives are written in. Each level

@@ -156,3 +156,9 @@ func (g Found) JumpUnless(label string) {
 	}
 	JZ(LabelRef(label))
 }
+
+// Eight is the form with vectors of eight lanes, masked as the form has it.
+func (f Form) Eight() Form {
+	f.Lanes = 8
+	return f
+}

@@ -25,7 +25,7 @@ func (f Form) Bytes() int { return 4 * f.Lanes }
 
 // New is a register that holds nothing.
 func (f Form) New() V {
-	if f.wide {
+	if f.Lanes == 16 {
 		return ZMM()
 	}
 	return YMM()

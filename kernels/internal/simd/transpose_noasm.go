@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package simd
+
+func transpose(_ []uint32, _ int, _ []uint32, _, _, _ int) bool { return false }
