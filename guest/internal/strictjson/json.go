@@ -5,6 +5,7 @@
 package strictjson
 
 import (
+	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -27,6 +28,7 @@ type Reader struct {
 	behind scan.Cursor // what was not read ahead
 	ahead  []byte      // what was, and is unread
 	buf    [4096]byte  // ahead is of this
+	last   [32]string  // texts that were read
 	what   string      // of which text faults speak
 }
 
@@ -162,8 +164,8 @@ func (r *Reader) End() {
 	}
 }
 
-// number reads the text of a number.
-func (r *Reader) number() (text string, at int64) {
+// number reads the text of a number, which is valid until the next is read.
+func (r *Reader) number() (text []byte, at int64) {
 	r.Next()
 	at = r.Offset()
 	p := r.look(maxNumber)
@@ -204,25 +206,28 @@ func (r *Reader) number() (text string, at int64) {
 	if n == maxNumber {
 		r.Refuse(at, "a number of more than %d bytes", maxNumber-1)
 	}
-	text = string(p[:n])
 	r.skip(n)
-	return text, at
+	return p[:n], at
 }
 
 // Uint reads a whole number from 0 to 2⁶³-1, without a fraction or exponent.
 func (r *Reader) Uint() int64 {
 	text, at := r.number()
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || text[0] == '-' {
-		r.Refuse(at, "%s is not a whole number from 0 to 2⁶³-1", text)
+	n := uint64(0)
+	for _, b := range text {
+		d := uint64(b - '0') // more than 9 for a sign, a point and an e
+		if d > 9 || n > math.MaxInt64/10 || n*10+d > math.MaxInt64 {
+			r.Refuse(at, "%s is not a whole number from 0 to 2⁶³-1", text)
+		}
+		n = n*10 + d
 	}
-	return n
+	return int64(n)
 }
 
 // Int reads a whole number without a fraction or exponent.
 func (r *Reader) Int() int64 {
 	text, at := r.number()
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
 		r.Refuse(at, "%s is not a whole number from -2⁶³ to 2⁶³-1", text)
 	}
@@ -232,7 +237,7 @@ func (r *Reader) Int() int64 {
 // Float reads a number that a float64 can hold.
 func (r *Reader) Float() float64 {
 	text, at := r.number()
-	f, err := strconv.ParseFloat(text, 64)
+	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
 		r.Refuse(at, "%s is out of range", text)
 	}
@@ -276,11 +281,15 @@ func (r *Reader) String(limit int64) string {
 		for n < len(p) && p[n] != '"' && p[n] != '\\' && p[n] >= ' ' {
 			n++
 		}
-		s = append(s, p[:n]...)
-		if int64(len(s)) > limit {
+		if int64(len(s)+n) > limit {
 			r.Refuse(at, "a text of more than %d bytes", limit)
 		}
 		r.skip(n)
+		if s == nil && n < len(p) && p[n] == '"' {
+			s = p[:n]
+		} else {
+			s = append(s, p[:n]...)
+		}
 		if n == len(p) {
 			if n == 0 {
 				r.Refuse(at, "a text without an end")
@@ -293,7 +302,7 @@ func (r *Reader) String(limit int64) string {
 			if !utf8.Valid(s) {
 				r.Refuse(at, "a text that is not UTF-8")
 			}
-			return string(s)
+			return r.keep(s)
 		case '\\':
 			s = r.escape(s)
 		default:
@@ -304,6 +313,19 @@ func (r *Reader) String(limit int64) string {
 
 // escapes are the characters that a backslash and a letter stand for.
 var escapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// keep is s as a string. Most texts are the same few keys, so the last text of
+// a length and first byte is given again rather than made anew.
+func (r *Reader) keep(s []byte) string {
+	if len(s) == 0 {
+		return ""
+	}
+	last := &r.last[(len(s)+int(s[0]))%len(r.last)]
+	if *last != string(s) {
+		*last = string(s)
+	}
+	return *last
+}
 
 func (r *Reader) byte() byte {
 	p := r.look(1)

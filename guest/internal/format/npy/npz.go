@@ -33,7 +33,7 @@ func Read(box abi.Box, h abi.Handle, f *weights.File) {
 // ReadArchive lists the arrays of an .npz in their order.
 func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
 	f.Format = "npz"
-	a := archive{box: box, blob: h, all: scan.Open(box, h).All(), data: scan.Open(box, h).All()}
+	a := newArchive(box, h)
 	entries, dir := a.directory()
 	var next uint64 // where the members so far end
 	var total uint64

@@ -64,6 +64,19 @@ type archive struct {
 	blob abi.Handle
 	all  scan.Cursor
 	data scan.Cursor // the same, with a window of its own: members and directory are read in turns
+
+	// What inflates, and what it reads and writes through: made once, since an
+	// archive may have many members of a few bytes.
+	inflate io.ReadCloser
+	ahead   *bufio.Reader
+	piece   []byte
+}
+
+func newArchive(box abi.Box, h abi.Handle) *archive {
+	a := &archive{box: box, blob: h, all: scan.Open(box, h).All(), data: scan.Open(box, h).All()}
+	a.ahead, a.piece = bufio.NewReader(nil), make([]byte, 32<<10)
+	a.inflate = flate.NewReader(a.ahead)
+	return a
 }
 
 // at is a cursor from an offset on.
@@ -241,16 +254,20 @@ func (a *archive) contents(m member, data scan.Cursor) scan.Cursor {
 	sum := crc32.NewIEEE()
 	out, at := data, data.Offset()
 	if m.method == methodStored {
-		io.Copy(sum, &data)
+		for data.Left() > 0 {
+			p := a.piece[:min(int64(len(a.piece)), data.Left())]
+			data.ReadFull(p)
+			sum.Write(p)
+		}
 	} else {
 		w := weights.NewWriter(a.box, int64(m.size), a.fault(abi.FaultUnsupported, at, m.name, "member %q", m.name))
-		packed := bufio.NewReader(&data)
-		inflated := flate.NewReader(packed)
-		n, err := io.Copy(io.MultiWriter(w, sum), io.LimitReader(inflated, int64(m.size)))
+		a.ahead.Reset(&data)
+		a.inflate.(flate.Resetter).Reset(a.ahead, nil)
+		n, err := io.CopyBuffer(io.MultiWriter(w, sum), io.LimitReader(a.inflate, int64(m.size)), a.piece)
 		if err == nil {
-			_, err = io.ReadFull(inflated, make([]byte, 1))
+			_, err = io.ReadFull(a.inflate, a.piece[:1])
 		}
-		if err != io.EOF || uint64(n) != m.size || data.Left() > 0 || packed.Buffered() > 0 {
+		if err != io.EOF || uint64(n) != m.size || data.Left() > 0 || a.ahead.Buffered() > 0 {
 			scan.Refuse(a.fault(abi.FaultMalformed, at, m.name, "the data of member %q does not inflate to its %d bytes", m.name, m.size))
 		}
 		out = scan.Open(a.box, w.Close()).All()

@@ -71,8 +71,10 @@ func Inspect(box abi.Box, read Reader) {
 }
 
 func (f *File) report(box abi.Box) {
+	var record []byte
 	emit := func(it abi.Item) {
-		if e := box.Emit(abi.EmitReport, abi.AppendItem(nil, it)); e != abi.OK {
+		record = abi.AppendItem(record[:0], it)
+		if e := box.Emit(abi.EmitReport, record); e != abi.OK {
 			scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Offset: -1, Text: "the report is too long"})
 		}
 	}

@@ -21,7 +21,7 @@ type Writer struct {
 // NewWriter makes a blob of size bytes. If the host has no room for it or what
 // is written, the file is refused with fault and the host's reason.
 func NewWriter(box abi.Box, size int64, fault abi.Fault) *Writer {
-	w := &Writer{box: box, buf: make([]byte, 0, piece), fault: fault}
+	w := &Writer{box: box, buf: make([]byte, 0, min(piece, max(size, 1))), fault: fault}
 	var e abi.Errno
 	w.blob, e = box.BlobNew(size)
 	w.check(e)
@@ -39,9 +39,9 @@ func (w *Writer) check(e abi.Errno) {
 func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
-		k := copy(w.buf[len(w.buf):piece], p)
+		k := copy(w.buf[len(w.buf):cap(w.buf)], p)
 		w.buf, p = w.buf[:len(w.buf)+k], p[k:]
-		if len(w.buf) == piece {
+		if len(w.buf) == cap(w.buf) {
 			w.flush()
 		}
 	}
