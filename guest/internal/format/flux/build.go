@@ -106,11 +106,11 @@ func (v part) layer() *layer.Layer {
 		v.field("connection").join(l)
 		return l
 	}
-	make := makers[name]
-	if make == nil {
+	maker := makers[name]
+	if maker == nil {
 		v.refuse("a %s outside of a layer that steps it", v.value.name)
 	}
-	return make(v)
+	return maker(v)
 }
 
 // chain is a list of layers, which may have names.

@@ -129,7 +129,7 @@ func (f *file) follow(n *node) (*node, bool) {
 // writes that.
 const maxHops = 4
 
-// tags are the ways in which BSON.jl writes code and what belongs to it.
+// codeTags are the ways in which BSON.jl writes code and what belongs to it.
 var codeTags = map[string]string{
 	"ref":            "a reference to a module or a global variable",
 	"svec":           "type machinery",
