@@ -100,8 +100,8 @@ func TestNoWeights(t *testing.T) {
 	}
 }
 
-// TestTwoFormats: a file that begins as two formats is refused.
-func TestTwoFormats(t *testing.T) {
+// TestWeightsOfTwoFormats: a file that begins as two formats is refused.
+func TestWeightsOfTwoFormats(t *testing.T) {
 	hdf5 := bytes.Repeat([]byte(" "), 512)
 	copy(hdf5, "\x00\x02\x00\x00\x00\x00\x00\x00{\"a\"")
 	hdf5 = append(hdf5, "\x89HDF\r\n\x1a\n"...)
