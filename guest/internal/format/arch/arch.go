@@ -52,6 +52,7 @@ type slot struct {
 	name   string // of the tensor, where they are found by path
 	offset int64
 	steps  *steps // nil: as the format of the file has it
+	usual  bool   // its description does not say which weights it has
 }
 
 // steps are what a person may say of how a weight comes out of the bytes of

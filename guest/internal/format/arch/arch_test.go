@@ -8,6 +8,7 @@ import (
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/boxtest"
+	"github.com/glovebox-ml/glovebox/guest/internal/export"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/layer"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
@@ -139,6 +140,7 @@ func TestRefused(t *testing.T) {
 		{"an unknown dtype", `{"glovebox":1,"input":{"dtype":"int4"},"layers":[]}`, `dtype "int4"`},
 		{"strings to take in", `{"glovebox":1,"input":{"dtype":"string"},"layers":[]}`, `dtype "string"`},
 		{"a dim below zero", `{"glovebox":1,"input":{"shape":[-1]},"layers":[]}`, "not a whole number"},
+		{"a dim beyond measure", `{"glovebox":1,"input":{"shape":[9223372036854775807]},"layers":[]}`, "a dim of 9223372036854775807"},
 		{"nine dims", `{"glovebox":1,"input":{"shape":[1,1,1,1,1,1,1,1,1]},"layers":[]}`, "more than 8 dims"},
 		{"an unknown key of the input", `{"glovebox":1,"input":{"file":"x"},"layers":[]}`, `key "file" of the input`},
 		{"an unknown kind", describe(`{"kind":"Lambda"}`), `kind of layer "Lambda"`},
@@ -285,6 +287,24 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestShiftFirst takes the arrays of a norm in the order of Flux's fields from a
+// file of Flux's.
+func TestShiftFirst(t *testing.T) {
+	names := []string{"β", "γ", "μ", "σ²"}
+	f := tensors(map[string][]int64{"β": {4}, "γ": {4}, "μ": {4}, "σ²": {4}}, names...)
+	f.Format = "bson"
+	text := strings.Replace(describe(`{"kind":"BatchNorm","in":4}`), `"input"`, `"bind":"order","input"`, 1)
+	m, _, fault := load(text, f)
+	if fault != nil {
+		t.Fatalf("%+v", *fault)
+	}
+	for i, r := range [...]layer.Role{layer.Bias, layer.Main, layer.Mean, layer.Variance} {
+		if got := m.net.Root.Layers[0].Weights[r].Path; got != names[i] {
+			t.Errorf("%s is %s, not %s", r, got, names[i])
+		}
+	}
+}
+
 // TestFromJulia checks what axes of Flux's arrays become.
 func TestFromJulia(t *testing.T) {
 	tests := []struct {
@@ -342,6 +362,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(complete)
 	f.Add(describe(`{"kind":"LSTM","in":4,"out":2,"weights":["weight_ih"]}`))
 	f.Add(describe(`{"kind":"Parallel","join":"layer","layers":[{"kind":"Flatten"}],"joiner":{"kind":"Bilinear","in":1,"in2":1,"out":1}}`))
+	f.Add(`{"glovebox":1,"input":{"shape":["t","n",4]},"bind":"order","layers":[{"kind":"GRU","in":4,"out":2,"weights":{}}]}`)
+	f.Add(`{"glovebox":1,"input":{"shape":["n",1,8,8]},"layers":[{"kind":"AdaptiveMeanPool","size":[2,3]},{"kind":"Softmax","axis":-1}]}`)
 	f.Add(describe(`{"kind":"Embedding","in":4,"out":2,"weights":{"weight":{"tensor":"w","dims":[2,4],"perm":[1,0],"flip":[0]}}}`))
 	file := tensors(map[string][]int64{"w": {8, 2}, "b": {2}, "0.weight": {2, 4}, "0.bias": {2}}, "w", "b", "0.weight", "0.bias")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -349,6 +371,7 @@ func FuzzLoad(f *testing.F) {
 		if fault != nil {
 			return
 		}
+		scan.Catch(func() { export.ONNX(boxtest.New(nil, make([]byte, 1<<16)), m.net) })
 		written := Write(m.net, func(w *layer.Weight) string { return w.Path })
 		if _, fault := parse(string(written)); fault != nil {
 			t.Errorf("what is written of it is refused: %+v\n%s", fault, written)

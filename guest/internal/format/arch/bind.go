@@ -42,6 +42,9 @@ func (d *Description) bind(box abi.Box, blob abi.Handle, open weights.Opener) {
 	if d.Bind == ByOrder && len(d.slots) != len(b.file.Tensors) {
 		b.refuse(&d.slots[0], abi.FaultMalformed, "%d weights to be taken in order from a file of %d tensors", len(d.slots), len(b.file.Tensors))
 	}
+	if d.Bind == ByOrder && julia[b.file.Format] {
+		d.shiftFirst()
+	}
 	byName := map[string]*weights.Tensor{}
 	for i := range b.file.Tensors {
 		byName[b.file.Tensors[i].Name] = &b.file.Tensors[i]
@@ -63,6 +66,18 @@ func (d *Description) bind(box abi.Box, blob abi.Handle, open weights.Opener) {
 			s.layer.Weights = map[layer.Role]*layer.Weight{}
 		}
 		s.layer.Weights[s.role] = w
+	}
+}
+
+// shiftFirst puts the shift of a norm before its factor, as Flux has them: of
+// one shape, they could be taken for each other.
+func (d *Description) shiftFirst() {
+	for i := 1; i < len(d.slots); i++ {
+		a, b := &d.slots[i-1], &d.slots[i]
+		norm := a.layer.Kind == layer.BatchNorm || a.layer.Kind == layer.GroupNorm
+		if norm && a.usual && a.layer == b.layer && a.role == layer.Main && b.role == layer.Bias {
+			*a, *b = *b, *a
+		}
 	}
 }
 

@@ -129,7 +129,11 @@ func (p *parser) input() {
 				if p.Next() == '"' {
 					in.Dims = append(in.Dims, abi.PortDim{Size: -1, Name: p.name()})
 				} else {
-					in.Dims = append(in.Dims, abi.PortDim{Size: p.Uint()})
+					n := p.Uint()
+					if n > maxDim {
+						p.Refuse(at, "a dim of %d", n)
+					}
+					in.Dims = append(in.Dims, abi.PortDim{Size: n})
 				}
 			})
 		default:
@@ -306,7 +310,7 @@ func (p *parser) tensor(s *slot, at int64) {
 	s.steps = &steps{}
 	lists := map[string]struct {
 		list *[]int64
-		max  float64
+		max  int64
 	}{"dims": {&s.steps.dims, maxDim}, "perm": {&s.steps.perm, maxDims - 1}, "flip": {&s.steps.flip, maxDims - 1}}
 	p.Object(maxName, func(key string, at int64) {
 		if key == "tensor" {
@@ -319,8 +323,8 @@ func (p *parser) tensor(s *slot, at int64) {
 		}
 		*l.list = p.list(key, at, func() int64 {
 			n := p.Uint()
-			if float64(n) > l.max {
-				p.Refuse(at, "%s has %d, over %g", key, n, l.max)
+			if n > l.max {
+				p.Refuse(at, "%s has %d, over %d", key, n, l.max)
 			}
 			return n
 		})

@@ -147,7 +147,7 @@ func (p *parser) slots(d *draft, spec layer.Spec) {
 	}
 	if !d.chosen {
 		for _, r := range roles(d.Kind) {
-			d.wanted = append(d.wanted, slot{role: r, offset: d.Offset})
+			d.wanted = append(d.wanted, slot{role: r, offset: d.Offset, usual: true})
 		}
 	}
 	for _, s := range d.wanted {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -98,7 +97,7 @@ func schemaOf(l *layer.Layer, p layer.Param) object {
 
 func schema() object {
 	name, note := object{"type": "string", "minLength": 1, "maxLength": maxName}, object{"type": "string", "maxLength": maxNote}
-	list := func(limit float64, n int) object {
+	list := func(limit int64, n int) object {
 		return object{"type": "array", "maxItems": n, "items": object{"type": "integer", "minimum": 0, "maximum": limit}}
 	}
 	defs := object{
@@ -154,7 +153,7 @@ func schema() object {
 		"input": closed([]string{}, object{
 			"name": name, "dtype": object{"enum": types},
 			"shape": object{"type": "array", "maxItems": maxDims, "items": object{"oneOf": []any{
-				name, object{"type": "integer", "minimum": 0, "maximum": math.MaxInt64},
+				name, object{"type": "integer", "minimum": 0, "maximum": maxDim},
 			}}},
 		}),
 		"output": name,
