@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MODELS", models)
 			e.Setenv("ARCHITECTURE", filepath.Join(filepath.Dir(models), "architecture"))
 			e.Setenv("FLUX", filepath.Join(filepath.Dir(models), "flux"))
+			e.Setenv("WEIGHTS", filepath.Join(filepath.Dir(models), "weights"))
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("HOME", cache)
 			return writeHostile(e.WorkDir)
@@ -62,7 +63,10 @@ func writeHostile(dir string) error {
 	long = append(long, make([]byte, 8)...)
 	// A producer whose name carries escape codes for a terminal.
 	escape := append([]byte{0x08, 0x08, 0x12, 9}, "\x1b[31mred\n"...)
+	objects := []byte("\x93NUMPY\x01\x00\x39\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n\x80\x04N.")
+	hole := []byte("\x37\x00\x00\x00\x00\x00\x00\x00" + `{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}  xx`)
 	for name, b := range map[string][]byte{
+		"objects.npy": objects, "hole.safetensors": hole,
 		"long.onnx": long, "escape.onnx": escape, "empty.onnx": nil, "noise.onnx": []byte("this is no model at all"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {

@@ -2,6 +2,7 @@ package jld2
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -252,6 +253,45 @@ func TestLies(t *testing.T) {
 
 // TestCircle: what holds itself is listed once.
 func TestCircle(t *testing.T) { expect(t, circle()) }
+
+// counted is a host that counts the bytes that are read.
+type counted struct {
+	*boxtest.Box
+	bytes int
+}
+
+func (c *counted) BlobRead(h abi.Handle, off int64, p []byte) abi.Errno {
+	c.bytes += len(p)
+	return c.Box.BlobRead(h, off, p)
+}
+
+// TestReading: what is read of a file that is refused at its end grows with the
+// file, also where objects are not in their order.
+func TestReading(t *testing.T) {
+	refused := func(n int) (size, bytes int) {
+		f := newFile(true)
+		var arrays []uint64
+		for range n {
+			arrays = append(arrays, f.floats(make([]float32, 64), 64))
+		}
+		var links []msg
+		for i := range n {
+			links = append(links, linked(strconv.Itoa(i), arrays[i*7919%n]))
+		}
+		b := f.root(append(links, linked("x", f.object(msg{0x7f, 0, nil})))...)
+		box := &counted{Box: boxtest.New(b)}
+		if fault := scan.Catch(func() { weights.Load(box, 1, Read) }); fault == nil {
+			t.Error("read")
+		}
+		return len(b), box.bytes
+	}
+	size, one := refused(1000)
+	_, two := refused(2000)
+	t.Logf("%d and %d bytes of a file of %d and twice that", one, two, size)
+	if two > 5*one/2 {
+		t.Errorf("%d bytes are read, and %d of a file of twice the size", one, two)
+	}
+}
 
 // TestObjects: a file may have only so many.
 func TestObjects(t *testing.T) {

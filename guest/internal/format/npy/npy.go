@@ -164,6 +164,10 @@ func (h *header) descr() {
 	if order < 0 {
 		h.fail("element type %q", s)
 	}
+	if strings.HasPrefix(s[1:], "O") {
+		h.pos = at
+		h.fail("elements of type %q are a pickle, which is code: it is not run", s)
+	}
 	var ok bool
 	if h.dtype, ok = dtypes[s[1:]]; !ok {
 		h.lacks(at, "an npy of element type %q is not supported", s)
