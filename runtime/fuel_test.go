@@ -20,6 +20,7 @@ func TestFuelOfRefusals(t *testing.T) {
 		"safetensors with a hole":         holedSafetensors,
 		"npz with a wrong checksum":       crookedNPZ,
 		"npz of members that are too big": bombedNPZ,
+		"architecture with a lie":         lyingArchitecture,
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 2000
@@ -62,6 +63,11 @@ func holedSafetensors(n int) []byte {
 	fmt.Fprintf(&h, `"last":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}`, n+1, n+2)
 	b := binary.LittleEndian.AppendUint64(nil, uint64(h.Len()+2))
 	return append(append(append(append(b, '{'), h.String()...), '}'), make([]byte, n+2)...)
+}
+
+func lyingArchitecture(n int) []byte {
+	layers := strings.Repeat(`{"kind":"Dense","in":4,"out":4,"weights":{"weight":"w"}},`, n)
+	return []byte(`{"glovebox":1,"input":{},"layers":[` + layers + `{"kind":"Lambda"}]}`)
 }
 
 // archive is an npz of n arrays, of which change alters the headers.
