@@ -119,12 +119,9 @@ const (
 
 // AppendCall encodes a call with the attributes a (nil for none).
 func AppendCall(b []byte, op Op, in []Value, a Attrs) []byte {
-	c := coder{enc: true}
-	if a != nil {
-		a.code(&c)
-	}
 	le := binary.LittleEndian
-	for _, u := range [...]int{int(op), len(in), len(c.out), len(c.symbols), 0, 0} {
+	start := len(b)
+	for _, u := range [...]int{int(op), len(in), 0, 0, 0, 0} {
 		b = le.AppendUint32(b, uint32(u))
 	}
 	for _, v := range in {
@@ -133,9 +130,13 @@ func AppendCall(b []byte, op Op, in []Value, a Attrs) []byte {
 	if len(in)%2 == 1 {
 		b = le.AppendUint32(b, 0)
 	}
-	for _, w := range c.out {
-		b = le.AppendUint64(b, uint64(w))
+	c := coder{enc: true, out: b}
+	if a != nil {
+		a.code(&c)
 	}
+	b = c.out
+	le.PutUint32(b[start+8:], uint32(c.count))
+	le.PutUint32(b[start+12:], uint32(len(c.symbols)))
 	for _, s := range c.symbols {
 		b = appendSymbol(b, s)
 	}

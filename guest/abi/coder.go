@@ -1,13 +1,17 @@
 package abi
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // coder turns attribute structs into words and back with one description of
 // each struct, so the two directions cannot differ. A list is its length and
 // its entries; a float32 is its bit pattern; a bool is 0 or 1.
 type coder struct {
 	enc     bool
-	out     []int64
+	out     []byte // a record, to which words are appended
+	count   int    // of these words
 	symbols []Symbol
 	in      []int64
 	bad     bool
@@ -15,7 +19,8 @@ type coder struct {
 
 func (c *coder) int(p *int64) {
 	if c.enc {
-		c.out = append(c.out, *p)
+		c.out = binary.LittleEndian.AppendUint64(c.out, uint64(*p))
+		c.count++
 		return
 	}
 	if len(c.in) == 0 {
@@ -50,7 +55,7 @@ func (c *coder) float(p *float32) {
 
 func (c *coder) word(p *Word) {
 	if c.enc && p.Of != 0 {
-		c.symbols = append(c.symbols, Symbol{At: uint32(len(c.out)), Word: *p})
+		c.symbols = append(c.symbols, Symbol{At: uint32(c.count), Word: *p})
 	}
 	c.int(&p.N)
 }

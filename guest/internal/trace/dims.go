@@ -13,9 +13,10 @@ func (t *Tracer) dimsOf(r *result) []Int {
 		rule = f(t, r.node)
 	}
 	for i, n := range r.typ.Shape() {
-		dims[i] = Int{n, &symbol{of: r, dim: i, a: 1, d: 1}}
 		if len(rule) == len(dims) && rule[i].N == n && rule[i] != unknown {
 			dims[i] = rule[i]
+		} else {
+			dims[i] = Int{n, &symbol{of: r, dim: i, a: 1, d: 1}}
 		}
 	}
 	return keepSymbols(dims)

@@ -33,6 +33,9 @@ type code struct {
 	instrs []abi.Instr
 }
 
+// newCode has room for n instructions.
+func newCode(inputs, n int) code { return code{inputs, make([]abi.Instr, 0, n)} }
+
 // add writes an instruction and gives the register that it writes.
 func (c *code) add(i abi.Instr) uint8 {
 	if i.Fn == abi.FnPow && c.isTwo(i.B) {
@@ -60,7 +63,7 @@ func (c *code) isTwo(reg uint8) bool {
 // splice writes p with its inputs in regs, and gives the registers of its
 // results. change may be nil.
 func (c *code) splice(p abi.Program, regs []uint8, change func(abi.Instr) abi.Instr) []int64 {
-	regs = append([]uint8(nil), regs...)
+	regs = append(make([]uint8, 0, len(regs)+len(p.Code)), regs...)
 	for _, i := range p.Code {
 		for _, r := range operands(&i) {
 			*r = regs[*r]
@@ -134,7 +137,7 @@ func (t *Tracer) Expr(p abi.Program, in ...*Value) []*Value {
 		}
 		regs[i] = uint8(at)
 	}
-	c := code{inputs: len(kept)}
+	c := newCode(len(kept), len(in)+len(p.Code))
 	for i, v := range in {
 		if written[i] {
 			regs[i] = c.add(abi.Instr{Fn: abi.FnConst, DType: uint8(v.typ.DType), Imm: v.bits})

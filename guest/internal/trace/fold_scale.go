@@ -13,7 +13,7 @@ import (
 //
 //	(x·W + b)·s + c   →   x·(W·s) + (b·s + c)
 func foldScale(f *fusion, r *row, _, m *node, _ int) *node {
-	p, with := epilogue(m.attrs)
+	p := epilogue(m.attrs)
 	w := m.in[1]
 	if len(p.Code) == 0 || !w.con || w.typ.DType != tensor.Float32 || !lastIsOutput(m) {
 		return nil
@@ -32,7 +32,7 @@ func foldScale(f *fusion, r *row, _, m *node, _ int) *node {
 		own[1] = e.combine(abi.FnMul, w, scale)
 	}
 	prog, in := e.compact()
-	return &node{op: m.op, attrs: with(prog), in: append(own, in...), refs: m.refs, out: m.out}
+	return &node{op: m.op, attrs: withEpilogue(m.attrs, prog), in: append(own, in...), refs: m.refs, out: m.out}
 }
 
 // lastIsOutput reports whether the last dim of the weights counts the channels
@@ -233,7 +233,7 @@ func (e *tail) compact() (abi.Program, []*result) {
 			regs[i] = j.reg(r)
 		}
 	}
-	c := code{inputs: len(j.in)}
+	c := newCode(len(j.in), len(e.prog.Code))
 	for k, instr := range e.prog.Code {
 		if !need[len(e.in)+k] {
 			regs = append(regs, 0)

@@ -47,28 +47,53 @@ type fusion struct {
 	t     *Tracer
 	rows  []row
 	done  []*node // each after those it depends on
-	maker map[*result]*node
-	users map[*result]int // nodes, outputs and symbols
+	count int     // of the fusions of t so far
 }
+
+// role is what a result is in a fusion.
+type role struct {
+	fusion int // the count of the fusion
+	maker  *node
+	users  int // nodes, outputs and symbols
+	needed bool
+}
+
+func (f *fusion) role(r *result) *role {
+	if r.role.fusion != f.count {
+		r.role = role{fusion: f.count}
+	}
+	return &r.role
+}
+
+// maker is the node that gives r, nil if r is not computed here.
+func (f *fusion) maker(r *result) *node {
+	if r == nil {
+		return nil
+	}
+	return f.role(r).maker
+}
+
+func (f *fusion) users(r *result) int { return f.role(r).users }
 
 // fuse rewrites nodes, which are in order, for a program that must give roots.
 func fuse(t *Tracer, rows []row, nodes []*node, roots []*result) []*node {
-	f := &fusion{t: t, rows: rows, maker: map[*result]*node{}, users: map[*result]int{}}
+	t.fusions++
+	f := &fusion{t: t, rows: rows, count: t.fusions, done: make([]*node, 0, len(nodes)+len(nodes)/4)}
 	for _, r := range roots {
-		f.users[r]++
+		f.role(r).users++
 	}
 	for _, n := range nodes {
 		for i, r := range n.in {
 			if r != nil && !slices.Contains(n.in[:i], r) {
-				f.users[r]++
+				f.role(r).users++
 			}
 		}
 		for _, r := range n.refs {
-			f.users[r]++
+			f.role(r).users++
 		}
 	}
 	for _, n := range nodes {
-		if f.maker[n.out[0]] == nil {
+		if f.maker(n.out[0]) == nil {
 			f.add(f.rewrite(n))
 		}
 	}
@@ -78,14 +103,14 @@ func fuse(t *Tracer, rows []row, nodes []*node, roots []*result) []*node {
 func (f *fusion) add(n *node) {
 	f.done = append(f.done, n)
 	for _, r := range n.out {
-		f.maker[r] = n
+		f.role(r).maker = n
 	}
 }
 
 // constant appends a node that computes weights from weights.
 func (f *fusion) constant(op abi.Op, a abi.Attrs, in ...*result) *result {
 	n := f.t.node(op, a, in)
-	if f.maker[n.out[0]] == nil && n.out[0].tensor == 0 {
+	if f.maker(n.out[0]) == nil && n.out[0].tensor == 0 {
 		f.add(n)
 	}
 	return n.out[0]
@@ -115,8 +140,8 @@ func (f *fusion) step(n *node) *node {
 			continue
 		}
 		for at, x := range n.in {
-			p := f.maker[x]
-			if p == nil || p.op != r.producer || x != p.out[0] || f.users[x] != 1 || x.con && !n.out[0].con {
+			p := f.maker(x)
+			if p == nil || p.op != r.producer || x != p.out[0] || f.users(x) != 1 || x.con && !n.out[0].con {
 				continue
 			}
 			if m := r.merge(f, r, p, n, at); m != nil {
@@ -132,30 +157,31 @@ func (f *fusion) step(n *node) *node {
 func (f *fusion) merged(p, n *node) {
 	for i, x := range p.in {
 		if x != nil && !slices.Contains(p.in[:i], x) && slices.Contains(n.in, x) {
-			f.users[x]--
+			f.role(x).users--
 		}
 	}
-	f.users[p.out[0]] = 0
+	f.role(p.out[0]).users = 0
 }
 
 // needed are the nodes that roots follow from.
 func (f *fusion) needed(roots []*result) []*node {
-	need := map[*result]bool{}
 	for _, r := range roots {
-		need[r] = true
+		f.role(r).needed = true
 	}
-	var nodes []*node
+	nodes := make([]*node, 0, len(f.done))
 	for i := len(f.done) - 1; i >= 0; i-- {
 		n := f.done[i]
-		if !slices.ContainsFunc(n.out, func(r *result) bool { return need[r] }) {
+		if !slices.ContainsFunc(n.out, func(r *result) bool { return f.role(r).needed }) {
 			continue
 		}
 		nodes = append(nodes, n)
 		for _, r := range n.in {
-			need[r] = true
+			if r != nil {
+				f.role(r).needed = true
+			}
 		}
 		for _, r := range n.refs {
-			need[r] = true
+			f.role(r).needed = true
 		}
 	}
 	slices.Reverse(nodes)
@@ -191,7 +217,7 @@ func then(j *joiner, first abi.Program, a []uint8, second abi.Program, b []uint8
 	if len(j.in) > abi.MaxMapInputs {
 		return abi.Program{}, false
 	}
-	c := code{inputs: len(j.in)}
+	c := newCode(len(j.in), len(first.Code)+len(second.Code))
 	b[at] = uint8(c.splice(first, a, nil)[0])
 	out := c.splice(second, b, nil)
 	return abi.Program{Code: c.instrs, Out: out}, len(c.instrs) <= abi.MaxMapCode
@@ -217,30 +243,54 @@ func mergeMaps(f *fusion, _ *row, p, m *node, at int) *node {
 	return &node{op: abi.OpMap, attrs: &abi.Map{Program: prog}, in: j.in, out: m.out}
 }
 
-// epilogue gives the epilogue among attributes, and those attributes with
-// another one.
-func epilogue(a abi.Attrs) (p abi.Program, with func(abi.Program) abi.Attrs) {
+// epilogue is the epilogue among attributes.
+func epilogue(a abi.Attrs) abi.Program {
+	switch a := a.(type) {
+	case *abi.MatMul:
+		return a.Epilogue
+	case *abi.Conv:
+		return a.Epilogue
+	case *abi.ConvTranspose:
+		return a.Epilogue
+	case *abi.Reduce:
+		return a.Epilogue
+	case *abi.LayerNorm:
+		return a.Epilogue
+	case *abi.GroupNorm:
+		return a.Epilogue
+	}
+	return abi.Program{}
+}
+
+// withEpilogue is a with another epilogue.
+func withEpilogue(a abi.Attrs, p abi.Program) abi.Attrs {
 	switch a := a.(type) {
 	case *abi.MatMul:
 		b := *a
-		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+		b.Epilogue = p
+		return &b
 	case *abi.Conv:
 		b := *a
-		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+		b.Epilogue = p
+		return &b
 	case *abi.ConvTranspose:
 		b := *a
-		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+		b.Epilogue = p
+		return &b
 	case *abi.Reduce:
 		b := *a
-		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+		b.Epilogue = p
+		return &b
 	case *abi.LayerNorm:
 		b := *a
-		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+		b.Epilogue = p
+		return &b
 	case *abi.GroupNorm:
 		b := *a
-		return a.Epilogue, func(p abi.Program) abi.Attrs { b.Epilogue = p; return &b }
+		b.Epilogue = p
+		return &b
 	}
-	return abi.Program{}, nil
+	return a
 }
 
 // mergeEpilogue runs an elementwise program on the result of an op while that
@@ -252,11 +302,11 @@ func mergeEpilogue(f *fusion, r *row, p, m *node, at int) *node {
 		return nil
 	}
 	for _, other := range p.out[1:] {
-		if f.users[other] != 0 {
+		if f.users(other) != 0 {
 			return nil
 		}
 	}
-	first, with := epilogue(p.attrs)
+	first := epilogue(p.attrs)
 	if len(first.Out) == 0 {
 		first.Out = []int64{0}
 	}
@@ -272,7 +322,7 @@ func mergeEpilogue(f *fusion, r *row, p, m *node, at int) *node {
 		prog = abi.Program{}
 	}
 	out := append([]*result{m.out[0]}, p.out[1:]...)
-	return &node{op: p.op, attrs: with(prog), in: append(own, j.in[1:]...), refs: p.refs, out: out}
+	return &node{op: p.op, attrs: withEpilogue(p.attrs, prog), in: append(own, j.in[1:]...), refs: p.refs, out: out}
 }
 
 // padded splits in into the first n, some of which may be left out, and those

@@ -24,8 +24,8 @@ func asAttention(f *fusion, _ *row, p, m *node, at int) *node {
 // it is where no key is open to a query, was replaced by zeros. The producer is
 // the map that does so.
 func asOpenAttention(f *fusion, _ *row, p, m *node, at int) *node {
-	s := f.maker[p.in[0]]
-	if at != 0 || len(p.in) != 1 || s == nil || s.op != abi.OpSoftmax || f.users[p.in[0]] != 1 || !zeroesNaN(p.attrs.(*abi.Map).Program) {
+	s := f.maker(p.in[0])
+	if at != 0 || len(p.in) != 1 || s == nil || s.op != abi.OpSoftmax || f.users(p.in[0]) != 1 || !zeroesNaN(p.attrs.(*abi.Map).Program) {
 		return nil
 	}
 	return f.attention(s, m, true)
@@ -57,9 +57,9 @@ func f32Const(i abi.Instr) (float32, bool) {
 func (f *fusion) attention(s, m *node, zero bool) *node {
 	soft, outer := s.attrs.(*abi.Softmax), m.attrs.(*abi.MatMul)
 	x := s.in[0]
-	inner := f.maker[x]
+	inner := f.maker(x)
 	rank := int(x.typ.Rank)
-	if inner == nil || inner.op != abi.OpMatMul || f.users[x] != 1 || x.typ.DType != tensor.Float32 || rank > 4 || soft.Log || soft.Axis != int64(rank)-1 {
+	if inner == nil || inner.op != abi.OpMatMul || f.users(x) != 1 || x.typ.DType != tensor.Float32 || rank > 4 || soft.Log || soft.Axis != int64(rank)-1 {
 		return nil
 	}
 	product := inner.attrs.(*abi.MatMul)
@@ -141,7 +141,7 @@ func sameHeads(a, b *result, rank int) bool {
 func (f *fusion) replaced(in, was []*result) {
 	for i, r := range in {
 		if !slices.Contains(in[:i], r) {
-			f.users[r]++
+			f.role(r).users++
 		}
 	}
 	for i, r := range was {
@@ -153,12 +153,12 @@ func (f *fusion) replaced(in, was []*result) {
 
 // unuse counts a user of r less, and of what r alone was made from.
 func (f *fusion) unuse(r *result) {
-	if r == nil || f.users[r] == 0 {
+	if r == nil || f.users(r) == 0 {
 		return
 	}
-	f.users[r]--
-	n := f.maker[r]
-	if f.users[r] > 0 || n == nil || slices.ContainsFunc(n.out, func(o *result) bool { return f.users[o] > 0 }) {
+	f.role(r).users--
+	n := f.maker(r)
+	if f.users(r) > 0 || n == nil || slices.ContainsFunc(n.out, func(o *result) bool { return f.users(o) > 0 }) {
 		return
 	}
 	for i, x := range n.in {
@@ -177,7 +177,7 @@ func (f *fusion) viewed(r *result, out []*result) *node {
 // scaled reads the epilogue of a product as scale·x + bias, where bias may be
 // absent.
 func (f *fusion) scaled(n *node) (scale float32, bias *result, ok bool) {
-	p, _ := epilogue(n.attrs)
+	p := epilogue(n.attrs)
 	_, extra := padded(n.in, 2)
 	scale, reg, ok := multiple(p, 1+len(extra))
 	if !ok || reg < 0 {
@@ -263,7 +263,7 @@ func multiple(p abi.Program, inputs int) (factor float32, bias int, ok bool) {
 func (f *fusion) lying(r *result, factor *float32) (x *result, from int64) {
 	r = f.unscaled(r, factor)
 	full := fourDims(r)
-	n := f.maker[r]
+	n := f.maker(r)
 	if n == nil || n.op != abi.OpPermute {
 		return f.view(r, full), 0
 	}
@@ -287,7 +287,7 @@ func (f *fusion) uncut(x *result, factor *float32) (*result, int64) {
 	batch, rows, from := x.dim(0), x.dim(1), int64(0)
 	for {
 		x = f.unscaled(x, factor)
-		n := f.maker[x]
+		n := f.maker(x)
 		if n == nil || len(n.in) == 0 || n.in[0] == nil {
 			break
 		}
@@ -334,7 +334,7 @@ func (f *fusion) cut(n *node) (at int64, ok bool) {
 
 // unscaled is what r is a multiple of.
 func (f *fusion) unscaled(r *result, factor *float32) *result {
-	n := f.maker[r]
+	n := f.maker(r)
 	if factor == nil || n == nil || n.op != abi.OpMap || len(n.in) != 1 || len(n.out) != 1 || n.in[0].typ != r.typ {
 		return r
 	}
@@ -352,9 +352,9 @@ func (f *fusion) view(x *result, dims []Int) *result {
 		return x
 	}
 	n := f.t.node(abi.OpView, &abi.View{Dims: f.t.Words(dims)}, []*result{x})
-	if r := n.out[0]; f.maker[r] == nil && r.tensor == 0 {
+	if r := n.out[0]; f.maker(r) == nil && r.tensor == 0 {
 		f.add(n)
-		f.users[x]++
+		f.role(x).users++
 	}
 	return n.out[0]
 }

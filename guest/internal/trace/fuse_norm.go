@@ -13,8 +13,8 @@ import (
 func (f *fusion) insert(op abi.Op, a abi.Attrs, in ...*result) *result {
 	n := f.t.node(op, a, in)
 	r := n.out[0]
-	f.users[r]++
-	if f.maker[r] == nil && r.tensor == 0 {
+	f.role(r).users++
+	if f.maker(r) == nil && r.tensor == 0 {
 		f.add(f.rewrite(n))
 	}
 	return r
@@ -93,14 +93,14 @@ func asLayerNorm(f *fusion, _ *row, p, m *node, at int) *node {
 		return nil
 	}
 	d := p.in[0]
-	sub := f.maker[d]
+	sub := f.maker(d)
 	k := quotient(m, d, p.out[0])
-	if sub == nil || k < 0 || f.users[d] != 2 || sub.op != abi.OpMap || len(sub.in) != 2 {
+	if sub == nil || k < 0 || f.users(d) != 2 || sub.op != abi.OpMap || len(sub.in) != 2 {
 		return nil
 	}
-	mean := f.maker[sub.in[1]]
+	mean := f.maker(sub.in[1])
 	x := sub.in[0]
-	if mean == nil || mean.op != abi.OpReduce || f.users[mean.out[0]] != 1 || mean.in[0] != x || !isSub(sub) || x.typ != d.typ {
+	if mean == nil || mean.op != abi.OpReduce || f.users(mean.out[0]) != 1 || mean.in[0] != x || !isSub(sub) || x.typ != d.typ {
 		return nil
 	}
 	of, root := mean.attrs.(*abi.Reduce), p.attrs.(*abi.Reduce)
@@ -112,7 +112,7 @@ func asLayerNorm(f *fusion, _ *row, p, m *node, at int) *node {
 		return nil
 	}
 	y := f.insert(abi.OpLayerNorm, &abi.LayerNorm{Axis: axis, Eps: eps}, x)
-	f.users[x]-- // two nodes have become one
+	f.role(x).users-- // two nodes have become one
 	return withQuotient(m, k, d, p.out[0], y)
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Op appends an operation and gives its results. The host says what their
-// types are, or refuses; a refusal ends the trace. Known inputs are placed. An
+// types are, or refuses, where that is not plain; a refusal ends the trace. Known inputs are placed. An
 // op that was asked for before is not appended again.
 func (t *Tracer) Op(op abi.Op, a abi.Attrs, in ...*Value) []*Value {
 	if vs := t.through(op, a, in); vs != nil {
@@ -48,11 +48,15 @@ func (t *Tracer) node(op abi.Op, a abi.Attrs, in []*result) *node {
 	for _, r := range n.refs {
 		con, dyn, depth = false, true, max(depth, r.depth)
 	}
-	for i, a := range t.ask(n, t.rec) {
+	answers := t.ask(n, t.rec)
+	n.out = make([]*result, len(answers))
+	for i, a := range answers {
 		r := t.newResult(a.Type)
 		r.node, r.index, r.con, r.dyn, r.depth = n, i, con, dyn, depth
-		r.draft, r.draftID = t.draft, a.Value
-		n.out = append(n.out, r)
+		if a.Value != 0 {
+			r.draft, r.draftID = t.draft, a.Value
+		}
+		n.out[i] = r
 	}
 	if dyn {
 		for _, r := range n.out {
@@ -73,8 +77,15 @@ func (n *node) lost() bool {
 }
 
 // ask appends the op of rec to the draft and gives the host's answer. The
-// draft starts anew when it is full: values reach it when they are used.
+// draft starts anew when it is full: values reach it when they are used. An op
+// whose types are plain is not in the draft.
 func (t *Tracer) ask(n *node, rec []byte) []abi.Result {
+	if types := mapTypes(n); types != nil {
+		for i, typ := range types {
+			t.answers[i] = abi.Result{Type: typ}
+		}
+		return t.answers[:len(types)]
+	}
 	if t.draft != 0 && (t.draftOps >= abi.MaxOps || t.draftIn+len(n.in)+len(n.refs) > abi.MaxArity) {
 		t.must(t.box.ProgramFree(t.draft), "program")
 		t.draft = 0

@@ -57,18 +57,18 @@ func (t *Tracer) execute(p *program, in []abi.Handle) []abi.Handle {
 // cone is what has to be computed for roots, in order.
 func (t *Tracer) cone(roots []*result) []*node {
 	var nodes []*node
-	seen := map[*node]bool{}
+	t.walks++
 	stack := append([]*result(nil), roots...)
 	for len(stack) > 0 {
 		r := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if r == nil || r.tensor != 0 || r.node != nil && seen[r.node] {
+		if r == nil || r.tensor != 0 || r.node != nil && r.node.walk == t.walks {
 			continue
 		}
 		if r.freed {
 			continue // whoever needs it finds that it has no tensor
 		}
-		seen[r.node] = true
+		r.node.walk = t.walks
 		nodes = append(nodes, r.node)
 		stack = append(append(stack, r.node.in...), r.node.refs...)
 	}
@@ -135,7 +135,7 @@ func (t *Tracer) build(params, roots []*result, guards []guard) *program {
 		}
 	}
 	nodes := fuse(t, t.rows, t.cone(need), need)
-	e := emitter{t: t, p: &program{out: roots}, values: map[*result]abi.Value{}}
+	e := emitter{t: t, p: &program{out: roots}}
 	var err abi.Errno
 	e.p.handle, err = t.box.ProgramNew()
 	t.must(err, "program")
@@ -151,22 +151,21 @@ func (t *Tracer) build(params, roots []*result, guards []guard) *program {
 
 // emitter writes the final form of a program.
 type emitter struct {
-	t      *Tracer
-	p      *program
-	values map[*result]abi.Value
+	t *Tracer
+	p *program
 }
 
 // value is r in the program; what has a tensor already is taken in.
 func (e *emitter) value(r *result) abi.Value {
-	if v, ok := e.values[r]; ok {
-		return v
+	if r.program == e.p.handle {
+		return r.value
 	}
 	if r.file == nil {
 		return e.input(r)
 	}
 	v, err := e.t.box.ProgramConst(e.p.handle, r.tensor)
 	e.t.must(err, "program")
-	e.values[r] = v
+	r.program, r.value = e.p.handle, v
 	return v
 }
 
@@ -176,7 +175,7 @@ func (e *emitter) input(r *result) abi.Value {
 	}
 	v, err := e.t.box.ProgramInput(e.p.handle, r.typ)
 	e.t.must(err, "program")
-	e.values[r] = v
+	r.program, r.value = e.p.handle, v
 	e.p.in = append(e.p.in, r)
 	return v
 }
@@ -192,7 +191,7 @@ func (e *emitter) op(n *node) {
 		t.Fail(t.blame(err), "op %d refused: %v: %s", n.op, err, describe(n.in))
 	}
 	for i, a := range t.answers[:k] {
-		e.values[n.out[i]] = a.Value
+		n.out[i].program, n.out[i].value = e.p.handle, a.Value
 	}
 }
 

@@ -30,6 +30,8 @@ type Tracer struct {
 	dynamic bool     // an input has free dims
 	mixed   bool     // the run cannot be served again from its programs
 	depth   int      // of the loop body being traced
+	fusions int      // programs that were rewritten
+	walks   int      // over what results follow from
 	runs    int      // programs run and contents read so far
 
 	draft    abi.Handle // types ops as they are appended; it never runs

@@ -40,6 +40,11 @@ type result struct {
 
 	draft   abi.Handle // the draft program that draftID is a value of
 	draftID abi.Value
+
+	program abi.Handle // the program being emitted that value is a value of
+	value   abi.Value
+
+	role role // in the fusion that looked at it last
 }
 
 // node is an operation: its results and what they follow from.
@@ -49,6 +54,7 @@ type node struct {
 	in    []*result // nil is an absent input
 	refs  []*result // whose dims the attributes name
 	out   []*result
+	walk  int // that met it last; see cone
 }
 
 // DType is the element type.
