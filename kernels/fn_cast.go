@@ -11,6 +11,9 @@ import (
 // they are held. Casts to float16 and bfloat16 leave a float32 that narrowing
 // rounds as the source would be rounded.
 func castLoop(from, to tensor.DType) loop {
+	if to == tensor.Float32 && int(from) < len(toFloat32) && toFloat32[from] != nil {
+		return toFloat32[from]
+	}
 	switch held(from) {
 	case tensor.Float32:
 		return castFloat[float32](to)
@@ -35,6 +38,14 @@ func castLoop(from, to tensor.DType) loop {
 	default:
 		return castBool(to)
 	}
+}
+
+// toFloat32 are the casts that have vector code.
+var toFloat32 = [...]loop{
+	tensor.Int8:  with1(simd.FromInt8),
+	tensor.Uint8: with1(simd.FromUint8),
+	tensor.Int32: with1(simd.FromInt32),
+	tensor.Bool:  with1(simd.FromBool),
 }
 
 func castFloat[A float32 | float64](to tensor.DType) loop {

@@ -99,6 +99,10 @@ func float32Loops() *loops {
 		}
 	}
 	l[FnFma] = with3(simd.MulAdd)
+	l[FnEq], l[FnNe] = with2(simd.Equal), with2(simd.NotEqual)
+	l[FnLt], l[FnLe] = with2(simd.Less), with2(simd.LessEqual)
+	l[FnGt] = with2(func(dst []uint8, a, b []float32) { simd.Less(dst, b, a) })
+	l[FnGe] = with2(func(dst []uint8, a, b []float32) { simd.LessEqual(dst, b, a) })
 
 	l[FnMod] = scalar2(simd.Mod)
 	l[FnFmod] = scalar2(simd.Fmod)

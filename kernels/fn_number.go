@@ -1,6 +1,9 @@
 package kernels
 
-import "github.com/glovebox-ml/glovebox/kernels/tensor"
+import (
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
 
 type signed interface{ int8 | int16 | int32 | int64 }
 
@@ -162,6 +165,10 @@ func boolLoops() *loops {
 // integerLoops are the functions on one integer type of that many bits.
 func integerLoops[T integer](width uint64) *loops {
 	l := numberLoops[T]()
+	if width == 32 {
+		// Equality is that of the bits, whatever their sign.
+		l[FnEq] = with2(simd.EqualInts)
+	}
 	l[FnDiv] = scalar2(divide[T])
 	l[FnMod] = scalar2(func(a, b T) T {
 		r := remainder(a, b)

@@ -1,8 +1,7 @@
 package kernels
 
 import (
-	"math"
-
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
@@ -11,49 +10,14 @@ import (
 type half struct {
 	widen  func(uint16) float32
 	narrow func(float32) uint16
+	// load widens elements, store narrows them.
+	load  func(dst []float32, src []uint16)
+	store func(dst []uint16, src []float32)
 }
 
 func halfOf(d tensor.DType) half {
 	if d == tensor.Float16 {
-		return half{float16Widen, float16Narrow}
+		return half{simd.WidenHalf, simd.NarrowHalf, simd.WidenHalves, simd.NarrowHalves}
 	}
-	return half{bfloat16Widen, bfloat16Narrow}
-}
-
-func bfloat16Widen(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
-
-func bfloat16Narrow(f float32) uint16 {
-	b := math.Float32bits(f)
-	if f != f {
-		return uint16(b>>16) | 0x40
-	}
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
-}
-
-func float16Widen(h uint16) float32 {
-	sign, exp, frac := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
-	switch exp {
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	case 0:
-		// The fraction counts 2⁻²⁴, a product that float32 holds exactly.
-		return math.Float32frombits(math.Float32bits(float32(frac)*0x1p-24) | sign)
-	default:
-		return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
-	}
-}
-
-func float16Narrow(f float32) uint16 {
-	b := math.Float32bits(f)
-	sign, mag := uint16(b>>16&0x8000), b&0x7fffffff
-	switch {
-	case f != f:
-		return sign | 0x7e00 | uint16(mag>>13&0x3ff)
-	case mag >= 0x477ff000: // half way from the largest float16 to 2¹⁶
-		return sign | 0x7c00
-	case mag < 0x38800000: // under 2⁻¹⁴: adding 1/2 leaves a multiple of 2⁻²⁴
-		return sign | uint16(math.Float32bits(math.Float32frombits(mag)+0.5)-math.Float32bits(0.5))
-	default:
-		return sign | uint16((mag+0xfff+mag>>13&1-112<<23)>>13)
-	}
+	return half{simd.WidenBrain, simd.NarrowBrain, simd.WidenBrains, simd.NarrowBrains}
 }

@@ -106,19 +106,7 @@ func (a *access) fill(dst, src []byte, width int64) {
 	}
 }
 
-// load widens elements, store narrows them, and round does both in place.
-func (h half) load(dst []float32, src []uint16) {
-	for i, v := range src {
-		dst[i] = h.widen(v)
-	}
-}
-
-func (h half) store(dst []uint16, src []float32) {
-	for i, v := range src {
-		dst[i] = h.narrow(v)
-	}
-}
-
+// round narrows elements and widens them again.
 func (h half) round(x []float32) {
 	for i, v := range x {
 		x[i] = h.widen(h.narrow(v))

@@ -1,6 +1,7 @@
 package simd
 
 //go:generate go -C _asm run ./gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg simd
+//go:generate go -C _asm run ./cast -out ../cast_amd64.s -stubs ../cast_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./fold -out ../fold_amd64.s -stubs ../fold_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./transpose -out ../transpose_amd64.s -stubs ../transpose_stubs_amd64.go -pkg simd

@@ -1,0 +1,67 @@
+package vec
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Bools are the results of a comparison.
+type Bools struct{ reg reg.Register }
+
+// Compare is where the comparison of a and b holds.
+func (f Form) Compare(predicate int, a, b V) Bools {
+	if f.wide {
+		k := K()
+		VCMPPS(U8(predicate), b, a, k)
+		return Bools{k}
+	}
+	m := f.New()
+	VCMPPS(U8(predicate), b, a, m)
+	return Bools{m}
+}
+
+// EqualInts is where integers are equal.
+func (f Form) EqualInts(a, b V) Bools {
+	if f.wide {
+		k := K()
+		VPCMPEQD(b, a, k)
+		return Bools{k}
+	}
+	m := f.New()
+	VPCMPEQD(b, a, m)
+	return Bools{m}
+}
+
+// Bytes01 is a byte of 0 or 1 for each lane of a block.
+func (f Form) Bytes01(list []Bools) V {
+	x, ones := XMM(), XMM()
+	VMOVDQU(ones16(), ones)
+	if f.wide {
+		VPMOVM2B(list[0].reg, x)
+	} else {
+		low, high := list[0].reg.(V), list[1].reg.(V)
+		words := YMM()
+		VPACKSSDW(high, low, words) // each half by itself
+		VPERMQ(U8(0b11_01_10_00), words, words)
+		upper := XMM()
+		VEXTRACTI128(Imm(1), words, upper)
+		VPACKSSWB(upper, words.AsX(), x)
+	}
+	VPAND(ones, x, x)
+	return x
+}
+
+// ones16 is 16 bytes of 1 in memory.
+func ones16() Mem {
+	if bytes16 == nil {
+		m := GLOBL("ones", RODATA|NOPTR)
+		for i := range 16 {
+			DATA(i, U8(1))
+		}
+		bytes16 = &m
+	}
+	return *bytes16
+}
+
+var bytes16 *Mem
