@@ -161,7 +161,7 @@ func (f *file) check(jl *julia, p path) {
 		return
 	}
 	jl.checked = true
-	f.checkName(expression{name: jl.name}, jl.at, p, false)
+	f.checkName(jl.name, jl.at, p, false)
 	for _, a := range jl.absent {
 		to := p.field(a.name)
 		if isTuple(jl.name) {
@@ -187,29 +187,43 @@ func (f *file) params(params []int64, p path, depth int) {
 			switch {
 			case o.data == nil && o.typ != nil:
 				jl := f.typeAt(at)
-				f.checkName(expression{name: jl.name}, at, p, true)
+				f.checkName(jl.name, at, p, true)
 				f.params(jl.params, p, depth+1)
-			case o.data != nil && o.data.at >= 0 && o.typ.committed != 0 && f.typeAt(o.typ.committed).name == "Core.DataType":
+			case o.data != nil && o.data.at >= 0:
 				c := f.from(o.data.at)
-				e := f.expression(c.Take(uint64(o.data.size)))
-				f.checkName(e, at, p, true)
-				f.params(e.params, p, depth+1)
+				f.param(o.typ, c.Take(uint64(o.data.size)), p, depth)
 			}
 		})
 	}
 }
 
+// param checks a type that stands as a value: one with a name and parameters,
+// or a union, which has a description and others. Anything else is no type.
+func (f *file) param(t *typ, c scan.Cursor, p path, depth int) {
+	if t.committed == 0 {
+		return
+	}
+	at := c.Offset()
+	switch f.typeAt(t.committed).name {
+	case "Core.DataType":
+		e := f.expression(c)
+		f.checkName(e.name, at, p, true)
+		f.params(e.params, p, depth+1)
+	case "Core.Union":
+		f.params(f.expression(c).params, p, depth+1)
+	}
+}
+
 // checkName refuses a name that is not one of data. As a parameter, a type is
 // no value: there it may be any of Julia's own, except a function.
-func (f *file) checkName(e expression, at int64, p path, param bool) {
-	name := e.name
+func (f *file) checkName(name string, at int64, p path, param bool) {
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	switch {
 	case strings.Contains(last, "#"):
 		f.says(at, p, "a function, "+name)
 	case plain[name] || isTuple(name) || isPair(name) || flux.HoldsData(name):
 	case param && (strings.HasPrefix(name, "Core.") || strings.HasPrefix(name, "Base.")):
-	case name == "Core.DataType" || name == "Core.Union" || name == "Core.UnionAll":
+	case isType(name):
 		f.says(at, p, "a type")
 	case name == "Core.Module":
 		f.says(at, p, "a module")
@@ -240,6 +254,10 @@ var plain = map[string]bool{
 }
 
 func isTuple(name string) bool { return name == "Core.Tuple" || name == "Tuple" || name == "NTuple" }
+
+func isType(name string) bool {
+	return name == "Core.DataType" || name == "Core.Union" || name == "Core.UnionAll"
+}
 
 func isPair(name string) bool { return name == "Core.Pair" || name == "Base.Pair" }
 

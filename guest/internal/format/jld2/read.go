@@ -42,7 +42,7 @@ func (f *file) visit(at int64, p path, depth int) {
 			f.wrong(at, "a path of more than %d bytes", maxName)
 		case o.group:
 			f.entries(o, p, depth)
-		case o.data != nil:
+		case o.space != nil:
 			f.dataset(o, p, depth)
 		case f.julia && o.typ != nil:
 			f.says(at, p, "a type")
@@ -79,10 +79,13 @@ func (f *file) dataset(o *object, p path, depth int) {
 	t, jl := f.resolve(o.typ)
 	f.check(jl, p)
 	if a, ok := o.attrs["julia_type"]; ok { // of the elements of an array of anything
-		f.checkName(f.expression(a.data), a.data.Offset(), p, true)
+		f.param(a.typ, a.data, p, 0)
 	}
-	if o.space.null {
+	switch {
+	case o.space.null:
 		return
+	case o.data == nil:
+		f.wrong(o.at, "an array without data")
 	}
 	if want := tensor.MulSat(o.space.count, t.size); want != o.data.size {
 		f.wrong(o.at, "%d elements of %d bytes, but %d bytes of data", o.space.count, t.size, o.data.size)
@@ -162,10 +165,11 @@ func (f *file) pair(t *typ, jl *julia, c scan.Cursor, p, to path, depth int) {
 
 // value lists one value.
 func (f *file) value(t *typ, jl *julia, c scan.Cursor, p path, depth int) {
+	f.check(jl, p)
 	switch at := c.Offset(); {
 	case depth == maxDepth:
 		f.wrong(at, "values nested more than %d deep", maxDepth)
-	case t.class == classCompound && (jl == nil || jl.name != "Core.DataType"):
+	case t.class == classCompound && (jl == nil || !isType(jl.name)):
 		f.fields(t, jl, c, p, depth+1)
 	case t.class == classReference:
 		if address := c.Uint64(); address != 0 && address != undefined {
@@ -201,7 +205,6 @@ func (f *file) text(c scan.Cursor) string {
 
 // fields lists the fields of a value in it.
 func (f *file) fields(t *typ, jl *julia, c scan.Cursor, p path, depth int) {
-	f.check(jl, p)
 	indexed := jl != nil && isTuple(jl.name) || jl == nil && len(t.members) > 0 && t.members[0].name == "1"
 	pos := int64(0)
 	for i, m := range t.members {

@@ -130,6 +130,21 @@ func TestBesideCode(t *testing.T) {
 		"refused a.σ: a function, NNlib.#relu")
 }
 
+// TestTypes: a type is refused also in a field, and not where it says what an
+// array holds.
+func TestTypes(t *testing.T) {
+	f := newFile(true)
+	nothing := f.typ("Core.Nothing", emptyType, nil)
+	tuple := f.typ("Core.NamedTuple", compound(40, field{"t", 0, typeType}, field{"w", 32, refType}), nil,
+		f.fieldTypes([]string{"t", "w"}, []uint64{f.typeType, 0})...)
+	union := f.typ("Core.Union", compound(48, field{"description", 0, textType}, field{"datatype", 16, listType}, field{"unionall", 32, listType}), nil)
+	either := append(f.expression("Union{Nothing, Core.Array}", nothing), make([]byte, 16)...)
+	list := f.object(filled(), simple(1), attributed("julia_type", 1, le(byte(3), byte(2), union), scalar(), either), typed(refType),
+		compact(le(f.floats([]float32{1}, 1))))
+	value := f.object(filled(), scalar(), shared(tuple), compact(le(f.expression("Core.Float32"), list)))
+	expect(t, f.root(linked("x", value)), "x.w[1] float32[1] "+one, "refused x.t: a type: nothing")
+}
+
 // TestOldFunctions: before fields without data were listed, a function stood
 // among the parameters of the type alone.
 func TestOldFunctions(t *testing.T) {
