@@ -243,16 +243,18 @@ func matmulFloat32(c *Call, s *matmulStep) error {
 }
 
 // transposeAll writes count matrices (cols, rows) of src as (rows, cols).
-func transposeAll[T tensor.Element](c *Call, dst, src []T, count, rows, cols int) error {
+func transposeAll[T real](c *Call, dst, src []T, count, rows, cols int) error {
 	const block = 64
 	down, across := (rows+block-1)/block, (cols+block-1)/block
 	return c.Tiles(count*down*across, func(i int) {
 		at := i / across / down * rows * cols
 		r, k := i/across%down*block, i%across*block
-		for ; r < min(i/across%down*block+block, rows); r++ {
-			for j := k; j < min(k+block, cols); j++ {
-				dst[at+r*cols+j] = src[at+j*rows+r]
-			}
+		d, s := tensor.Bytes(dst[at+r*cols+k:]), tensor.Bytes(src[at+k*rows+r:])
+		height, width := min(block, rows-r), min(block, cols-k)
+		if len(d) == 4*len(dst[at+r*cols+k:]) {
+			simd.Transpose(tensor.View[uint32](d), cols, tensor.View[uint32](s), rows, height, width)
+		} else {
+			simd.Transpose(tensor.View[uint64](d), cols, tensor.View[uint64](s), rows, height, width)
 		}
 	})
 }

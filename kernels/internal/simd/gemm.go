@@ -5,49 +5,10 @@ import (
 	"sync"
 )
 
-// A packed matrix is what Gemm takes as its right operand: the columns are
-// cut into panels of Panel, and a panel holds its rows one after another, so
-// the inner loop of a product reads memory in order, whole cache lines at a
-// time. The last panel is filled up with columns of zeros.
-//
-//	b (k, n)  →  [panel 0: k rows of 16][panel 1: k rows of 16] …
-//
-// A wider tile reads several panels at once, so the layout does not depend on
-// the processor.
-const Panel = 16
-
-// PanelLen is how many elements panels of k rows are apart: an odd number of
-// rows, so that panels which are read at once do not compete for the same sets
-// of a cache.
-func PanelLen(k int) int { return (k | 1) * Panel }
-
 // Block is how many terms of a dot product are summed before the sum is added
 // to the result. It is part of what a product means: another number gives
 // other bits.
 const Block = 1024
-
-// PackedLen is the number of elements of the packed form of b (k, n).
-func PackedLen(k, n int) int { return (n + Panel - 1) / Panel * PanelLen(k) }
-
-// Pack writes b (k, n), whose element (i, j) is b[i·row+j·col], in its packed
-// form.
-func Pack(dst, b []float32, k, n, row, col int) {
-	for j := 0; j < n; j += Panel {
-		width := min(Panel, n-j)
-		panel := dst[j/Panel*PanelLen(k):]
-		for i := range k {
-			d := panel[i*Panel:][:Panel]
-			if col == 1 {
-				clear(d[copy(d, b[i*row+j:i*row+j+width]):])
-				continue
-			}
-			for x := range width {
-				d[x] = b[i*row+(j+x)*col]
-			}
-			clear(d[width:])
-		}
-	}
-}
 
 // Rows is the left operand (m, k) of a product, which may lie in pieces: row i
 // is its runs one after another, and run r is the Lens[r] elements of X from
