@@ -10,8 +10,19 @@ test:
 race:
     CGO_ENABLED=1 go test -race ./...
 
-# Rebuild the guest: guest/image/guest.wasm and guest.sum.
+# Rebuild the guest: what is generated in guest/image.
 guest:
+    go run ./guest/image/build
+
+# Note which functions of the guest most models need, and rebuild it.
+hot models="out/models":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    go run ./guest/image/build
+    shared=$PWD/../shared/models
+    GLOVEBOX_HOT_OUT=$PWD/guest/image/hot.txt GLOVEBOX_HOT="digits.onnx five.png test_data_set_0/input_0.pb \
+        $(realpath {{models}})/m_{mobilenetv2,resnet50,minilm_l6_s128}.onnx $shared/mnist-{cntk,burn}/m*.onnx $shared/ppocr-v4/*.onnx \
+        $shared/{yolox-nano,ultraface,super-resolution,magika-v3_3}/*.onnx" go test -count=1 -run TestHot ./runtime
     go run ./guest/image/build
 
 # The models and conformance data beside the checkout.

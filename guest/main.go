@@ -6,6 +6,8 @@
 package main
 
 import (
+	"runtime/debug"
+
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/box"
 	"github.com/glovebox-ml/glovebox/guest/internal/decode"
@@ -19,6 +21,9 @@ var loaded format.Model
 
 // main is not called: a reactor is entered by its exports.
 func main() {}
+
+// Most models are traced within 16 MiB, before the collector runs at all.
+func init() { debug.SetGCPercent(400) }
 
 //go:wasmexport load
 func load(task uint32) uint32 {

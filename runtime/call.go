@@ -15,17 +15,31 @@ import (
 type call struct {
 	stage  Stage
 	limits Limits
+	again  bool            // the guest lacked something the first time
 	outer  context.Context // the caller's
 	ctx    context.Context // with the deadline of limits.Time
 }
 
-// timed runs do under base, lowered by what the context says. A panic of ours
-// becomes ErrInternal.
-func timed(ctx context.Context, stage Stage, base Limits, do func(*call) error) (err error) {
+// attempt runs do under base, lowered by what the context says. Where that
+// needs more than a part of the guest, do is run anew, and by a new clock, with
+// guests that lack nothing; nothing of the first time is left.
+func (r *Runtime) attempt(ctx context.Context, stage Stage, base Limits, do func(*call) error) error {
 	limits, err := limitsOf(ctx, stage, base)
 	if err != nil {
 		return err
 	}
+	err = timed(ctx, stage, limits, false, do)
+	if err != engine.TrapAbsent {
+		return err
+	}
+	if err := r.guests.widen(); err != nil {
+		return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
+	}
+	return timed(ctx, stage, limits, true, do)
+}
+
+// timed runs do under limits. A panic of ours becomes ErrInternal.
+func timed(ctx context.Context, stage Stage, limits Limits, again bool, do func(*call) error) (err error) {
 	inner, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
 	defer func() {
@@ -33,7 +47,7 @@ func timed(ctx context.Context, stage Stage, base Limits, do func(*call) error) 
 			err = faultf(stage, ErrInternal, "%s", quote(fmt.Sprint(r)))
 		}
 	}()
-	return do(&call{stage: stage, limits: limits, outer: ctx, ctx: inner})
+	return do(&call{stage: stage, limits: limits, again: again, outer: ctx, ctx: inner})
 }
 
 func (l Limits) host() host.Limits {
@@ -112,12 +126,15 @@ type guestText string
 func (t guestText) Error() string { return quote(string(t)) }
 
 // ended explains how a visit to the guest ended; nil is well. What the host
-// ended the guest for comes before what the guest says.
+// ended the guest for comes before what the guest says. An engine.TrapAbsent is
+// passed on to attempt as it is.
 func (c *call) ended(m *host.Model, box *host.Box, ret uint32, err error) error {
 	said := box.Fault()
 	switch {
 	case box.Stopped() != nil:
 		return c.fault(box.Stopped())
+	case err == engine.TrapAbsent:
+		return err
 	case err != nil:
 		return c.fault(err)
 	case ret == 0:

@@ -16,9 +16,12 @@ type fake struct {
 	run  func(box abi.Box) uint32
 	size atomic.Int64 // of the memory of its instances
 	live atomic.Int64 // instances that are not closed
+
+	widened atomic.Int64
 }
 
 func (f *fake) ready() error { return nil }
+func (f *fake) widen() error { f.widened.Add(1); return nil }
 func (f *fake) close()       {}
 
 func (f *fake) start(_ context.Context, o engine.Options) (instance, error) {

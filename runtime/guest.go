@@ -6,9 +6,11 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/image"
+	"github.com/glovebox-ml/glovebox/guest/vet"
 	"github.com/glovebox-ml/glovebox/host"
 	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
 )
@@ -26,31 +28,53 @@ type instance interface {
 type guests interface {
 	// ready waits until instances can be made.
 	ready() error
+	// widen waits until the instances that are made lack nothing.
+	widen() error
 	start(context.Context, engine.Options) (instance, error)
 	// close is the last call.
 	close()
 }
 
 // compiled is our own guest, compiled when it is first needed, once for all
-// models.
+// models: first the part of it that does for most, and the whole once a call
+// has shown that it needs more.
 type compiled struct {
 	cacheDir string
 	logger   *slog.Logger
 
 	once   sync.Once
 	engine *engine.Engine
-	code   *engine.Code
+	part   *engine.Code
 	err    error
+
+	wide     sync.Once
+	whole    atomic.Pointer[engine.Code]
+	wideFail error
 }
 
 func (c *compiled) ready() error {
 	c.once.Do(func() {
 		ctx := context.Background()
-		if c.engine, c.err = engine.New(ctx, engine.Config{Cache: c.cache(), Workers: runtime.GOMAXPROCS(0)}); c.err == nil {
-			c.code, c.err = c.engine.Compile(ctx, image.Wasm())
+		c.engine, c.err = engine.New(ctx, engine.Config{Cache: c.cache(), Workers: runtime.GOMAXPROCS(0)})
+		var begun *vet.Begun
+		if c.err == nil {
+			begun, c.err = vet.ParseBegun(image.Begun())
+		}
+		if c.err == nil {
+			c.part, c.err = c.engine.CompilePart(ctx, image.Hot(), begun)
 		}
 	})
 	return c.err
+}
+
+func (c *compiled) widen() error {
+	c.wide.Do(func() {
+		whole, err := c.part.Whole(context.Background(), image.Wasm())
+		if c.wideFail = err; err == nil {
+			c.whole.Store(whole)
+		}
+	})
+	return c.wideFail
 }
 
 // cache opens the directory of compiled code. One that is not safe costs time,
@@ -59,7 +83,7 @@ func (c *compiled) cache() *engine.Cache {
 	if c.cacheDir == "" {
 		return nil
 	}
-	cache, err := engine.OpenCache(c.cacheDir, image.Digest())
+	cache, err := engine.OpenCache(c.cacheDir, image.Build())
 	if err != nil {
 		if c.logger != nil {
 			c.logger.Warn("compiled code is not cached", "reason", quote(err.Error()))
@@ -70,7 +94,11 @@ func (c *compiled) cache() *engine.Cache {
 }
 
 func (c *compiled) start(ctx context.Context, o engine.Options) (instance, error) {
-	i, err := c.code.Instantiate(ctx, o)
+	code := c.whole.Load()
+	if code == nil {
+		code = c.part
+	}
+	i, err := code.Instantiate(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +106,10 @@ func (c *compiled) start(ctx context.Context, o engine.Options) (instance, error
 }
 
 func (c *compiled) close() {
-	if c.code != nil {
-		c.code.Close()
+	for _, code := range []*engine.Code{c.part, c.whole.Load()} {
+		if code != nil {
+			code.Close()
+		}
 	}
 	if c.engine != nil {
 		c.engine.Close()

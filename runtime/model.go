@@ -177,7 +177,7 @@ func (m *Model) within(ctx context.Context, stage Stage, do func(*call) error) e
 		if m.broken.Load() || m.host.Poisoned() {
 			return faultf(stage, ErrInternal, "the model had an internal fault before and must be loaded again")
 		}
-		err := timed(ctx, stage, m.limits, do)
+		err := m.rt.attempt(ctx, stage, m.limits, do)
 		if f, ok := err.(*Fault); ok && f.Kind == ErrInternal {
 			m.broken.Store(true)
 		}
@@ -213,6 +213,9 @@ func (m *Model) enter(c *call, in []kernels.Tensor, dry bool) ([]kernels.Tensor,
 	defer box.Close()
 	ret, err := g.call(c.ctx, box, m.rt.config.Logger, abi.ExportRun)
 	m.put(g, err)
+	if err == engine.TrapAbsent && box.Stopped() == nil {
+		return nil, Cost{}, err
+	}
 	cost := box.Cost()
 	if !dry {
 		m.note(cost, func(s *Stats) {
@@ -237,6 +240,10 @@ func (m *Model) note(cost host.Cost, add func(*Stats)) {
 // take is a guest in the state that load left, whatever it did before.
 func (m *Model) take(c *call) (*guest, error) {
 	g := m.pop()
+	if g != nil && c.again {
+		g.Close()
+		g = nil
+	}
 	if g == nil {
 		var err error
 		if g, err = newGuest(c.ctx, m.rt.guests, m.limits.Memory, m.rt.config.Seed); err != nil {
@@ -302,6 +309,9 @@ func (m *Model) Close() error {
 	m.shut.Do(func() {
 		for _, g := range m.idle {
 			g.Close()
+		}
+		if m.frozen != nil {
+			m.frozen.Free()
 		}
 		m.host.Close()
 		closeFiles(m.files)

@@ -10,6 +10,7 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/host"
 	"github.com/glovebox-ml/glovebox/kernels"
+	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
 )
 
 // Runtime holds what models share: the compiled box and the threads of the
@@ -113,7 +114,7 @@ func (r *Runtime) within(ctx context.Context, stage Stage, do func(*call) error)
 		if err := r.guests.ready(); err != nil {
 			return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
 		}
-		return timed(ctx, stage, r.config.Limits, do)
+		return r.attempt(ctx, stage, r.config.Limits, do)
 	})
 }
 
@@ -150,7 +151,10 @@ func (r *Runtime) visit(c *call, task abi.Task, parts []Part) (*visit, error) {
 	}
 	ret, err := v.guest.call(c.ctx, v.box, r.config.Logger, abi.ExportLoad, uint64(task))
 	stop()
-	v.end = c.ended(m, v.box, ret, err)
+	if v.end = c.ended(m, v.box, ret, err); v.end == engine.TrapAbsent {
+		v.close()
+		return nil, v.end
+	}
 	return v, nil
 }
 

@@ -7,9 +7,12 @@ type frame struct {
 }
 
 func (w *rewriter) code() ([]byte, error) {
-	b := uleb(nil, len(w.bodies)+helpers)
+	b := uleb(nil, w.kept-len(w.imports)+helpers)
 	var body []byte
 	for k, s := range w.bodies {
+		if w.index[len(w.imports)+k] == dropped {
+			continue
+		}
 		typ := w.functions[len(w.imports)+k]
 		r := &reader{b: w.file, at: s.from, end: s.to}
 		w.walker.walk(w.Module, w.caps, r, typ)
@@ -51,10 +54,10 @@ func (w *rewriter) measure() {
 		case opElse:
 			at = i + 1
 		case opBrIf:
-			branch(in.label)
+			branch(in.target)
 			at = i + 1
 		case opBr:
-			branch(in.label)
+			branch(in.target)
 			at = -1
 		case opBrTable:
 			r := &reader{b: w.file, at: in.from + 1, end: in.to}
@@ -111,6 +114,8 @@ func (w *rewriter) body(b []byte, s span, t signature) []byte {
 		switch {
 		case in.op == opReturn && wrapped:
 			b = uleb(append(b, opBr), open)
+		case in.op == opCall:
+			b = w.callTo(b, in.target)
 		case in.op == opMemoryGrow:
 			b = w.call(b, helperGrow)
 		case in.op == opPrefix && in.sub == prefixCopy:
@@ -178,7 +183,7 @@ func (w *rewriter) count(b []byte, op byte) []byte {
 }
 
 func (w *rewriter) call(b []byte, helper int) []byte {
-	return uleb(append(b, opCall), len(w.functions)+helper)
+	return uleb(append(b, opCall), w.kept+helper)
 }
 
 func globalGet(b []byte, k int) []byte { return uleb(append(b, 0x23), k) }

@@ -16,13 +16,13 @@ type Module struct {
 	memory    limits
 	table     *limits
 	globals   []global
-	exports   int
-	elemCount int
+	exports   []export
+	elements  []elements
 	bodies    []span
-	segments  []segment
+	segments  []Segment
 	yield     int // the import that stops a guest
 
-	importBytes, exportBytes, elementBytes span // without their counts
+	importBytes span // without their count
 }
 
 // span is a part of the file.
@@ -38,10 +38,17 @@ type global struct {
 	raw     span // type, mutability and initial value
 }
 
-// segment is data that a memory starts with.
-type segment struct {
-	offset uint32
-	data   []byte
+// export is a name for something of the module.
+type export struct {
+	name  string
+	kind  byte
+	index int
+}
+
+// elements are functions that the table starts with.
+type elements struct {
+	offset    uint32
+	functions []uint32
 }
 
 // Reserved is how the names of the exports start that the rewriter adds.
@@ -257,6 +264,9 @@ func (s *scanner) readTable(r *reader) {
 	s.table = &l
 }
 
+// pageBytes is the unit of the size of a memory.
+const pageBytes = 64 << 10
+
 // maxPages keeps the size of a memory within 32 bits.
 const maxPages = 65535
 
@@ -312,7 +322,6 @@ func (s *scanner) constant(r *reader, typ byte) uint64 {
 
 func (s *scanner) readExports(r *reader) {
 	n := r.count(s.caps.exports, 3, "exports")
-	s.exports, s.exportBytes = n, span{r.at, r.end}
 	taken := make(map[string]bool, n)
 	counts := [...]int{kindFunction: len(s.functions), kindTable: 0, kindMemory: 1, kindGlobal: len(s.globals)}
 	if s.table != nil {
@@ -326,7 +335,7 @@ func (s *scanner) readExports(r *reader) {
 			r.fail(at, "export of an unknown kind")
 			return
 		}
-		r.index(counts[kind], "export of something that does not exist")
+		index := r.index(counts[kind], "export of something that does not exist")
 		switch {
 		case !r.ok():
 			return
@@ -338,6 +347,7 @@ func (s *scanner) readExports(r *reader) {
 			return
 		}
 		taken[name] = true
+		s.exports = append(s.exports, export{name, kind, index})
 	}
 }
 
@@ -345,22 +355,22 @@ func (s *scanner) readExports(r *reader) {
 // constant offset.
 func (s *scanner) readElements(r *reader) {
 	n := r.count(s.caps.elements, 5, "element segments")
-	s.elemCount, s.elementBytes = n, span{r.at, r.end}
 	for range n {
 		at := r.at
 		if r.u32() != 0 || s.table == nil {
 			r.fail(at, "element segment of a kind that is not allowed")
 			return
 		}
-		offset := uint64(uint32(s.constant(r, typeI32)))
+		e := elements{offset: uint32(s.constant(r, typeI32))}
 		count := r.count(s.caps.table, 1, "elements")
-		if r.ok() && offset+uint64(count) > uint64(s.table.min) {
+		if r.ok() && uint64(e.offset)+uint64(count) > uint64(s.table.min) {
 			r.fail(at, "elements outside the table")
 			return
 		}
 		for range count {
-			r.index(len(s.functions), "no such function")
+			e.functions = append(e.functions, uint32(r.index(len(s.functions), "no such function")))
 		}
+		s.elements = append(s.elements, e)
 	}
 }
 
@@ -401,7 +411,7 @@ func (s *scanner) readCode(r *reader) {
 
 func (s *scanner) readData(r *reader) {
 	n := r.count(s.caps.segments, 5, "data segments")
-	s.segments = make([]segment, 0, n)
+	s.segments = make([]Segment, 0, n)
 	room, total := uint64(s.memory.min)<<16, 0
 	for range n {
 		at := r.at
@@ -419,7 +429,7 @@ func (s *scanner) readData(r *reader) {
 			r.fail(at, "data outside the memory")
 			return
 		}
-		s.segments = append(s.segments, segment{offset, r.b[r.at : r.at+size]})
+		s.segments = append(s.segments, Segment{offset, r.b[r.at : r.at+size]})
 		r.at += size
 	}
 }

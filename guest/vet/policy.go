@@ -17,6 +17,11 @@ type Policy struct {
 	// Imports are the functions that a guest may import. Nil means
 	// Functions.
 	Imports []Import
+	// Bare leaves the data out, for a guest that is shipped with a Begun.
+	Bare bool
+	// Keep, if there is one, says which functions stay, by their index. The
+	// others trap where they are called.
+	Keep func(function int) bool
 }
 
 // Import is a function that a guest may import. Params and Results have one

@@ -36,19 +36,25 @@ func Rewrite(wasm []byte, p Policy) ([]byte, error) {
 		return nil, err
 	}
 	w := &rewriter{Module: m, caps: p.caps(), walker: walker{keep: true}, blocks: map[string]uint32{}}
-	if p.Own {
+	switch {
+	case p.Bare:
+		m.segments = nil
+	case p.Own:
 		m.mergeData()
 	}
+	w.choose(p.Keep)
 	return w.module()
 }
 
 // rewriter writes a scanned module anew. What it adds comes behind what is
-// there, so no index changes.
+// there, so no index changes unless a function is dropped.
 type rewriter struct {
 	*Module
 	caps    *caps
 	walker  walker
 	blocks  map[string]uint32 // types of wrappers by their results
+	index   []uint32          // of each function in what is written, or dropped
+	kept    int               // functions that are written, imports among them
 	added   []signature
 	charges []uint64
 	frames  []frame
@@ -74,10 +80,11 @@ func (w *rewriter) module() ([]byte, error) {
 	out = append(out, w.file[:8]...)
 	out = section(out, 1, w.typeSection())
 	out = section(out, 2, append(uleb(nil, len(w.imports)), w.bytes(w.importBytes)...))
-	defined := w.functions[len(w.imports):]
-	b := uleb(nil, len(defined)+helpers)
-	for _, t := range defined {
-		b = uleb(b, int(t))
+	b := uleb(nil, w.kept-len(w.imports)+helpers)
+	for k := len(w.imports); k < len(w.functions); k++ {
+		if w.index[k] != dropped {
+			b = uleb(b, int(w.functions[k]))
+		}
 	}
 	out = section(out, 3, uleb(uleb(uleb(b, int(move)), int(move)), int(grow)))
 	if w.table != nil {
@@ -87,8 +94,8 @@ func (w *rewriter) module() ([]byte, error) {
 	out = section(out, 5, uleb(uleb([]byte{1, 1}, int(w.memory.min)), int(w.memory.max)))
 	out = section(out, 6, w.globalSection())
 	out = section(out, 7, w.exportSection())
-	if w.elemCount > 0 {
-		out = section(out, 9, append(uleb(nil, w.elemCount), w.bytes(w.elementBytes)...))
+	if len(w.elements) > 0 {
+		out = section(out, 9, w.elementSection())
 	}
 	out = section(out, 10, code)
 	return section(out, 11, w.dataSection()), nil
@@ -127,20 +134,22 @@ func (w *rewriter) globalSection() []byte {
 }
 
 func (w *rewriter) exportSection() []byte {
-	type added struct {
-		name  string
-		index int
-	}
-	list := []added{{Fuel, w.fuelIndex()}, {Depth, w.depthIndex()}}
+	list := []export{{Fuel, kindGlobal, w.fuelIndex()}, {Depth, kindGlobal, w.depthIndex()}}
 	for k, g := range w.globals {
 		if g.mutable {
-			list = append(list, added{fmt.Sprint(State, len(list)-2), k})
+			list = append(list, export{fmt.Sprint(State, len(list)-2), kindGlobal, k})
 		}
 	}
-	b := append(uleb(nil, w.exports+len(list)), w.bytes(w.exportBytes)...)
+	for _, e := range w.exports {
+		if e.kind == kindFunction {
+			e.index = int(w.index[e.index])
+		}
+		list = append(list, e)
+	}
+	b := uleb(nil, len(list))
 	for _, e := range list {
 		b = append(uleb(b, len(e.name)), e.name...)
-		b = uleb(append(b, kindGlobal), e.index)
+		b = uleb(append(b, e.kind), e.index)
 	}
 	return b
 }
@@ -148,28 +157,25 @@ func (w *rewriter) exportSection() []byte {
 func (w *rewriter) dataSection() []byte {
 	b := uleb(nil, len(w.segments))
 	for _, s := range w.segments {
-		b = sleb(append(b, 0, 0x41), int64(int32(s.offset)))
-		b = append(uleb(append(b, opEnd), len(s.data)), s.data...)
+		b = sleb(append(b, 0, 0x41), int64(int32(s.Offset)))
+		b = append(uleb(append(b, opEnd), len(s.Data)), s.Data...)
 	}
 	return b
 }
 
-// gap is how many zeros are cheaper to copy than another segment is to set up.
-const gap = 256
-
 // mergeData joins segments that follow each other closely. Go writes tens of
 // thousands of them, and an engine handles each in turn.
 func (m *Module) mergeData() {
-	merged := make([]segment, 0, len(m.segments))
+	merged := make([]Segment, 0, len(m.segments))
 	for _, s := range m.segments {
 		if k := len(merged) - 1; k >= 0 {
-			end := uint64(merged[k].offset) + uint64(len(merged[k].data))
-			if from := uint64(s.offset); from >= end && from-end <= gap {
-				merged[k].data = append(append(merged[k].data, make([]byte, from-end)...), s.data...)
+			end := uint64(merged[k].Offset) + uint64(len(merged[k].Data))
+			if from := uint64(s.Offset); from >= end && from-end <= gap {
+				merged[k].Data = append(append(merged[k].Data, make([]byte, from-end)...), s.Data...)
 				continue
 			}
 		}
-		s.data = append([]byte(nil), s.data...)
+		s.Data = append([]byte(nil), s.Data...)
 		merged = append(merged, s)
 	}
 	m.segments = merged

@@ -1,12 +1,12 @@
 package vet
 
 // instr is one instruction of a body: its opcode, where it lies in the file,
-// and for a branch the number of its label.
+// and for a branch the number of its label, for a call that of the function.
 type instr struct {
 	op       byte
 	sub      byte // the second opcode after opPrefix
 	from, to int
-	label    uint32
+	target   uint32
 }
 
 // walker reads one body after another, keeping its buffers.
@@ -62,7 +62,7 @@ func (w *walker) instruction(m *Module, c *caps, r *reader, locals int) {
 			w.loops++
 		}
 	case label:
-		in.label = uint32(r.index(len(w.labels), "no such label"))
+		in.target = uint32(r.index(len(w.labels), "no such label"))
 	case labels:
 		n := r.count(c.targets-w.targets-1, 1, "branch targets") + 1
 		w.targets += n
@@ -70,7 +70,7 @@ func (w *walker) instruction(m *Module, c *caps, r *reader, locals int) {
 			r.index(len(w.labels), "no such label")
 		}
 	case callee:
-		r.index(len(m.functions), "no such function")
+		in.target = uint32(r.index(len(m.functions), "no such function"))
 		w.leaf = false
 	case calleeType:
 		r.index(len(m.types), "no such type")

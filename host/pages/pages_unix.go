@@ -13,26 +13,38 @@ import (
 const Guarded = true
 
 // mapping is the address space of a region, both guards included.
-type mapping struct{ all []byte }
+type mapping struct {
+	all   []byte
+	front int64 // the guard in front, and what aligns the region behind it
+}
 
 func reserve(size int64) (*mapping, error) {
-	all, err := unix.Mmap(-1, 0, int(guard+size+guard), unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	slack := int64(0)
+	if size >= hugePage {
+		slack = hugePage
+	}
+	all, err := unix.Mmap(-1, 0, int(guard+slack+size+guard), unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrMemory, err)
 	}
-	return &mapping{all}, nil
+	m := &mapping{all, guard}
+	if slack > 0 {
+		m.front += -(address(all) + guard) & (hugePage - 1)
+		preferHuge(all)
+	}
+	return m, nil
 }
 
 // pages is the whole pages that from and to lie in.
 func (m *mapping) pages(from, to int64) []byte {
-	return m.all[guard+from/page()*page() : guard+roundUp(to)]
+	return m.all[m.front+from/page()*page() : m.front+roundUp(to)]
 }
 
 func (m *mapping) commit(from, to int64) error {
 	return protect(m.pages(from, to), unix.PROT_READ|unix.PROT_WRITE)
 }
 
-func (m *mapping) bytes(from, to int64) []byte { return m.all[guard+from : guard+to : guard+to] }
+func (m *mapping) bytes(from, to int64) []byte { return m.all[m.front+from : m.front+to : m.front+to] }
 
 func (m *mapping) protect(to int64) error {
 	if to == 0 {

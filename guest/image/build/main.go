@@ -1,25 +1,30 @@
-// Build compiles the guest, rewrites it and writes guest.wasm and guest.sum
-// into guest/image. It is run from anywhere in the module:
+// Build compiles the guest, rewrites it and writes it into guest/image: whole,
+// as guest.wasm, and with the functions that hot.txt names, as hot.wasm. It is
+// run from anywhere in the module:
 //
 //	go run ./guest/image/build
 //
-// The same sources give the same bytes on every machine.
+// The same sources give the same bytes on every machine. With -named FILE it
+// writes the whole guest with the names of its functions to that file instead.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
 func main() {
-	if err := run(); err != nil {
+	named := flag.String("named", "", "write the guest with names to `FILE`, and nothing else")
+	flag.Parse()
+	if err := run(*named); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(named string) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
@@ -28,17 +33,21 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	sum, err := m.sum()
+	if named != "" {
+		wasm, err := m.named()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(named, wasm, 0o644)
+	}
+	images, err := m.images()
 	if err != nil {
 		return err
 	}
-	wasm, err := m.build()
-	if err != nil {
-		return err
+	for name, b := range images {
+		if err := os.WriteFile(filepath.Join(m.root, "guest", "image", name), b, 0o644); err != nil {
+			return err
+		}
 	}
-	image := filepath.Join(m.root, "guest", "image")
-	if err := os.WriteFile(filepath.Join(image, "guest.wasm"), wasm, 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(image, "guest.sum"), []byte(sum), 0o644)
+	return nil
 }

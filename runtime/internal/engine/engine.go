@@ -102,6 +102,9 @@ type Code struct {
 	wz     wazero.CompiledModule
 	life   life
 	pages  uint32 // the memory a fresh instance has
+	guest  *Code  // whose states these are
+	part   bool   // functions were left out
+	begun  *vet.Begun
 }
 
 // Compile compiles a guest that vet.Rewrite has written; another one is refused,
@@ -127,6 +130,7 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err erro
 		return nil, ErrModule
 	}
 	c := &Code{engine: e, wz: cm}
+	c.guest = c
 	c.life.free = func() {
 		cm.Close(context.Background())
 		e.life.drop()
@@ -138,6 +142,26 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err erro
 	}
 	c.pages = m.Min()
 	return c, nil
+}
+
+// CompilePart compiles a guest from which vet.Rewrite has dropped functions,
+// and which begins with b. Where an instance lacks one it ends with TrapAbsent.
+func (e *Engine) CompilePart(ctx context.Context, wasm []byte, b *vet.Begun) (*Code, error) {
+	c, err := e.Compile(ctx, wasm)
+	if err == nil {
+		c.part, c.begun = true, b
+	}
+	return c, err
+}
+
+// Whole compiles the guest that c is a part of: a state of the one may be
+// restored into an instance of the other.
+func (c *Code) Whole(ctx context.Context, wasm []byte) (*Code, error) {
+	whole, err := c.engine.Compile(ctx, wasm)
+	if err == nil {
+		whole.guest, whole.begun = c.guest, c.begun
+	}
+	return whole, err
 }
 
 // Close refuses new instances. The code is given back with the last one.

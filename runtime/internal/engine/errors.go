@@ -30,6 +30,7 @@ const (
 	TrapArithmetic  Trap = "guest: arithmetic fault"
 	TrapDepth       Trap = "guest: calls nested too deeply"
 	TrapExit        Trap = "guest: exited"
+	TrapAbsent      Trap = "guest: gave up, or needs what this part of it lacks"
 )
 
 // traps maps what wazero says to what we say. Its own texts are never passed

@@ -96,7 +96,7 @@ func (c *Code) Instantiate(ctx context.Context, o Options) (_ *Instance, err err
 	for {
 		g := mutable(i.mod, fmt.Sprint(vet.State, len(i.globals)))
 		if g == nil {
-			return i, nil
+			return i, i.begin(c.begun)
 		}
 		i.globals = append(i.globals, g)
 	}
@@ -156,6 +156,9 @@ func (i *Instance) invoke(f api.Function, args []uint64) (uint32, error) {
 	trap := trapOf(err)
 	if trap == TrapUnreachable && i.depth.Get() > vet.MaxDepth {
 		return 0, TrapDepth
+	}
+	if i.code.part && (trap == TrapUnreachable || trap == TrapCall) {
+		return 0, TrapAbsent
 	}
 	return 0, trap
 }

@@ -69,7 +69,8 @@ func TestRestoreLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(s.memory, frozen.memory) || s.random != frozen.random || s.clock != frozen.clock || int64(len(s.memory)) != i.MemorySize() {
+		defer s.Free()
+		if !bytes.Equal(s.memory.Bytes(), frozen.memory.Bytes()) || s.random != frozen.random || s.clock != frozen.clock || s.Size() != i.MemorySize() {
 			t.Errorf("%s: the state is not what was frozen", what)
 		}
 		for k, g := range s.globals {

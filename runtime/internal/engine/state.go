@@ -1,13 +1,18 @@
 package engine
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/glovebox-ml/glovebox/guest/vet"
+	"github.com/glovebox-ml/glovebox/host/pages"
+)
 
 // State is all that a guest remembers: its memory, its mutable globals, its
 // clock and where its random numbers are. It never changes, and may be
-// restored into any instance of the same code, at any time.
+// restored into any instance of the same guest, at any time.
 type State struct {
-	code    *Code
-	memory  []byte
+	guest   *Code
+	memory  *pages.Region
 	globals []uint64
 	random  rand.PCG
 	clock   int64
@@ -15,7 +20,31 @@ type State struct {
 }
 
 // Size is what the state takes of the host's memory.
-func (s *State) Size() int64 { return int64(len(s.memory)) }
+func (s *State) Size() int64 { return int64(len(s.memory.Bytes())) }
+
+// Free gives the state's memory back. Nobody may restore it any more.
+func (s *State) Free() { s.memory.Free() }
+
+// begin puts an instance behind its start-up code.
+func (i *Instance) begin(b *vet.Begun) error {
+	if b == nil {
+		return nil
+	}
+	if len(b.Globals) != len(i.globals) {
+		return ErrModule
+	}
+	if err := i.resize(int64(b.Pages) * pageSize); err != nil {
+		return err
+	}
+	for _, s := range b.Data {
+		copy(i.mem.now[s.Offset:], s.Data)
+	}
+	for k, g := range i.globals {
+		g.Set(b.Globals[k])
+	}
+	i.started = true
+	return nil
+}
 
 // Snapshot copies the state between two calls.
 func (i *Instance) Snapshot() (*State, error) {
@@ -23,9 +52,14 @@ func (i *Instance) Snapshot() (*State, error) {
 		return nil, err
 	}
 	defer i.leave(nil)
+	memory, err := pages.Alloc(i.mem.size)
+	if err != nil {
+		return nil, ErrMemory
+	}
+	copy(memory.Bytes(), i.mem.now)
 	s := &State{
-		code:    i.code,
-		memory:  append([]byte(nil), i.mem.now...),
+		guest:   i.code.guest,
+		memory:  memory,
 		globals: make([]uint64, len(i.globals)),
 		random:  i.random,
 		clock:   i.clock,
@@ -49,13 +83,17 @@ func (i *Instance) Restore(s *State) error {
 }
 
 func (i *Instance) restore(s *State) error {
-	if s.code != i.code {
+	if s.guest != i.code.guest {
 		return ErrState
 	}
-	if err := i.resize(int64(len(s.memory))); err != nil {
+	memory := s.memory.Bytes()
+	if memory == nil {
+		return ErrClosed
+	}
+	if err := i.resize(int64(len(memory))); err != nil {
 		return err
 	}
-	copy(i.mem.now, s.memory)
+	copy(i.mem.now, memory)
 	for k, g := range i.globals {
 		g.Set(s.globals[k])
 	}

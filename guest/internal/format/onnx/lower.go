@@ -233,7 +233,10 @@ func (f single) lower(l *walker, n *node, in []*trace.Value) []*trace.Value {
 }
 
 // many checks the number of inputs before f sees them: the first least are
-// there, and there are exactly most, of which optional ones may be nil.
+// there, and there are exactly most, of which optional ones may be nil. It is
+// not inlined, since each row of the table would have a copy of what it gives.
+//
+//go:noinline
 func many(least, most int, f lowering) lowering {
 	return func(l *walker, n *node, in []*trace.Value) []*trace.Value {
 		args := make([]*trace.Value, most)

@@ -1,0 +1,105 @@
+package vet
+
+import (
+	"bytes"
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// four is base with a function 3 that load calls where its argument is not
+// zero, and run through the table: elements 0 to 2 are load, function 3, run.
+func four() []byte {
+	m := base()
+	m[3] = vec([]byte{1}, []byte{0}, []byte{0})
+	m[4] = vec([]byte{0x70, 0, 3})
+	m[7] = vec(exportOf("memory", kindMemory, 0), exportOf("load", kindFunction, 1), exportOf("run", kindFunction, 3))
+	m[9] = vec(cat(0, 0x41, 0, opEnd, vec([]byte{1}, []byte{2}, []byte{3})))
+	m[10] = vec(
+		fn(nil, 0x20, 0, opIf, typeI32, opCall, 2, 0x41, 1, 0x6a, opElse, 0x41, 7, opEnd),
+		fn(nil, 0x41, 5),
+		fn(nil, 0x41, 1, opCallIndirect, 0, 0),
+	)
+	return m.bytes()
+}
+
+func TestDroppedFunctionsTrap(t *testing.T) {
+	e := newEngine(t)
+	for name, c := range map[string]struct {
+		keep func(int) bool
+		trap string
+	}{
+		"all":        {nil, ""},
+		"all listed": {func(int) bool { return true }, ""},
+		"exports":    {func(int) bool { return false }, "unreachable"},
+	} {
+		wasm, err := Rewrite(four(), Policy{Keep: c.keep})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := e.start(t, wasm, false)
+		ask := func(export string, args ...uint64) (uint64, string) {
+			m.ExportedGlobal(Fuel).(interface{ Set(uint64) }).Set(1000)
+			r, err := m.ExportedFunction(export).Call(context.Background(), args...)
+			if err != nil {
+				return 0, err.Error()
+			}
+			return r[0], ""
+		}
+		if got, trap := ask("load", 0); got != 7 || trap != "" || fuel(m) != 1000-3 {
+			t.Errorf("%s: a call of what stayed: %d %s, %d of fuel left", name, got, trap, fuel(m))
+		}
+		if got, trap := ask("load", 1); (c.trap == "") != (got == 6 && trap == "") || !strings.Contains(trap, c.trap) {
+			t.Errorf("%s: a call: %d %s", name, got, trap)
+		}
+		if got, trap := ask("run"); (c.trap == "") != (got == 5 && trap == "") || c.trap != "" && !strings.Contains(trap, "invalid table access") {
+			t.Errorf("%s: a call through the table: %d %s", name, got, trap)
+		}
+	}
+}
+
+func TestBareHasNoData(t *testing.T) {
+	whole, err1 := Rewrite(four(), Policy{})
+	bare, err2 := Rewrite(four(), Policy{Bare: true})
+	if err1 != nil || err2 != nil || !bytes.Contains(whole, []byte("data")) || bytes.Contains(bare, []byte("data")) {
+		t.Error(err1, err2, "the data is in the wrong one")
+	}
+}
+
+func TestBegun(t *testing.T) {
+	memory := make([]byte, 2*pageBytes)
+	copy(memory[5:], "start")
+	copy(memory[100:], "near")
+	copy(memory[pageBytes:], "far")
+	memory[len(memory)-1] = 9
+	b := &Begun{Pages: 2, Data: Nonzero(memory), Globals: []uint64{1, 1 << 63}}
+	if len(b.Data) != 3 {
+		t.Errorf("%d segments", len(b.Data))
+	}
+	again := make([]byte, len(memory))
+	for _, s := range b.Data {
+		copy(again[s.Offset:], s.Data)
+	}
+	if !bytes.Equal(again, memory) {
+		t.Error("the segments are not what the memory holds")
+	}
+	text := b.Encode()
+	got, err := ParseBegun(text)
+	if err != nil || !reflect.DeepEqual(got, b) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for n := range text {
+		if _, err := ParseBegun(text[:n]); err != ErrBegun {
+			t.Fatalf("%d bytes of %d: %v", n, len(text), err)
+		}
+	}
+	for _, bad := range []*Begun{{Pages: 1, Data: b.Data}, {Pages: maxPages + 1, Data: b.Data}} {
+		if _, err := ParseBegun(bad.Encode()); err != ErrBegun {
+			t.Errorf("%d pages: %v", bad.Pages, err)
+		}
+	}
+	if _, err := ParseBegun(append(text, 0)); err != ErrBegun {
+		t.Errorf("a byte more: %v", err)
+	}
+}
