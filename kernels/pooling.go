@@ -219,6 +219,9 @@ func (s *poolStep) count(corner [3]int) int {
 // inside are the taps along dim d whose elements are low … high.
 func (w *window) inside(corner [3]int, d, low, high int) (first, last int) {
 	step := w.dilation[d]
+	if step == 1 {
+		return max(0, low-corner[d]), min(w.kernel[d], high-corner[d])
+	}
 	first = max(0, (low-corner[d]+step-1)/step)
 	last = min(w.kernel[d], (high-corner[d]+step-1)/step)
 	return first, last

@@ -139,8 +139,10 @@ func (w *window) slideUp() {
 // in x of its image.
 func (w *window) split(i int) (at [3]int, image int) {
 	for d := 2; d >= 0; d-- {
-		at[d] = i % w.out[d]
-		i /= w.out[d]
+		if n := w.out[d]; n > 1 { // a division takes longer than the rest
+			at[d] = i % n
+			i /= n
+		}
 	}
 	return at, i * w.in[0] * w.in[1] * w.in[2]
 }
