@@ -132,7 +132,7 @@ func sources(t *testing.T, f func(name string, text []byte)) {
 		}
 		name := filepath.ToSlash(strings.TrimPrefix(p, root+string(filepath.Separator)))
 		if d.IsDir() {
-			if base := d.Name(); name != root && (base == "testdata" || strings.HasPrefix(base, ".") && base != "..") {
+			if base := d.Name(); name != root && (base == "testdata" || strings.HasPrefix(base, "_") || strings.HasPrefix(base, ".") && base != "..") {
 				return fs.SkipDir
 			}
 			return nil

@@ -1,9 +1,6 @@
 package vet
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
 // Begun is what a guest remembers once its start-up code has run. A guest of
 // our own is shipped with it, so that no instance runs that code again.
@@ -59,7 +56,12 @@ func (b *Begun) Encode() []byte {
 }
 
 // ErrBegun is why ParseBegun refused.
-var ErrBegun = errors.New("vet: not the memory of a guest")
+const ErrBegun Error = "vet: not the memory of a guest"
+
+// Error is a reason that is always the same.
+type Error string
+
+func (e Error) Error() string { return string(e) }
 
 // ParseBegun reads what Encode has written. Its segments are parts of b.
 func ParseBegun(b []byte) (*Begun, error) {
