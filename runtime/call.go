@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/host"
@@ -21,33 +22,36 @@ type call struct {
 }
 
 // attempt runs do under base, lowered by what the context says. Where that
-// needs more than a part of the guest, do is run anew, and by a new clock, with
-// guests that lack nothing; nothing of the first time is left.
+// needs more than a part of the guest, do is run anew with guests that lack
+// nothing, in the time that is left; nothing else of the first time is.
 func (r *Runtime) attempt(ctx context.Context, stage Stage, base Limits, do func(*call) error) error {
 	limits, err := limitsOf(ctx, stage, base)
 	if err != nil {
 		return err
 	}
-	err = timed(ctx, stage, limits, false, do)
+	begin := time.Now()
+	err = timed(ctx, &call{stage: stage, limits: limits}, limits.Time, do)
+	left := limits.Time - time.Since(begin)
 	if err != engine.TrapAbsent {
 		return err
 	}
 	if err := r.guests.widen(); err != nil {
 		return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
 	}
-	return timed(ctx, stage, limits, true, do)
+	return timed(ctx, &call{stage: stage, limits: limits, again: true}, left, do)
 }
 
-// timed runs do under limits. A panic of ours becomes ErrInternal.
-func timed(ctx context.Context, stage Stage, limits Limits, again bool, do func(*call) error) (err error) {
-	inner, cancel := context.WithTimeout(ctx, limits.Time)
+// timed runs do, for as long as is left. A panic of ours becomes ErrInternal.
+func timed(ctx context.Context, c *call, left time.Duration, do func(*call) error) (err error) {
+	inner, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
+	c.outer, c.ctx = ctx, inner
 	defer func() {
 		if r := recover(); r != nil {
-			err = faultf(stage, ErrInternal, "%s", quote(fmt.Sprint(r)))
+			err = faultf(c.stage, ErrInternal, "%s", quote(fmt.Sprint(r)))
 		}
 	}()
-	return do(&call{stage: stage, limits: limits, again: again, outer: ctx, ctx: inner})
+	return do(c)
 }
 
 func (l Limits) host() host.Limits {

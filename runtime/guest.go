@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,7 @@ func (c *compiled) ready() error {
 		if c.err == nil {
 			c.part, c.err = c.engine.CompilePart(ctx, image.Hot(), begun)
 		}
+		giveBack()
 	})
 	return c.err
 }
@@ -73,8 +75,22 @@ func (c *compiled) widen() error {
 		if c.wideFail = err; err == nil {
 			c.whole.Store(whole)
 		}
+		giveBack()
 	})
 	return c.wideFail
+}
+
+// maxIdleHeap is how much of the heap may lie idle after compiling.
+const maxIdleHeap = 16 << 20
+
+// giveBack returns to the system what compiling needed and no longer does,
+// several times the code. The limits of a call are small beside it, and whoever
+// watches the process would take it for the call's.
+func giveBack() {
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.HeapAlloc > 3*maxIdleHeap || m.HeapIdle-m.HeapReleased > maxIdleHeap {
+		debug.FreeOSMemory()
+	}
 }
 
 // cache opens the directory of compiled code. One that is not safe costs time,

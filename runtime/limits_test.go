@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
 )
 
 func TestLimitsOnlyGoDown(t *testing.T) {
@@ -32,5 +34,25 @@ func TestNegativeLimits(t *testing.T) {
 		if _, err := New(t.Context(), Config{Limits: l}); !errors.Is(err, ErrInput) {
 			t.Errorf("New with %+v: %v", l, err)
 		}
+	}
+}
+
+// TestAttemptsShareTheTime has a call find out late that it needs more than a
+// part of the guest. It gets no second helping of time.
+func TestAttemptsShareTheTime(t *testing.T) {
+	r := with(t, doubling(), Config{})
+	const spent = 20 * time.Millisecond
+	var left []time.Duration
+	err := r.attempt(t.Context(), StageRun, defaults, func(c *call) error {
+		deadline, _ := c.ctx.Deadline()
+		left = append(left, time.Until(deadline))
+		if c.again {
+			return nil
+		}
+		time.Sleep(spent)
+		return engine.TrapAbsent
+	})
+	if err != nil || len(left) != 2 || left[1] > left[0]-spent {
+		t.Errorf("%v was left, %v", left, err)
 	}
 }
