@@ -132,7 +132,7 @@ func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) 
 		x = z
 	}
 	low := T(math.Inf(-1))
-	err = s.run(c, rowPass{
+	passes := []rowPass{{
 		block: func(row, b, lo, hi int) {
 			z, x := z[row*s.n+lo:row*s.n+hi], x[row*s.n+lo:row*s.n+hi]
 			peaks[s.stat(row, b)] = logits(s, z, x, mask, row, lo)
@@ -140,7 +140,7 @@ func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) 
 		row: func(row int) {
 			peaks[s.stat(row, 0)] = simd.Highest(peaks[s.stat(row, 0):s.stat(row+1, 0)], low)
 		},
-	}, rowPass{
+	}, {
 		block: func(row, b, lo, hi int) {
 			z := z[row*s.n+lo : row*s.n+hi]
 			e := z
@@ -156,7 +156,7 @@ func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) 
 			}
 			sums[s.stat(row, 0)] = sum
 		},
-	}, rowPass{
+	}, {
 		block: func(row, b, lo, hi int) {
 			z, peak, sum := z[row*s.n+lo:row*s.n+hi], peaks[s.stat(row, 0)], sums[s.stat(row, 0)]
 			if !s.log {
@@ -167,8 +167,16 @@ func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) 
 				z[i] = (v - peak) - sum
 			}
 		},
-	})
-	if err != nil {
+	}}
+	if s.blocks == 1 && !s.log {
+		// Each row at once, without a note of what was learnt of it.
+		passes = []rowPass{{block: func(row, _, _, _ int) {
+			z, x := z[row*s.n:][:s.n], x[row*s.n:][:s.n]
+			peak := logits(s, z, x, mask, row, 0)
+			simd.Divide(z, exponents(z, z, peak))
+		}}}
+	}
+	if err := s.run(c, passes...); err != nil {
 		return err
 	}
 	if s.inner > 1 {
