@@ -122,3 +122,35 @@ func ExampleOf() {
 	// float32[2, 3] [1 2 3 4 5 6] <nil>
 	// run: the input does not fit: tensor float32[2, 2] has 4 elements, the data 3
 }
+
+// A model is rebuilt from what cannot hold code: its weights, as safetensors,
+// and its layers, named in JSON.
+func ExampleRuntime_Convert() {
+	ctx := context.Background()
+	rt, err := glovebox.New(ctx, glovebox.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rt.Close()
+	file, err := glovebox.OpenFile("../testdata/models/digits.onnx")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	weights, err := rt.Convert(ctx, glovebox.Safetensors, file.Part())
+	if err != nil {
+		log.Fatal(err)
+	}
+	layers, err := glovebox.OpenFile("../testdata/architecture/digits.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer layers.Close()
+	model, err := rt.Load(ctx, layers.Part(), glovebox.Bytes("weights", weights))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	fmt.Println(len(weights), "bytes of weights for", model.Inputs()[0])
+	// Output: 70032 bytes of weights for "image" float32[batch, 1, 8, 8]
+}
