@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -66,8 +67,12 @@ type session struct {
 }
 
 // Main runs the command line args, whose first is the program's name, and
-// answers the exit code.
+// answers the exit code. Weights do not lie on Go's heap, so what a command
+// needs of it to its first answer fits into 16 MiB, before the collector runs.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	signals := make(chan os.Signal, 1)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"math/rand/v2"
 
 	"github.com/glovebox-ml/glovebox/guest/vet"
@@ -56,7 +57,7 @@ func (i *Instance) Snapshot() (*State, error) {
 	if err != nil {
 		return nil, ErrMemory
 	}
-	copy(memory.Bytes(), i.mem.now)
+	copyNonzero(memory.Bytes(), i.mem.now)
 	s := &State{
 		guest:   i.code.guest,
 		memory:  memory,
@@ -69,6 +70,18 @@ func (i *Instance) Snapshot() (*State, error) {
 		s.globals[k] = g.Get()
 	}
 	return s, nil
+}
+
+// copyNonzero copies to memory that is zero, and leaves alone what stays so:
+// the system need not find pages for it.
+func copyNonzero(to, from []byte) {
+	const page = 4 << 10
+	var zero [page]byte
+	for at := 0; at < len(from); at += page {
+		if p := from[at:min(at+page, len(from))]; !bytes.Equal(p, zero[:len(p)]) {
+			copy(to[at:], p)
+		}
+	}
 }
 
 // Restore puts a state in place of what the guest remembers. Nothing is left
