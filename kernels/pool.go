@@ -5,48 +5,150 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Pool runs the tiles of kernels on a fixed number of goroutines. A run only
-// borrows workers that are idle: when all are busy its tiles run on the
-// caller's own goroutine, so a loaded process gives each run one core.
+// borrows workers that are idle, and does not wait for one that has not begun
+// with its tiles: a loaded process gives each run one core, and a core that
+// another process holds costs a run nothing.
 type Pool struct {
-	jobs    chan *job
-	workers int
+	workers []worker
+	callers atomic.Int64 // of Tiles, now
+	closed  atomic.Bool
 	wg      sync.WaitGroup
 }
 
+// spin is how long a goroutine looks for what it waits for before it sleeps.
+// Waking up takes as long as a small op, and the next one is seldom far.
+const spin = 50 * time.Microsecond
+
+// worker is one goroutine of a pool.
+type worker struct {
+	offer  atomic.Pointer[job] // nil: it is idle; &taken: it works
+	asleep atomic.Bool
+	wake   chan struct{} // gets a token from whoever sets asleep to false
+}
+
+// taken stands for a job that its worker has begun with.
+var taken job
+
 // NewPool starts threads-1 workers; the caller of Tiles is the other one.
 func NewPool(threads int) *Pool {
-	p := &Pool{jobs: make(chan *job), workers: max(threads, 1) - 1}
-	for range p.workers {
-		p.wg.Add(1)
-		go func() {
-			defer p.wg.Done()
-			for j := range p.jobs {
+	p := &Pool{workers: make([]worker, max(threads, 1)-1)}
+	for i := range p.workers {
+		w := &p.workers[i]
+		w.wake = make(chan struct{}, 1)
+		p.wg.Go(func() {
+			for j := w.next(p); j != nil; j = w.next(p) {
 				j.work()
-				j.wg.Done()
+				w.offer.Store(nil)
+				j.leave()
 			}
-		}()
+		})
 	}
 	return p
 }
 
 // Close ends the workers. No Tiles may be running or come after.
 func (p *Pool) Close() {
-	if p != nil {
-		close(p.jobs)
-		p.wg.Wait()
+	if p == nil {
+		return
+	}
+	p.closed.Store(true)
+	for i := range p.workers {
+		p.workers[i].rouse()
+	}
+	p.wg.Wait()
+}
+
+// next waits for a job and takes it; nil, if the pool is closed.
+func (w *worker) next(p *Pool) *job {
+	for !p.closed.Load() {
+		for start := time.Now(); time.Since(start) < spin; {
+			if j := w.offer.Load(); j != nil && w.offer.CompareAndSwap(j, &taken) {
+				return j
+			}
+		}
+		w.asleep.Store(true)
+		if w.offer.Load() == nil && !p.closed.Load() || !w.asleep.Swap(false) {
+			<-w.wake
+		}
+	}
+	return nil
+}
+
+func (w *worker) rouse() {
+	if w.asleep.Swap(false) {
+		w.wake <- struct{}{}
 	}
 }
 
+// lend offers j to so many idle workers at most, fewer if others call Tiles.
+func (p *Pool) lend(j *job, helpers int) {
+	helpers = min(helpers, len(p.workers)+1-int(p.callers.Load()))
+	for i := range p.workers {
+		if helpers <= 0 {
+			return
+		}
+		w := &p.workers[i]
+		if w.offer.Load() != nil {
+			continue
+		}
+		j.helpers.Add(1)
+		if !w.offer.CompareAndSwap(nil, j) {
+			j.helpers.Add(-1)
+			continue
+		}
+		w.rouse()
+		helpers--
+	}
+}
+
+// reclaim takes j back from workers that have not begun with it, and waits for
+// the others.
+func (p *Pool) reclaim(j *job) {
+	for i := range p.workers {
+		if p.workers[i].offer.CompareAndSwap(j, nil) {
+			j.helpers.Add(-1)
+		}
+	}
+	for start := time.Now(); j.helpers.Load() > 0 && time.Since(start) < spin; {
+	}
+	for j.helpers.Load() > 0 {
+		j.asleep.Store(true)
+		if j.helpers.Load() > 0 {
+			<-j.done
+		}
+	}
+	j.asleep.Store(false)
+}
+
+// job is one call of Tiles. It is used again for others, so a worker that has
+// left it may still wake up who waits for the next one: nobody relies on a
+// token alone.
 type job struct {
-	ctx  context.Context
-	tile func(i int)
-	next atomic.Int64
-	n    int64
-	err  atomic.Pointer[error]
-	wg   sync.WaitGroup
+	ctx     context.Context
+	tile    func(i int)
+	next    atomic.Int64
+	n       int64
+	err     atomic.Pointer[error]
+	helpers atomic.Int64 // workers that it is offered to or that work on it
+	asleep  atomic.Bool
+	done    chan struct{}
+}
+
+var jobs = sync.Pool{New: func() any { return &job{done: make(chan struct{}, 1)} }}
+
+// leave ends the part of a worker in j.
+func (j *job) leave() {
+	if j.helpers.Add(-1) > 0 || !j.asleep.Swap(false) {
+		return
+	}
+	select {
+	case j.done <- struct{}{}:
+	default:
+	}
 }
 
 // work takes tiles until none is left. A tile that panics stops the job: a
@@ -54,8 +156,7 @@ type job struct {
 func (j *job) work() {
 	defer func() {
 		if r := recover(); r != nil {
-			err := fmt.Errorf("%w: %v", ErrPanic, r)
-			j.err.CompareAndSwap(nil, &err)
+			j.fail(fmt.Errorf("%w: %v", ErrPanic, r))
 		}
 	}()
 	for {
@@ -64,12 +165,14 @@ func (j *job) work() {
 			return
 		}
 		if err := j.ctx.Err(); err != nil {
-			j.err.CompareAndSwap(nil, &err)
+			j.fail(err)
 			return
 		}
 		j.tile(int(i))
 	}
 }
+
+func (j *job) fail(err error) { j.err.CompareAndSwap(nil, &err) }
 
 // ErrPanic is what a kernel's bug becomes: the host reports it as its own
 // fault and never uses the model again.
@@ -80,22 +183,22 @@ const ErrPanic Refusal = "a kernel failed"
 // deadline. Tiles must not depend on one another; a tile should take at most
 // about 50 µs, since neither the deadline nor Go's collector can interrupt it.
 func (c *Call) Tiles(n int, tile func(i int)) error {
-	j := &job{ctx: c.Ctx, tile: tile, n: int64(n)}
-	if c.Pool != nil && n > 1 {
-	borrow:
-		for range min(c.Pool.workers, n-1) {
-			j.wg.Add(1)
-			select {
-			case c.Pool.jobs <- j:
-			default:
-				j.wg.Done()
-				break borrow
-			}
-		}
+	j := jobs.Get().(*job)
+	j.ctx, j.tile, j.n = c.Ctx, tile, int64(n)
+	j.next.Store(0)
+	if p := c.Pool; p != nil && n > 1 && len(p.workers) > 0 {
+		p.callers.Add(1)
+		p.lend(j, n-1)
+		j.work()
+		p.reclaim(j)
+		p.callers.Add(-1)
+	} else {
+		j.work()
 	}
-	j.work()
-	j.wg.Wait()
-	if err := j.err.Load(); err != nil {
+	err := j.err.Swap(nil)
+	j.ctx, j.tile = nil, nil
+	jobs.Put(j)
+	if err != nil {
 		return *err
 	}
 	return nil
