@@ -59,10 +59,14 @@ func (s *session) inspect(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		if one, err := cost(c.Context, rt, parts, dims); err == nil {
+		one, err := cost(c.Context, rt, parts, dims)
+		switch {
+		case err == nil:
 			shown.Cost = &one
-		} else if len(dims) > 0 {
+		case len(dims) > 0:
 			return err
+		case codeOf(err) == exitLimit && !s.quiet:
+			fmt.Fprintln(s.err, "glovebox: what a run costs was not found out:", err)
 		}
 	}
 	s.meter.stop()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"unicode/utf16"
 
 	glovebox "github.com/glovebox-ml/glovebox/runtime"
 )
@@ -18,6 +19,31 @@ const (
 	maxElements = 4 << 20
 	maxNesting  = 8
 )
+
+// writeJSON prints one value as one line of ASCII: names of a file may hold what
+// a terminal obeys, and JSON itself escapes only some of it.
+func writeJSON(w io.Writer, v any) error {
+	var b stdbytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	out := make([]byte, 0, b.Len())
+	for _, r := range b.String() {
+		switch {
+		case r < 0x7f:
+			out = append(out, byte(r))
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	_, err := w.Write(out)
+	return err
+}
 
 // jsonStart reports whether a file is JSON by its first bytes, and whether it
 // may be: a number alone starts like some TensorProtos.

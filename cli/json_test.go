@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -47,5 +48,22 @@ func TestJSONTensor(t *testing.T) {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestJSONIsASCII(t *testing.T) {
+	for _, name := range []string{"plain", "\x1b[31m\n", "\u009b31m", "\x7f", "\u202egnp.exe", "\u2028", "日本", "𝔵\U0010ffff", "a\xffb"} {
+		var b strings.Builder
+		if err := writeJSON(&b, name); err != nil {
+			t.Fatal(err)
+		}
+		line, whole := strings.CutSuffix(b.String(), "\n")
+		if !whole || strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+			t.Errorf("%q is printed as %q", name, b.String())
+		}
+		var back string
+		if err := json.Unmarshal([]byte(line), &back); err != nil || back != strings.ToValidUTF8(name, "\ufffd") {
+			t.Errorf("%q comes back as %q, %v", name, back, err)
+		}
 	}
 }

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -43,11 +41,4 @@ func (s *session) versionCommand() *cli.Command {
 			return nil
 		},
 	}
-}
-
-// writeJSON prints one value as one line.
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
