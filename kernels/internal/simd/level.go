@@ -7,6 +7,7 @@ package simd
 //go:generate go -C _asm run ./transpose -out ../transpose_amd64.s -stubs ../transpose_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./depthwise -out ../depthwise_amd64.s -stubs ../depthwise_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./pack -out ../pack_amd64.s -stubs ../pack_stubs_amd64.go -pkg simd
+//go:generate go -C _asm run ./winograd -out ../winograd_amd64.s -stubs ../winograd_stubs_amd64.go -pkg simd
 
 // A level is a set of instructions that primitives are written in. Each level
 // gives the bits of the portable one.

@@ -1,0 +1,31 @@
+//go:build !purego
+
+package simd
+
+// winogradTemp holds a vector for each place of a window.
+type winogradTemp [WinogradPlanes * 16]float32
+
+func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {
+	var temp winogradTemp
+	switch active {
+	case avx512:
+		winogradInput512(&v[0], plane, first(x), &zeros[0], &at[0], &temp[0], channels)
+	case avx2:
+		winogradInput256(&v[0], plane, first(x), &zeros[0], &at[0], &temp[0], channels)
+	default:
+		winogradInputPortable(v, plane, x, at, channels)
+	}
+}
+
+func winogradOutput(y []float32, at *[WinogradTile * WinogradTile]int, m []float32, plane, channels int, end *Ending) {
+	var temp winogradTemp
+	bias, plus := first(end.Bias), first(end.Plus)
+	switch active {
+	case avx512:
+		winogradOutput512(first(y), &at[0], &m[0], plane, &temp[0], channels, bias, plus, end.Clamp, end.Low, end.High, end.zero())
+	case avx2:
+		winogradOutput256(first(y), &at[0], &m[0], plane, &temp[0], channels, bias, plus, end.Clamp, end.Low, end.High, end.zero())
+	default:
+		winogradOutputPortable(y, at, m, plane, channels, end)
+	}
+}
