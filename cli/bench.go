@@ -121,7 +121,7 @@ func (s *session) bench(c *cli.Context) error {
 	t.Peak = after.PeakBytes
 	s.meter.stop()
 	if c.Bool("profile") {
-		return s.profile(c.Context, m, in)
+		return s.profile(c.Context, m, in, runs)
 	}
 	return s.printTiming(t, res)
 }
@@ -143,9 +143,9 @@ func (s *session) printTiming(t timing, res *glovebox.Result) error {
 	return nil
 }
 
-// profile prints one run by operation, the slowest first.
-func (s *session) profile(ctx context.Context, m *glovebox.Model, in glovebox.Values) error {
-	lines, err := m.Profile(ctx, in)
+// profile prints a run by operation, the slowest first.
+func (s *session) profile(ctx context.Context, m *glovebox.Model, in glovebox.Values, runs int) error {
+	lines, err := m.Profile(ctx, in, runs)
 	if err != nil {
 		return err
 	}

@@ -9,31 +9,41 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels"
 )
 
-// Profile is where the time of one run at a time goes.
+// Profile is where the time of runs goes, one at a time.
 type Profile struct {
 	start time.Time
+	run   int
 	lines map[string]*ProfileLine
 }
 
-// ProfileLine is what the calls of one op on the same types took.
+// ProfileLine is what the calls of one op on the same types took in a run.
 type ProfileLine struct {
 	Op    string        `json:"op"`
 	Types string        `json:"types"` // of the inputs and the first result
 	Calls int           `json:"calls"`
-	Time  time.Duration `json:"nanoseconds"`
+	Time  time.Duration `json:"nanoseconds"` // the median of the runs
 	Flops int64         `json:"flops"`
 	Bytes int64         `json:"bytes"`
+
+	times []time.Duration // of each run
 }
 
-// Profiled runs f with every kernel call of the model timed. Runs beside it
-// would be counted too: there should be none.
-func (m *Model) Profiled(f func() error) ([]ProfileLine, error) {
+// Profiled calls run so many times with every kernel call of the model timed.
+// Other runs beside it would be counted too: there should be none.
+func (m *Model) Profiled(runs int, run func() error) ([]ProfileLine, error) {
 	p := &Profile{lines: map[string]*ProfileLine{}}
 	m.profile.Store(p)
-	err := f()
-	m.profile.Store(nil)
+	defer m.profile.Store(nil)
+	for ; p.run < runs; p.run++ {
+		if err := run(); err != nil {
+			return nil, err
+		}
+	}
 	lines := make([]ProfileLine, 0, len(p.lines))
 	for _, l := range p.lines {
+		n := len(l.times)
+		slices.Sort(l.times)
+		l.Time, l.Calls, l.Flops, l.Bytes = l.times[n/2], l.Calls/n, l.Flops/int64(n), l.Bytes/int64(n)
 		lines = append(lines, *l)
 	}
 	slices.SortFunc(lines, func(a, b ProfileLine) int {
@@ -42,7 +52,7 @@ func (m *Model) Profiled(f func() error) ([]ProfileLine, error) {
 		}
 		return strings.Compare(a.Op+a.Types, b.Op+b.Types)
 	})
-	return lines, err
+	return lines, nil
 }
 
 func (p *Profile) begin() { p.start = time.Now() }
@@ -60,8 +70,11 @@ func (p *Profile) end(o *op, c *kernels.Call) {
 		l = &ProfileLine{Op: o.row.kernel.Name(), Types: b.String()}
 		p.lines[k] = l
 	}
+	for len(l.times) <= p.run {
+		l.times = append(l.times, 0)
+	}
+	l.times[p.run] += took
 	l.Calls++
-	l.Time += took
 	l.Flops += o.plan.Flops
 	l.Bytes += o.plan.Bytes
 }
