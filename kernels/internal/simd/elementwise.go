@@ -42,7 +42,7 @@ var unary = [...]func(x float32) float32{
 	Silu:      Silu32,
 	Gelu:      Gelu32,
 	GeluTanh:  GeluTanh32,
-	HardSwish: func(x float32) float32 { return float32(x * max(0, min(1, x/6+0.5))) },
+	HardSwish: func(x float32) float32 { return float32(x * max(0, min(1, FMA(x, 1.0/6, 0.5)))) },
 }
 
 // Map computes f for each element of x. dst is as long as x, and may be x.
@@ -111,7 +111,7 @@ var tuned = [...]func(x, alpha, beta float32) float32{
 		return x
 	},
 	QuickGelu:   func(x, alpha, _ float32) float32 { return QuickGelu32(x, alpha) },
-	HardSigmoid: func(x, alpha, beta float32) float32 { return max(0, min(1, float32(alpha*x)+beta)) },
+	HardSigmoid: func(x, alpha, beta float32) float32 { return max(0, min(1, FMA(alpha, x, beta))) },
 }
 
 // Map computes f for each element of x. dst is as long as x, and may be x.

@@ -6,38 +6,33 @@ import (
 
 // Each function follows the one of its name in package simd step by step.
 
-func sigmoid(f Form, x V) V {
-	e := f.Exp(f.Or(x, f.Bits(1<<31)))
-	below := f.Right(x, 31)
-	n := f.Or(f.And(e, below), f.AndNot(below, f.Const(1)))
-	return f.Div(n, f.Add(e, f.Const(1)))
-}
-
-func silu(f Form, x V) V { return f.Mul(sigmoid(f, x), x) }
+func silu(f Form, x V) V { return f.Mul(f.Sigmoid(x), x) }
 
 func tanh(f Form, x V) V {
 	a := f.Abs(x)
 	z := f.Mul(x, x)
 	p := f.Horner(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-	near := f.Add(a, f.Mul(f.Mul(p, z), a))
-	e := f.Add(f.Exp(f.Mul(a, f.Const(2))), f.Const(1))
+	near := f.FMA(f.Mul(p, z), a, a)
+	b := f.MinOf(f.Const(10), a)
+	e := f.Add(f.ExpWithin(f.Add(b, b)), f.Const(1))
 	far := f.Sub(f.Const(1), f.Div(f.Const(2), e))
 	return f.CopySign(f.Select(LT, a, f.Const(0.625), near, far), x)
 }
 
 func erf(f Form, x V) V {
-	a, s := f.Abs(x), f.Mul(x, x)
-	p := f.Horner(a, -1.72853470e-5, 3.83197126e-4)
-	q := f.Horner(a, -3.88396438e-3, 2.42546219e-2)
-	p = f.Add(f.Mul(p, s), q)
+	a := f.Abs(x)
+	s := f.Mul(x, x)
+	p := f.Horner(s, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
+	near := f.FMA(p, x, x)
+	b := f.MinOf(f.Const(4), a)
+	p = f.Horner(b, -1.72853470e-5, 3.83197126e-4)
+	q := f.Horner(b, -3.88396438e-3, 2.42546219e-2)
+	p = f.FMA(p, f.Mul(b, b), q)
 	for _, c := range []float64{-1.06777877e-1, -6.34846687e-1, -1.28717512e-1} {
-		p = f.Add(f.Mul(p, a), f.Const(c))
+		p = f.FMA(p, b, f.Const(c))
 	}
-	b := f.MinOf(f.Const(16), a)
-	e := f.Exp(f.MaxOf(f.Const(-104), f.Sub(f.Mul(p, b), b)))
+	e := f.ExpWithin(f.FMA(p, b, f.Neg(b)))
 	far := f.CopySign(f.Sub(f.Const(1), e), x)
-	p = f.Horner(s, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
-	near := f.Add(x, f.Mul(p, x))
 	return f.Select(GT, a, f.Const(0.927734375), far, near)
 }
 
@@ -47,14 +42,14 @@ func gelu(f Form, x V) V {
 }
 
 func geluTanh(f Form, x V) V {
-	u := f.Add(f.Mul(f.Mul(x, x), f.Const(0.07135481282553641)), f.Const(1.59576912160573071176))
-	return f.Mul(sigmoid(f, f.Mul(x, u)), x)
+	u := f.FMA(f.Const(0.07135481282553641), f.Mul(x, x), f.Const(1.59576912160573071176))
+	return f.Mul(f.Sigmoid(f.Mul(x, u)), x)
 }
 
 func relu(f Form, x V) V { return f.Add(f.MaxOf(f.Const(0), x), f.Const(0)) }
 
 func hardSwish(f Form, x V) V {
-	return f.Mul(unit(f, f.Add(f.Div(x, f.Const(6)), f.Const(0.5))), x)
+	return f.Mul(unit(f, f.FMA(x, f.Const(1.0/6), f.Const(0.5))), x)
 }
 
 // unit is max(0, min(1, x)).

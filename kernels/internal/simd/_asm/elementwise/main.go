@@ -48,16 +48,16 @@ var functions = []function{
 	one("tanh", tanh),
 	one("erf", erf),
 	one("relu", relu),
-	one("sigmoid", sigmoid),
+	one("sigmoid", Form.Sigmoid),
 	one("silu", silu),
 	one("gelu", gelu),
 	one("geluTanh", geluTanh),
 	one("hardSwish", hardSwish),
 	{"quickGelu", 1, true, func(f Form, x, p []V) V {
-		return f.Mul(sigmoid(f, f.Mul(x[0], p[0])), x[0])
+		return f.Mul(f.Sigmoid(f.Mul(x[0], p[0])), x[0])
 	}},
 	{"hardSigmoid", 1, true, func(f Form, x, p []V) V {
-		return unit(f, f.Add(f.Mul(x[0], p[0]), p[1]))
+		return unit(f, f.FMA(x[0], p[0], p[1]))
 	}},
 	{"leaky", 1, true, func(f Form, x, p []V) V {
 		return f.Select(LT, x[0], f.Zero(), f.Mul(x[0], p[0]), x[0])

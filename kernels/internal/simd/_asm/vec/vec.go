@@ -89,11 +89,30 @@ func (f Form) Right(a V, n int) V {
 }
 
 // FMA is a·b + c, rounded once.
-func (f Form) FMA(a, b, c V) V {
+func (f Form) FMA(a, b, c V) V { return f.fused(VFMADD231PS, a, b, c) }
+
+// NegFMA is -a·b + c, rounded once.
+func (f Form) NegFMA(a, b, c V) V { return f.fused(VFNMADD231PS, a, b, c) }
+
+func (f Form) fused(i func(...Op), a, b, c V) V {
 	v := f.New()
 	VMOVAPS(c, v)
-	VFMADD231PS(b, a, v)
+	i(b, a, v)
 	return v
+}
+
+// ZeroBelow is v, or 0 where x is less than low.
+func (f Form) ZeroBelow(x, low, v V) V {
+	w := f.New()
+	if f.wide {
+		k := K()
+		VCMPPS(U8(NLT), low, x, k)
+		VMOVAPS_Z(v, k, w)
+		return w
+	}
+	VCMPPS(U8(NLT), low, x, w)
+	VANDPS(v, w, w)
+	return w
 }
 
 // MaxOf and MinOf are x where x is NaN or both are zero.
@@ -116,6 +135,7 @@ const (
 	NE        = 4
 	GE        = 29
 	GT        = 30
+	NLT       = 21 // also where either is NaN
 	Unordered = 3
 )
 
@@ -171,12 +191,13 @@ func (f Form) Sqrt(x V) V {
 	return v
 }
 
-// Horner is the polynomial of x with coefficients c, highest first, each
-// product rounded before the coefficient is added.
+// Horner is the polynomial of x with coefficients c, highest first, by fused
+// multiply-adds.
 func (f Form) Horner(x V, c ...float64) V {
-	s := f.Const(c[0])
+	s := f.New()
+	VMOVAPS(f.Const(c[0]), s)
 	for _, k := range c[1:] {
-		s = f.Add(f.Mul(s, x), f.Const(k))
+		VFMADD213PS(f.Const(k), x, s)
 	}
 	return s
 }
