@@ -14,15 +14,17 @@ race:
 guest:
     go run ./guest/image/build
 
-# Note which functions of the guest most models need, and rebuild it.
+# Note which functions of the guest most models and files need, and rebuild it.
 hot models="out/models":
     #!/usr/bin/env bash
-    set -euo pipefail
+    set -eufo pipefail
+    models=$(realpath {{models}}) shared=$PWD/../shared/models data=$PWD/testdata
+    hot=(digits.onnx five.png test_data_set_0/input_0.pb $models/m_{mobilenetv2,resnet50,minilm_l6_s128}.onnx
+        $shared/{mnist-cntk,mnist-burn,ppocr-v4,yolox-nano,ultraface,super-resolution,magika-v3_3}/*.onnx)
+    warm=(*.onnx $models/m_mobilenetv2.onnx $data/{weights/*.[!pj]*,flux/*.bson,architecture/digits.json}
+        $shared/{flux/*.[bj]*,alphago-bson/*.bson,mnist-burn/*.safetensors} $shared/../conformance/bson/*.bson)
     go run ./guest/image/build
-    shared=$PWD/../shared/models
-    GLOVEBOX_HOT_OUT=$PWD/guest/image/hot.txt GLOVEBOX_HOT="digits.onnx five.png test_data_set_0/input_0.pb \
-        $(realpath {{models}})/m_{mobilenetv2,resnet50,minilm_l6_s128}.onnx $shared/mnist-{cntk,burn}/m*.onnx $shared/ppocr-v4/*.onnx \
-        $shared/{yolox-nano,ultraface,super-resolution,magika-v3_3}/*.onnx" go test -count=1 -run TestHot ./runtime
+    GLOVEBOX_HOT_OUT=$PWD/guest/image GLOVEBOX_HOT="${hot[*]}" GLOVEBOX_WARM="${warm[*]}" go test -count=1 -run TestHot ./runtime
     go run ./guest/image/build
 
 # The models and conformance data beside the checkout.

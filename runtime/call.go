@@ -21,24 +21,28 @@ type call struct {
 	ctx    context.Context // with the deadline of limits.Time
 }
 
-// attempt runs do under base, lowered by what the context says. Where that
-// needs more than a part of the guest, do is run anew with guests that lack
-// nothing, in the time that is left; nothing else of the first time is.
+// attempt runs do under base, lowered by what the context says, with the guest
+// compiled before its clock starts. Where do needs more of the guest than there
+// is, it is run anew with guests that have more, in the time that is left;
+// nothing else of the first time is.
 func (r *Runtime) attempt(ctx context.Context, stage Stage, base Limits, do func(*call) error) error {
 	limits, err := limitsOf(ctx, stage, base)
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	err = timed(ctx, &call{stage: stage, limits: limits}, limits.Time, do)
-	left := limits.Time - time.Since(begin)
-	if err != engine.TrapAbsent {
-		return err
+	c := &call{stage: stage, limits: limits}
+	left := limits.Time
+	for need := extents[stage]; ; need = min(need+1, whole) {
+		if need, err = r.guests.ready(need); err != nil {
+			return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
+		}
+		begin := time.Now()
+		if err = timed(ctx, c, left, do); err != engine.TrapAbsent || c.again && need == whole {
+			return err
+		}
+		left -= time.Since(begin)
+		c.again = true
 	}
-	if err := r.guests.widen(); err != nil {
-		return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
-	}
-	return timed(ctx, &call{stage: stage, limits: limits, again: true}, left, do)
 }
 
 // timed runs do, for as long as is left. A panic of ours becomes ErrInternal.

@@ -17,12 +17,14 @@ type fake struct {
 	size atomic.Int64 // of the memory of its instances
 	live atomic.Int64 // instances that are not closed
 
-	widened atomic.Int64
+	have atomic.Int64 // what its instances have
 }
 
-func (f *fake) ready() error { return nil }
-func (f *fake) widen() error { f.widened.Add(1); return nil }
-func (f *fake) close()       {}
+func (f *fake) ready(least extent) (extent, error) {
+	f.have.Store(max(f.have.Load(), int64(least)))
+	return extent(f.have.Load()), nil
+}
+func (f *fake) close() {}
 
 func (f *fake) start(_ context.Context, o engine.Options) (instance, error) {
 	if f.size.Load() > o.Memory {

@@ -25,59 +25,92 @@ type instance interface {
 	Close()
 }
 
+// extent is how much of the guest an instance has. Each has all that those
+// before it have.
+type extent int
+
+const (
+	hot   extent = 0 // what most models need
+	warm  extent = 1 // what most files need, whatever is done with them
+	whole extent = 2
+)
+
+// extents are the stages that begin with more than hot: less would hardly do.
+var extents = map[Stage]extent{StageInspect: warm, StageConvert: warm}
+
 // guests make instances of one guest.
 type guests interface {
-	// ready waits until instances can be made.
-	ready() error
-	// widen waits until the instances that are made lack nothing.
-	widen() error
+	// ready waits until the instances that are made have at least so much, and
+	// says how much they have.
+	ready(least extent) (extent, error)
 	start(context.Context, engine.Options) (instance, error)
 	// close is the last call.
 	close()
 }
 
-// compiled is our own guest, compiled when it is first needed, once for all
-// models: first the part of it that does for most, and the whole once a call
-// has shown that it needs more.
+// compiled is our own guest, once for all models. As much of it is compiled as
+// calls have shown that they need.
 type compiled struct {
 	cacheDir string
 	logger   *slog.Logger
 
-	once   sync.Once
-	engine *engine.Engine
-	part   *engine.Code
-	err    error
+	codes [whole + 1]atomic.Pointer[engine.Code]
 
-	wide     sync.Once
-	whole    atomic.Pointer[engine.Code]
-	wideFail error
+	mu    sync.Mutex // who compiles
+	begun *vet.Begun
+	err   error // of the first that could not be compiled
 }
 
-func (c *compiled) ready() error {
-	c.once.Do(func() {
-		ctx := context.Background()
-		c.engine, c.err = engine.New(ctx, engine.Config{Cache: c.cache(), Workers: runtime.GOMAXPROCS(0)})
-		var begun *vet.Begun
-		if c.err == nil {
-			begun, c.err = vet.ParseBegun(image.Begun())
+// widest is the most of the guest that is compiled, or nil.
+func (c *compiled) widest() (*engine.Code, extent) {
+	for n := whole; n >= hot; n-- {
+		if code := c.codes[n].Load(); code != nil {
+			return code, n
 		}
-		if c.err == nil {
-			c.part, c.err = c.engine.CompilePart(ctx, image.Hot(), begun)
-		}
-		giveBack()
-	})
-	return c.err
+	}
+	return nil, hot - 1
 }
 
-func (c *compiled) widen() error {
-	c.wide.Do(func() {
-		whole, err := c.part.Whole(context.Background(), image.Wasm())
-		if c.wideFail = err; err == nil {
-			c.whole.Store(whole)
-		}
+func (c *compiled) ready(least extent) (extent, error) {
+	if _, have := c.widest(); have >= least {
+		return have, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, have := c.widest()
+	if have >= least {
+		return have, nil
+	}
+	if c.err == nil {
+		c.err = c.compile(least)
 		giveBack()
-	})
-	return c.wideFail
+	}
+	return least, c.err
+}
+
+func (c *compiled) compile(n extent) (err error) {
+	ctx := context.Background()
+	if c.begun == nil {
+		if c.begun, err = vet.ParseBegun(image.Begun()); err != nil {
+			return err
+		}
+	}
+	e, err := engine.New(ctx, engine.Config{Cache: c.cache(n), Workers: runtime.GOMAXPROCS(0)})
+	if err != nil {
+		return err
+	}
+	defer e.Close() // its code stays
+	var code *engine.Code
+	switch n {
+	case hot:
+		code, err = e.CompilePart(ctx, image.Hot(), c.begun)
+	case warm:
+		code, err = e.CompilePart(ctx, image.Warm(), c.begun)
+	default:
+		code, err = e.CompileBegun(ctx, image.Wasm(), c.begun)
+	}
+	c.codes[n].Store(code)
+	return err
 }
 
 // maxIdleHeap is how much of the heap may lie idle after compiling.
@@ -93,13 +126,13 @@ func giveBack() {
 	}
 }
 
-// cache opens the directory of compiled code. One that is not safe costs time,
-// not the call.
-func (c *compiled) cache() *engine.Cache {
+// cache opens the directory of compiled code for so much of the guest. One that
+// is not safe costs time, not the call.
+func (c *compiled) cache(n extent) *engine.Cache {
 	if c.cacheDir == "" {
 		return nil
 	}
-	cache, err := engine.OpenCache(c.cacheDir, image.Build())
+	cache, err := engine.OpenCache(c.cacheDir, image.Build(), [...]string{"hot", "warm", "whole"}[n])
 	if err != nil {
 		if c.logger != nil {
 			c.logger.Warn("compiled code is not cached", "reason", quote(err.Error()))
@@ -110,10 +143,7 @@ func (c *compiled) cache() *engine.Cache {
 }
 
 func (c *compiled) start(ctx context.Context, o engine.Options) (instance, error) {
-	code := c.whole.Load()
-	if code == nil {
-		code = c.part
-	}
+	code, _ := c.widest()
 	i, err := code.Instantiate(ctx, o)
 	if err != nil {
 		return nil, err
@@ -122,13 +152,10 @@ func (c *compiled) start(ctx context.Context, o engine.Options) (instance, error
 }
 
 func (c *compiled) close() {
-	for _, code := range []*engine.Code{c.part, c.whole.Load()} {
-		if code != nil {
+	for n := range c.codes {
+		if code := c.codes[n].Load(); code != nil {
 			code.Close()
 		}
-	}
-	if c.engine != nil {
-		c.engine.Close()
 	}
 }
 

@@ -33,12 +33,12 @@ func TestGuestLogIsQuoted(t *testing.T) {
 func TestCacheThatIsNotSafeIsNotUsed(t *testing.T) {
 	var out bytes.Buffer
 	c := compiled{cacheDir: "/dev/null/x", logger: slog.New(slog.NewTextHandler(&out, nil))}
-	if c.cache() != nil || !strings.Contains(out.String(), "not cached") {
+	if c.cache(hot) != nil || !strings.Contains(out.String(), "not cached") {
 		t.Errorf("a cache below a device: %s", out.String())
 	}
 	c.cacheDir = filepath.Join(t.TempDir(), "cache")
 	out.Reset()
-	if c.cache() == nil {
+	if c.cache(hot) == nil {
 		t.Skip(out.String())
 	}
 }

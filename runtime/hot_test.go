@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,11 +28,22 @@ func (c calls) Before(_ context.Context, _ api.Module, f api.FunctionDefinition,
 func (calls) After(context.Context, api.Module, api.FunctionDefinition, []uint64) {}
 func (calls) Abort(context.Context, api.Module, api.FunctionDefinition, error)    {}
 
+// write writes the names in their order, one a line.
+func (c calls) write(t *testing.T, path string) {
+	t.Helper()
+	text := strings.Join(slices.Sorted(maps.Keys(c)), "\n") + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestHot writes the names of the functions that the models and images named in
-// GLOVEBOX_HOT use to the file GLOVEBOX_HOT_OUT: the recipe hot of the justfile,
-// which builds the guest before, for what it remembers.
+// GLOVEBOX_HOT use to hot.txt in the folder GLOVEBOX_HOT_OUT, and those that
+// these and the files named in GLOVEBOX_WARM use, whatever is done with them, to
+// warm.txt: the recipe hot of the justfile, which builds the guest before, for
+// what it remembers.
 func TestHot(t *testing.T) {
-	paths, out := os.Getenv("GLOVEBOX_HOT"), os.Getenv("GLOVEBOX_HOT_OUT")
+	out := os.Getenv("GLOVEBOX_HOT_OUT")
 	if out == "" {
 		t.Skip("GLOVEBOX_HOT_OUT is not set")
 	}
@@ -58,41 +70,57 @@ func TestHot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &compiled{engine: e}
-	c.once.Do(func() { c.part = code })
+	c := &compiled{}
+	c.codes[whole].Store(code)
 	rt, err := New(t.Context(), Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rt.guests = c
 	t.Cleanup(func() { rt.Close() })
-	for pattern := range strings.FieldsSeq(paths) {
+	for _, path := range found(t, os.Getenv("GLOVEBOX_HOT")) {
+		use(t, rt, path)
+	}
+	seen.write(t, filepath.Join(out, "hot.txt"))
+	for _, path := range found(t, os.Getenv("GLOVEBOX_WARM")) {
+		useAll(t, rt, path)
+	}
+	// The guest collects garbage over so many tensors.
+	if _, err := rt.Inspect(ctx, Bytes("many", holedSafetensors(50_000))); err != nil {
+		t.Error(err)
+	}
+	seen.write(t, filepath.Join(out, "warm.txt"))
+}
+
+// found are the files that patterns name, from testdata/models on.
+func found(t *testing.T, patterns string) (paths []string) {
+	t.Helper()
+	for pattern := range strings.FieldsSeq(patterns) {
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(models, pattern)
 		}
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
+		some, err := filepath.Glob(pattern)
+		if err != nil || len(some) == 0 {
 			t.Errorf("no %s", pattern)
 		}
-		for _, path := range found {
-			use(t, rt, path)
-		}
+		paths = append(paths, some...)
 	}
-	list := make([]string, 0, len(seen))
-	for name := range seen {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	if err := os.WriteFile(out, []byte(strings.Join(list, "\n")+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return paths
 }
 
 // use decodes a file, also to other sizes where it is an image, or runs it on
 // zeros if it is a model.
 func use(t *testing.T, rt *Runtime, path string) {
 	if filepath.Ext(path) == ".onnx" {
-		exercise(t, rt, path)
+		m, err := rt.LoadFile(t.Context(), path)
+		if err != nil {
+			t.Error(path, err)
+			return
+		}
+		defer m.Close()
+		if err := onZeros(t, m); err != nil {
+			t.Error(path, err)
+		}
 		return
 	}
 	b, err := os.ReadFile(path)
@@ -106,14 +134,45 @@ func use(t *testing.T, rt *Runtime, path string) {
 	}
 }
 
-// exercise runs a model on zeros, 64 of them along a free dim.
-func exercise(t *testing.T, rt *Runtime, path string) {
-	m, err := rt.LoadFile(t.Context(), path)
+// useAll inspects a file, converts it to whatever it can become, and runs it if
+// it is something to run. An architecture has the weights of digits.onnx.
+func useAll(t *testing.T, rt *Runtime, path string) {
+	ctx := t.Context()
+	b, err := os.ReadFile(path)
 	if err != nil {
-		t.Error(path, err)
+		t.Fatal(err)
+	}
+	parts := []Part{Bytes(filepath.Base(path), b)}
+	if filepath.Ext(path) == ".json" {
+		w, err := rt.Convert(ctx, Safetensors, Bytes("digits.onnx", file(t, "digits.onnx")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, Bytes("weights", w))
+	}
+	rep, err := rt.Inspect(ctx, parts...)
+	if err != nil {
+		t.Fatal(path, err)
+	}
+	for f := ONNX; int(f) < len(formats); f++ { // most files become some of them
+		if b, err := rt.Convert(ctx, f, parts...); err == nil {
+			rt.Inspect(ctx, Bytes("converted", b))
+		}
+	}
+	if len(rep.Refusals) > 0 || len(rep.Outputs) == 0 {
 		return
 	}
+	m, err := rt.Load(ctx, parts...)
+	if err != nil {
+		t.Fatal(path, err)
+	}
 	defer m.Close()
+	onZeros(t, m) // where sizes are free, they may not fit
+}
+
+// onZeros runs a model on zeros, 64 of them along a free dim.
+func onZeros(t *testing.T, m *Model) error {
+	t.Helper()
 	in := Values{}
 	for _, p := range m.Inputs() {
 		n, dims := 1, []int{}
@@ -138,10 +197,9 @@ func exercise(t *testing.T, rt *Runtime, path string) {
 			in[p.Name], err = Of(make([]int64, n), dims...)
 		}
 		if err != nil {
-			t.Error(path, err)
+			return err
 		}
 	}
-	if _, err := m.Run(t.Context(), in); err != nil {
-		t.Error(path, err)
-	}
+	_, err := m.Run(t.Context(), in)
+	return err
 }

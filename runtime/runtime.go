@@ -107,13 +107,9 @@ func (r *Runtime) load(ctx context.Context, files []*File, parts []Part) (m *Mod
 	return m, err
 }
 
-// within runs do inside the gate, with the guest compiled before its clock
-// starts.
+// within runs do inside the gate.
 func (r *Runtime) within(ctx context.Context, stage Stage, do func(*call) error) error {
 	return r.gate.within(ctx, stage, func(ctx context.Context) error {
-		if err := r.guests.ready(); err != nil {
-			return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
-		}
 		return r.attempt(ctx, stage, r.config.Limits, do)
 	})
 }

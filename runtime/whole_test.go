@@ -14,9 +14,6 @@ func TestHotSuffices(t *testing.T) {
 	c := &compiled{}
 	rt := open(t, Config{})
 	rt.guests = c
-	if err := c.ready(); err != nil {
-		t.Fatal(err)
-	}
 	m := digits(t, rt)
 	if _, err := m.Run(t.Context(), images(t, 1, 1)); err != nil {
 		t.Fatal(err)
@@ -26,8 +23,22 @@ func TestHotSuffices(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.whole.Load() != nil {
-		t.Error("the whole guest was needed")
+	if _, n := c.widest(); n != hot {
+		t.Errorf("extent %d of the guest was needed", n)
+	}
+}
+
+// TestWarmSuffices: whatever is done with the shipped files needs no more than
+// the warm part of the guest.
+func TestWarmSuffices(t *testing.T) {
+	c := &compiled{}
+	rt := open(t, Config{})
+	rt.guests = c
+	for _, path := range found(t, "*.onnx ../weights/*.[!pj]* ../flux/*.bson ../architecture/digits.json") {
+		useAll(t, rt, path)
+		if _, n := c.widest(); n != warm {
+			t.Fatalf("%s: extent %d of the guest was needed", path, n)
+		}
 	}
 }
 
@@ -35,7 +46,7 @@ func TestHotSuffices(t *testing.T) {
 // guests that lack nothing, be it in a load or in a run.
 func TestPartsGiveWay(t *testing.T) {
 	lacking := func(f *fake) {
-		if f.widened.Load() == 0 {
+		if extent(f.have.Load()) < whole {
 			panic(engine.TrapAbsent)
 		}
 	}
@@ -58,8 +69,8 @@ func TestPartsGiveWay(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if n := f.widened.Load(); n != 1 {
-				t.Errorf("widened %d times", n)
+			if n := extent(f.have.Load()); n != whole {
+				t.Errorf("extent %d of the guest", n)
 			}
 			if s := m.Stats(); s.Entered+s.Served != 3 {
 				t.Errorf("%d runs entered the box and %d did not", s.Entered, s.Served)

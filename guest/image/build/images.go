@@ -13,10 +13,6 @@ func (m *module) images() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := os.ReadFile(filepath.Join(m.root, filepath.FromSlash(hotList)))
-	if err != nil {
-		return nil, err
-	}
 	raw, err := m.compile()
 	if err != nil {
 		return nil, err
@@ -33,15 +29,21 @@ func (m *module) images() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep, err := hot(raw, list)
-	if err != nil {
-		return nil, err
+	images := map[string][]byte{"guest.sum": []byte(sum), "guest.wasm": whole, "begun.bin": begun.Encode()}
+	for _, part := range parts {
+		list, err := os.ReadFile(filepath.Join(m.root, "guest", "image", part+".txt"))
+		if err != nil {
+			return nil, err
+		}
+		keep, err := listed(raw, list)
+		if err != nil {
+			return nil, err
+		}
+		if images[part+".wasm"], err = vet.Rewrite(raw, vet.Policy{Own: true, Bare: true, Keep: keep}); err != nil {
+			return nil, err
+		}
 	}
-	part, err := vet.Rewrite(raw, vet.Policy{Own: true, Bare: true, Keep: keep})
-	if err != nil {
-		return nil, err
-	}
-	return map[string][]byte{"guest.sum": []byte(sum), "guest.wasm": whole, "hot.wasm": part, "begun.bin": begun.Encode()}, nil
+	return images, nil
 }
 
 // named is guest.wasm with the names of its functions.

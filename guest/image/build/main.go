@@ -1,6 +1,6 @@
 // Build compiles the guest, rewrites it and writes it into guest/image: whole,
-// as guest.wasm, and with the functions that hot.txt names, as hot.wasm. It is
-// run from anywhere in the module:
+// as guest.wasm, and with the functions that hot.txt and warm.txt name, as
+// hot.wasm and warm.wasm. It is run from anywhere in the module:
 //
 //	go run ./guest/image/build
 //

@@ -45,14 +45,14 @@ func directive(text []byte, name string) string {
 	return ""
 }
 
-// hotList names the functions that hot.wasm keeps, one a line.
-const hotList = "guest/image/hot.txt"
-
 // sum is the text of guest.sum: a hash over all that the guest is made from.
-// It is the sources of the guest and of what makes it, the list of its hot
-// functions, and the versions of the modules and of the toolchain.
+// It is the sources of the guest and of what makes it, the lists of the
+// functions in its parts, and the versions of the modules and of the toolchain.
 func (m *module) sum() (string, error) {
-	files := []string{"go.mod", "go.sum", hotList}
+	files := []string{"go.mod", "go.sum"}
+	for _, part := range parts {
+		files = append(files, "guest/image/"+part+".txt")
+	}
 	wasip1, host := build.Default, build.Default
 	wasip1.GOOS, wasip1.GOARCH, wasip1.CgoEnabled = "wasip1", "wasm", false
 	host.GOOS, host.GOARCH, host.CgoEnabled = "linux", "amd64", false

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -16,7 +17,7 @@ import (
 
 func compileWith(t *testing.T, dir string) {
 	t.Helper()
-	cache, err := OpenCache(dir, [32]byte{1})
+	cache, err := OpenCache(dir, [32]byte{1}, "part")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,13 @@ func TestCache(t *testing.T) {
 	if info, err := os.Stat(files[0]); err != nil || !info.ModTime().Equal(long) {
 		t.Errorf("it was not used but written again: %v", err)
 	}
-	for name, damaged := range map[string][]byte{"cut": good[:len(good)/2], "empty": nil, "another file": []byte("something else")} {
+	// Of another version, an engine puts its own code for what it was shown in
+	// the place of the file.
+	other := bytes.Clone(good)
+	other[len("WAZEVO")+1] ^= 1
+	for name, damaged := range map[string][]byte{
+		"cut": good[:len(good)/2], "empty": nil, "another file": []byte("something else"), "another version": other,
+	} {
 		if err := os.WriteFile(files[0], damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -112,14 +119,30 @@ func TestUnsafeCaches(t *testing.T) {
 		"a file":                    file,
 		"below a file":              filepath.Join(file, "cache"),
 	} {
-		if _, err := OpenCache(dir, [32]byte{1}); !errors.Is(err, ErrCache) {
+		if _, err := OpenCache(dir, [32]byte{1}, "part"); !errors.Is(err, ErrCache) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := OpenCache(filepath.Join(place("sticky parent", 0o777|os.ModeSticky), "cache"), [32]byte{1}); err != nil {
+	if _, err := OpenCache(filepath.Join(place("sticky parent", 0o777|os.ModeSticky), "cache"), [32]byte{1}, "part"); err != nil {
 		t.Errorf("in a sticky directory: %v", err)
 	}
 	if cacheName([32]byte{1}) == cacheName([32]byte{2}) {
 		t.Error("two guests share a cache")
+	}
+}
+
+// TestWithoutBodies takes the bodies out of a module, also of one that is cut
+// off.
+func TestWithoutBodies(t *testing.T) {
+	wasm := tinyGuest(t)
+	whole, ok := withoutBodies(wasm)
+	if again, _ := withoutBodies(whole); !ok || len(whole) >= len(wasm) || !bytes.Equal(again, whole) {
+		t.Errorf("%d bytes of %d", len(whole), len(wasm))
+	}
+	for n := range wasm {
+		withoutBodies(wasm[:n])
+	}
+	if _, ok := withoutBodies(append(wasm, 10, 5, 0xff, 0xff, 0xff, 0xff, 0x0f)); ok {
+		t.Error("more bodies than bytes")
 	}
 }

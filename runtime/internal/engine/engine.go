@@ -31,7 +31,8 @@ const pageSize = 64 << 10
 
 // Config says how an Engine compiles.
 type Config struct {
-	// Cache keeps compiled code on disk; nil compiles anew each time.
+	// Cache keeps compiled code on disk; nil compiles anew each time. It holds
+	// one guest, so an engine with a cache compiles that one alone, and once.
 	Cache *Cache
 	// Workers compile at the same time. A panic of the compiler can only be
 	// caught where there is one, so more are for a guest of our own.
@@ -41,32 +42,53 @@ type Config struct {
 // Engine compiles guests. It is safe for concurrent use.
 type Engine struct {
 	wz     wazero.Runtime
+	files  wazero.CompilationCache // where wz has its code from and puts it; or nil
 	config Config
 	life   life
 }
 
 // New makes an engine.
 func New(ctx context.Context, c Config) (*Engine, error) {
+	e := &Engine{config: c}
+	e.life.free = e.shut
+	if c.Cache == nil {
+		if err := e.open(ctx, ""); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// open begins anew, with the code that lies in dir if it is not empty.
+func (e *Engine) open(ctx context.Context, dir string) (err error) {
+	e.shut()
 	rc := wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
 		WithMemoryLimitPages(maxPages).
 		WithDebugInfoEnabled(false).
 		WithCustomSections(false)
-	if c.Cache != nil {
-		rc = rc.WithCompilationCache(c.Cache.wz)
-	}
-	e := &Engine{wz: wazero.NewRuntimeWithConfig(ctx, rc), config: c}
-	e.life.free = func() {
-		e.wz.Close(context.Background())
-		if e.config.Cache != nil {
-			e.config.Cache.wz.Close(context.Background())
+	if dir != "" {
+		if e.files, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+			return err
 		}
+		rc = rc.WithCompilationCache(e.files)
 	}
+	e.wz = wazero.NewRuntimeWithConfig(ctx, rc)
 	if err := e.provide(ctx); err != nil {
-		e.life.close()
-		return nil, err
+		e.shut()
+		return err
 	}
-	return e, nil
+	return nil
+}
+
+func (e *Engine) shut() {
+	if e.wz != nil {
+		e.wz.Close(context.Background())
+	}
+	if e.files != nil {
+		e.files.Close(context.Background())
+	}
+	e.wz, e.files = nil, nil
 }
 
 // provide makes the functions that guests import, of the types that package vet
@@ -101,10 +123,9 @@ type Code struct {
 	engine *Engine
 	wz     wazero.CompiledModule
 	life   life
-	pages  uint32 // the memory a fresh instance has
-	guest  *Code  // whose states these are
-	part   bool   // functions were left out
-	begun  *vet.Begun
+	pages  uint32     // the memory a fresh instance has
+	part   bool       // functions were left out
+	begun  *vet.Begun // all code with the same one is of one guest, and shares its states
 }
 
 // Compile compiles a guest that vet.Rewrite has written; another one is refused,
@@ -122,15 +143,15 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err erro
 		}
 	}()
 	ctx = experimental.WithCompilationWorkers(ctx, e.config.Workers)
-	cm, err := e.wz.CompileModule(ctx, wasm)
-	if err != nil && e.config.Cache != nil && e.config.Cache.forget() == nil {
-		cm, err = e.wz.CompileModule(ctx, wasm)
+	compile := e.compile
+	if e.config.Cache != nil {
+		compile = e.recall
 	}
+	cm, err := compile(ctx, wasm)
 	if err != nil {
 		return nil, ErrModule
 	}
-	c := &Code{engine: e, wz: cm}
-	c.guest = c
+	c := &Code{engine: e, wz: cm, begun: &vet.Begun{}}
 	c.life.free = func() {
 		cm.Close(context.Background())
 		e.life.drop()
@@ -144,24 +165,28 @@ func (e *Engine) Compile(ctx context.Context, wasm []byte) (code *Code, err erro
 	return c, nil
 }
 
-// CompilePart compiles a guest from which vet.Rewrite has dropped functions,
-// and which begins with b. Where an instance lacks one it ends with TrapAbsent.
-func (e *Engine) CompilePart(ctx context.Context, wasm []byte, b *vet.Begun) (*Code, error) {
+func (e *Engine) compile(ctx context.Context, wasm []byte) (wazero.CompiledModule, error) {
+	return e.wz.CompileModule(ctx, wasm)
+}
+
+// CompileBegun compiles a guest that begins with b. A state of it may be
+// restored into an instance of any code with the same b.
+func (e *Engine) CompileBegun(ctx context.Context, wasm []byte, b *vet.Begun) (*Code, error) {
 	c, err := e.Compile(ctx, wasm)
 	if err == nil {
-		c.part, c.begun = true, b
+		c.begun = b
 	}
 	return c, err
 }
 
-// Whole compiles the guest that c is a part of: a state of the one may be
-// restored into an instance of the other.
-func (c *Code) Whole(ctx context.Context, wasm []byte) (*Code, error) {
-	whole, err := c.engine.Compile(ctx, wasm)
+// CompilePart is CompileBegun for a guest from which vet.Rewrite has dropped
+// functions. Where an instance lacks one it ends with TrapAbsent.
+func (e *Engine) CompilePart(ctx context.Context, wasm []byte, b *vet.Begun) (*Code, error) {
+	c, err := e.CompileBegun(ctx, wasm, b)
 	if err == nil {
-		whole.guest, whole.begun = c.guest, c.begun
+		c.part = true
 	}
-	return whole, err
+	return c, err
 }
 
 // Close refuses new instances. The code is given back with the last one.

@@ -45,7 +45,7 @@ func TestParts(t *testing.T) {
 		t.Errorf("a part that gives up: %v", err)
 	}
 
-	whole, err := part.Whole(ctx, wasm)
+	whole, err := e.CompileBegun(ctx, wasm, begun)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // clock and where its random numbers are. It never changes, and may be
 // restored into any instance of the same guest, at any time.
 type State struct {
-	guest   *Code
+	begun   *vet.Begun
 	memory  *pages.Region
 	globals []uint64
 	random  rand.PCG
@@ -28,7 +28,7 @@ func (s *State) Free() { s.memory.Free() }
 
 // begin puts an instance behind its start-up code.
 func (i *Instance) begin(b *vet.Begun) error {
-	if b == nil {
+	if b.Pages == 0 {
 		return nil
 	}
 	if len(b.Globals) != len(i.globals) {
@@ -59,7 +59,7 @@ func (i *Instance) Snapshot() (*State, error) {
 	}
 	copyNonzero(memory.Bytes(), i.mem.now)
 	s := &State{
-		guest:   i.code.guest,
+		begun:   i.code.begun,
 		memory:  memory,
 		globals: make([]uint64, len(i.globals)),
 		random:  i.random,
@@ -96,7 +96,7 @@ func (i *Instance) Restore(s *State) error {
 }
 
 func (i *Instance) restore(s *State) error {
-	if s.guest != i.code.guest {
+	if s.begun != i.code.begun {
 		return ErrState
 	}
 	memory := s.memory.Bytes()

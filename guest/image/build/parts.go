@@ -62,16 +62,19 @@ const functionNames = 1
 // closure before them, so they do not count.
 var numbers = regexp.MustCompile(`(func|\.|-range)[0-9]+`)
 
-// hot reports of each function whether its name is on the list, which has one
-// name a line.
-func hot(wasm, list []byte) (func(int) bool, error) {
+// parts are the images without some functions. A list of the others, one a
+// line, is beside each.
+var parts = [...]string{"hot", "warm"}
+
+// listed reports of each function whether its name is on the list.
+func listed(wasm, list []byte) (func(int) bool, error) {
 	byIndex, err := names(wasm)
 	if err != nil {
 		return nil, err
 	}
-	listed := map[string]bool{}
+	keep := map[string]bool{}
 	for line := range strings.Lines(string(list)) {
-		listed[numbers.ReplaceAllString(strings.TrimSpace(line), "$1")] = true
+		keep[numbers.ReplaceAllString(strings.TrimSpace(line), "$1")] = true
 	}
-	return func(k int) bool { return listed[numbers.ReplaceAllString(byIndex[k], "$1")] }, nil
+	return func(k int) bool { return keep[numbers.ReplaceAllString(byIndex[k], "$1")] }, nil
 }
