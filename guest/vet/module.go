@@ -19,7 +19,7 @@ type Module struct {
 	exports   []export
 	elements  []elements
 	bodies    []span
-	segments  []Segment
+	segments  []segment
 	yield     int // the import that stops a guest
 
 	importBytes span // without their count
@@ -49,6 +49,12 @@ type export struct {
 type elements struct {
 	offset    uint32
 	functions []uint32
+}
+
+// segment is data that the memory starts with.
+type segment struct {
+	offset uint32
+	data   []byte
 }
 
 // Reserved is how the names of the exports start that the rewriter adds.
@@ -411,7 +417,7 @@ func (s *scanner) readCode(r *reader) {
 
 func (s *scanner) readData(r *reader) {
 	n := r.count(s.caps.segments, 5, "data segments")
-	s.segments = make([]Segment, 0, n)
+	s.segments = make([]segment, 0, n)
 	room, total := uint64(s.memory.min)<<16, 0
 	for range n {
 		at := r.at
@@ -429,7 +435,7 @@ func (s *scanner) readData(r *reader) {
 			r.fail(at, "data outside the memory")
 			return
 		}
-		s.segments = append(s.segments, Segment{offset, r.b[r.at : r.at+size]})
+		s.segments = append(s.segments, segment{offset, r.b[r.at : r.at+size]})
 		r.at += size
 	}
 }

@@ -157,25 +157,28 @@ func (w *rewriter) exportSection() []byte {
 func (w *rewriter) dataSection() []byte {
 	b := uleb(nil, len(w.segments))
 	for _, s := range w.segments {
-		b = sleb(append(b, 0, 0x41), int64(int32(s.Offset)))
-		b = append(uleb(append(b, opEnd), len(s.Data)), s.Data...)
+		b = sleb(append(b, 0, 0x41), int64(int32(s.offset)))
+		b = append(uleb(append(b, opEnd), len(s.data)), s.data...)
 	}
 	return b
 }
 
+// gap is how many zeros are cheaper to copy than another segment is to set up.
+const gap = 256
+
 // mergeData joins segments that follow each other closely. Go writes tens of
 // thousands of them, and an engine handles each in turn.
 func (m *Module) mergeData() {
-	merged := make([]Segment, 0, len(m.segments))
+	merged := make([]segment, 0, len(m.segments))
 	for _, s := range m.segments {
 		if k := len(merged) - 1; k >= 0 {
-			end := uint64(merged[k].Offset) + uint64(len(merged[k].Data))
-			if from := uint64(s.Offset); from >= end && from-end <= gap {
-				merged[k].Data = append(append(merged[k].Data, make([]byte, from-end)...), s.Data...)
+			end := uint64(merged[k].offset) + uint64(len(merged[k].data))
+			if from := uint64(s.offset); from >= end && from-end <= gap {
+				merged[k].data = append(append(merged[k].data, make([]byte, from-end)...), s.data...)
 				continue
 			}
 		}
-		s.Data = append([]byte(nil), s.Data...)
+		s.data = append([]byte(nil), s.data...)
 		merged = append(merged, s)
 	}
 	m.segments = merged

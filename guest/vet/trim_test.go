@@ -2,6 +2,7 @@ package vet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"context"
 	"reflect"
 	"strings"
@@ -73,16 +74,24 @@ func TestBegun(t *testing.T) {
 	copy(memory[100:], "near")
 	copy(memory[pageBytes:], "far")
 	memory[len(memory)-1] = 9
-	b := &Begun{Pages: 2, Data: Nonzero(memory), Globals: []uint64{1, 1 << 63}}
-	if len(b.Data) != 3 {
-		t.Errorf("%d segments", len(b.Data))
+	b := Begin(memory, []uint64{1, 1 << 63})
+	if b.Size() != int64(len(memory)) {
+		t.Errorf("%d bytes", b.Size())
 	}
-	again := make([]byte, len(memory))
-	for _, s := range b.Data {
-		copy(again[s.Offset:], s.Data)
+	kept := 0
+	for k := range len(memory)/Leaf + 1 {
+		leaf := b.Leaf(k)
+		if leaf != nil {
+			kept++
+		} else {
+			leaf = make([]byte, Leaf)
+		}
+		if want := append(memory, make([]byte, Leaf)...)[k*Leaf:][:Leaf]; !bytes.Equal(leaf, want) {
+			t.Errorf("leaf %d is not what the memory holds", k)
+		}
 	}
-	if !bytes.Equal(again, memory) {
-		t.Error("the segments are not what the memory holds")
+	if kept != 3 {
+		t.Errorf("%d leaves are not zero", kept)
 	}
 	text := b.Encode()
 	got, err := ParseBegun(text)
@@ -94,9 +103,19 @@ func TestBegun(t *testing.T) {
 			t.Fatalf("%d bytes of %d: %v", n, len(text), err)
 		}
 	}
-	for _, bad := range []*Begun{{Pages: 1, Data: b.Data}, {Pages: maxPages + 1, Data: b.Data}} {
-		if _, err := ParseBegun(bad.Encode()); err != ErrBegun {
-			t.Errorf("%d pages: %v", bad.Pages, err)
+	le := binary.LittleEndian
+	index := 4 + 4 + 8*len(b.Globals) + 4
+	for what, change := range map[string]func(text []byte){
+		"a leaf behind the memory": func(text []byte) { le.PutUint32(text, 1) },
+		"too many pages":           func(text []byte) { le.PutUint32(text, maxPages+1) },
+		"a leaf twice":             func(text []byte) { copy(text[index+4:], text[index:][:4]) },
+		"leaves without end":       func(text []byte) { le.PutUint32(text[index-4:], 1<<32-1) },
+		"globals without end":      func(text []byte) { le.PutUint32(text[4:], 1<<32-1) },
+	} {
+		bad := bytes.Clone(text)
+		change(bad)
+		if _, err := ParseBegun(bad); err != ErrBegun {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 	if _, err := ParseBegun(append(text, 0)); err != ErrBegun {

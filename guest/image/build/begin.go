@@ -48,13 +48,13 @@ func begin(wasm []byte) (*vet.Begun, error) {
 	if !ok {
 		return nil, fmt.Errorf("the guest has no memory to read")
 	}
-	s := &vet.Begun{Pages: len(memory) >> 16, Data: vet.Nonzero(memory)}
+	var globals []uint64
 	for {
-		g := mod.ExportedGlobal(fmt.Sprint(vet.State, len(s.Globals)))
+		g := mod.ExportedGlobal(fmt.Sprint(vet.State, len(globals)))
 		if g == nil {
-			return s, nil
+			return vet.Begin(memory, globals), nil
 		}
-		s.Globals = append(s.Globals, g.Get())
+		globals = append(globals, g.Get())
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -18,7 +19,9 @@ func TestParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	begun := &vet.Begun{Pages: 1025, Data: []vet.Segment{{Offset: 8, Data: []byte{42}}}}
+	start := make([]byte, 1025*pageSize)
+	start[8] = 42
+	begun := vet.Begin(start, nil)
 	load := func(i *Instance) (uint32, error) {
 		return i.Call(ctx, &answers{}, &meter{}, abi.ExportLoad, 0)
 	}
@@ -34,13 +37,24 @@ func TestParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	state, err := first.Snapshot()
-	if err != nil {
-		t.Fatal(err)
+	snapshot := func() *State {
+		t.Helper()
+		s, err := first.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	if state.Size() != 1025*pageSize || state.memory.Bytes()[8] != 42 {
-		t.Errorf("it begins with %d bytes, of which one is %d", state.Size(), state.memory.Bytes()[8])
+	fresh := snapshot()
+	if fresh.Size() != 0 || !bytes.Equal(fresh.memory(), start) {
+		t.Errorf("it begins otherwise, by %d bytes", fresh.Size())
 	}
+	first.mem.now[16] = 1
+	state := snapshot()
+	if state.Size() != vet.Leaf {
+		t.Errorf("a byte more takes %d bytes", state.Size())
+	}
+	first.mem.now[16] = 0
 	if _, err := load(first); err != TrapAbsent {
 		t.Errorf("a part that gives up: %v", err)
 	}
@@ -55,15 +69,13 @@ func TestParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	state.memory.Bytes()[16] = 1
 	if err := second.Restore(state); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := load(second); n != 42 || err != nil {
 		t.Errorf("the state of a part in the whole: %d, %v", n, err)
 	}
-	state.memory.Bytes()[16] = 0
-	if err := second.Restore(state); err != nil {
+	if err := second.Restore(fresh); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := load(second); err != TrapUnreachable {
@@ -93,7 +105,7 @@ func TestParts(t *testing.T) {
 		t.Errorf("a state that was freed: %v", err)
 	}
 
-	misfit, err := e.CompilePart(ctx, wasm, &vet.Begun{Pages: 1025, Globals: []uint64{1}})
+	misfit, err := e.CompilePart(ctx, wasm, vet.Begin(start, []uint64{1}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,9 @@ import (
 // restored into any instance of the same guest, at any time.
 type State struct {
 	begun   *vet.Begun
-	memory  *pages.Region
+	size    int64         // of the memory
+	leaves  *pages.Region // what of it is not as in begun,
+	index   []int32       // and where it belongs
 	globals []uint64
 	random  rand.PCG
 	clock   int64
@@ -21,24 +23,35 @@ type State struct {
 }
 
 // Size is what the state takes of the host's memory.
-func (s *State) Size() int64 { return int64(len(s.memory.Bytes())) }
+func (s *State) Size() int64 { return int64(len(s.leaves.Bytes())) }
 
 // Free gives the state's memory back. Nobody may restore it any more.
-func (s *State) Free() { s.memory.Free() }
+func (s *State) Free() { s.leaves.Free() }
+
+// none is a leaf of zeros.
+var none [vet.Leaf]byte
+
+// leaf is the k-th leaf of a memory as the guest begins with it.
+func leaf(b *vet.Begun, k int) []byte {
+	if p := b.Leaf(k); p != nil {
+		return p
+	}
+	return none[:]
+}
 
 // begin puts an instance behind its start-up code.
 func (i *Instance) begin(b *vet.Begun) error {
-	if b.Pages == 0 {
+	if b.Size() == 0 {
 		return nil
 	}
 	if len(b.Globals) != len(i.globals) {
 		return ErrModule
 	}
-	if err := i.resize(int64(b.Pages) * pageSize); err != nil {
+	if err := i.resize(b.Size()); err != nil {
 		return err
 	}
-	for _, s := range b.Data {
-		copy(i.mem.now[s.Offset:], s.Data)
+	for k := range len(i.mem.now) / vet.Leaf {
+		copy(i.mem.now[k*vet.Leaf:], b.Leaf(k))
 	}
 	for k, g := range i.globals {
 		g.Set(b.Globals[k])
@@ -53,14 +66,24 @@ func (i *Instance) Snapshot() (*State, error) {
 		return nil, err
 	}
 	defer i.leave(nil)
-	memory, err := pages.Alloc(i.mem.size)
+	var index []int32
+	for k := range len(i.mem.now) / vet.Leaf {
+		if !bytes.Equal(i.mem.now[k*vet.Leaf:][:vet.Leaf], leaf(i.code.begun, k)) {
+			index = append(index, int32(k))
+		}
+	}
+	kept, err := pages.Alloc(int64(len(index)) * vet.Leaf)
 	if err != nil {
 		return nil, ErrMemory
 	}
-	copyNonzero(memory.Bytes(), i.mem.now)
+	for n, k := range index {
+		copy(kept.Bytes()[n*vet.Leaf:], i.mem.now[int(k)*vet.Leaf:][:vet.Leaf])
+	}
 	s := &State{
 		begun:   i.code.begun,
-		memory:  memory,
+		size:    i.mem.size,
+		leaves:  kept,
+		index:   index,
 		globals: make([]uint64, len(i.globals)),
 		random:  i.random,
 		clock:   i.clock,
@@ -70,18 +93,6 @@ func (i *Instance) Snapshot() (*State, error) {
 		s.globals[k] = g.Get()
 	}
 	return s, nil
-}
-
-// copyNonzero copies to memory that is zero, and leaves alone what stays so:
-// the system need not find pages for it.
-func copyNonzero(to, from []byte) {
-	const page = 4 << 10
-	var zero [page]byte
-	for at := 0; at < len(from); at += page {
-		if p := from[at:min(at+page, len(from))]; !bytes.Equal(p, zero[:len(p)]) {
-			copy(to[at:], p)
-		}
-	}
 }
 
 // Restore puts a state in place of what the guest remembers. Nothing is left
@@ -99,14 +110,25 @@ func (i *Instance) restore(s *State) error {
 	if s.begun != i.code.begun {
 		return ErrState
 	}
-	memory := s.memory.Bytes()
-	if memory == nil {
+	kept := s.leaves.Bytes()
+	if kept == nil && len(s.index) > 0 {
 		return ErrClosed
 	}
-	if err := i.resize(int64(len(memory))); err != nil {
+	if err := i.resize(s.size); err != nil {
 		return err
 	}
-	copy(i.mem.now, memory)
+	// What is as it was is not written: the system need not find pages for it.
+	next := 0
+	for k := range len(i.mem.now) / vet.Leaf {
+		now, then := i.mem.now[k*vet.Leaf:][:vet.Leaf], leaf(s.begun, k)
+		if next < len(s.index) && int(s.index[next]) == k {
+			then = kept[next*vet.Leaf:][:vet.Leaf]
+			next++
+		}
+		if !bytes.Equal(now, then) {
+			copy(now, then)
+		}
+	}
 	for k, g := range i.globals {
 		g.Set(s.globals[k])
 	}
