@@ -43,7 +43,7 @@ bench models="out/models" python="python3":
 
 # The limits in milliseconds, on a quiet machine.
 limits:
-    GLOVEBOX_LIMITS=1 go test -count=1 -run 'Limit|Deadline|Collector' ./runtime/...
+    GLOVEBOX_LIMITS=1 go test -count=1 -run 'Limit|Deadline|Collector' ./runtime/... ./cli
 
 # Every float32 function over all 2^32 arguments. Takes hours.
 exhaustive:
