@@ -96,7 +96,7 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 	}
 	if cg == 1 && a.Groups > 1 && x.DType != tensor.Float64 {
 		s.depthwise = true
-		s.gemm = newGemm(int(places), int(m), int(terms))
+		s.gemm = newDepthwise(int(places), int(m), int(terms), win.out[2])
 		if m == c {
 			e.quicken(a.Epilogue, y, in[2:])
 			e.noPlus()

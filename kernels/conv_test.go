@@ -138,15 +138,24 @@ func TestConvRefuses(t *testing.T) {
 
 func BenchmarkConv(b *testing.B) {
 	r := newDice()
-	two := []int64{1, 1}
-	a := ConvAttrs{Stride: two, Dilation: two, Before: two, After: two, Groups: 1}
 	for _, l := range []struct {
-		name       string
-		h, c, m, g int64
-	}{{"3x3", 28, 128, 128, 1}, {"7x7first", 56, 3, 64, 1}, {"depthwise", 56, 96, 96, 96}} {
+		name                string
+		h, k, c, m, g, step int64
+	}{
+		{"1x1 64", 52, 1, 64, 64, 1, 1}, {"1x1 16 to 96", 56, 1, 16, 96, 1, 1}, {"1x1 256", 14, 1, 256, 1024, 1, 1},
+		{"3x3 128", 28, 3, 128, 128, 1, 1}, {"3x3 12 to 16", 104, 3, 12, 16, 1, 1}, {"3x3 256 by 2", 28, 3, 256, 256, 1, 2},
+		{"7x7 first", 224, 7, 3, 64, 1, 2}, {"5x5 1 to 8", 28, 5, 1, 8, 1, 1},
+		{"depthwise 3x3 large", 56, 3, 96, 96, 96, 1}, {"depthwise 3x3", 28, 3, 96, 96, 96, 1},
+		{"depthwise 3x3 by 2", 28, 3, 96, 96, 96, 2}, {"depthwise 5x5", 13, 5, 128, 128, 128, 1},
+	} {
 		b.Run(l.name, func(b *testing.B) {
-			a.Groups = l.g
-			bench(b, l.h*l.h*9*l.m*l.c/l.g, "fma", &Conv, a, r.numbers(tensor.Float32, 1, l.h, l.h, l.c), r.numbers(tensor.Float32, 3, 3, l.c/l.g, l.m))
+			half := l.k / 2
+			a := ConvAttrs{
+				Stride: []int64{l.step, l.step}, Dilation: []int64{1, 1}, Before: []int64{half, half}, After: []int64{half, half}, Groups: l.g,
+			}
+			out := (l.h-1)/l.step + 1
+			bench(b, out*out*l.k*l.k*l.m*l.c/l.g, "fma", &Conv, a,
+				r.numbers(tensor.Float32, 1, l.h, l.h, l.c), r.numbers(tensor.Float32, l.k, l.k, l.c/l.g, l.m))
 		})
 	}
 }

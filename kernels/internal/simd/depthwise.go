@@ -1,44 +1,65 @@
 package simd
 
-// Tap is one term of a depthwise sum: where its elements of x and w begin, for
-// the first place.
-type Tap struct{ X, W int }
+// Taps are the terms of a depthwise sum, in runs of Len: tap t of a run begins
+// t·X elements of x, and t·W of w, behind the first.
+type Taps struct {
+	Runs []Run
+	Len  int
+	X, W int
+}
 
-// Depthwise computes some places of channels, each in one accumulator for each
-// channel c, over the taps in order:
+// Run is where the first tap of a run begins in x and in w, for the first place.
+type Run struct{ X, W int }
+
+// Places are where the results of a depthwise convolution lie: so many that are
+// X elements apart in x and Y in y, on each of so many lines that are LineX and
+// LineY apart.
+type Places struct {
+	Count, X, Y         int
+	Lines, LineX, LineY int
+}
+
+// Depthwise computes channels of some places, each in one accumulator for each
+// channel c, over the taps in order, of which each begins at some X and W:
 //
-//	s = 0; s = fma(x[t.X+i·step+c], w[t.W+c], s); …
+//	s = 0; s = fma(x[X+place+c], w[W+c], s); …
 //
-// and stores them at y[i·ldy+c], or with add begins with what is there instead
-// of zero. Then end is applied, of which Plus is not used.
-func Depthwise(y []float32, ldy int, x []float32, step int, w []float32, taps []Tap, places, channels int, add bool, end *Ending) {
-	if places <= 0 || channels <= 0 {
+// and stores them in y, or with add begins with what is there instead of zero.
+// Then end is applied, of which Plus is not used.
+func Depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool, end *Ending) {
+	if at.Count <= 0 || at.Lines <= 0 || channels <= 0 {
 		return
 	}
-	if ldy < 0 || step < 0 {
+	if min(at.X, at.Y, at.LineX, at.LineY, taps.X, taps.W) < 0 {
 		panic("simd: a negative stride")
 	}
-	_ = y[(places-1)*ldy+channels-1]
+	_ = y[(at.Lines-1)*at.LineY+(at.Count-1)*at.Y+channels-1]
 	if end.Bias != nil {
 		_ = end.Bias[channels-1]
 	}
-	reach := (places-1)*step + channels
-	for _, t := range taps {
-		if t.X < 0 || t.X > len(x)-reach || t.W < 0 || t.W > len(w)-channels {
-			panic("simd: a tap beyond its memory")
+	if taps.Len > 0 {
+		reachX := (at.Lines-1)*at.LineX + (at.Count-1)*at.X + (taps.Len-1)*taps.X + channels
+		reachW := (taps.Len-1)*taps.W + channels
+		for _, r := range taps.Runs {
+			if r.X < 0 || r.X > len(x)-reachX || r.W < 0 || r.W > len(w)-reachW {
+				panic("simd: a tap beyond its memory")
+			}
 		}
 	}
-	depthwise(y, ldy, x, step, w, taps, places, channels, add, end)
+	depthwise(y, x, w, at, taps, channels, add, end)
 }
 
-func depthwisePortable(y []float32, ldy int, x []float32, step int, w []float32, taps []Tap, places, channels int, add bool, end *Ending) {
-	for i := range places {
-		row := y[i*ldy:][:channels]
+func depthwisePortable(y, x, w []float32, at *Places, taps *Taps, channels int, add bool, end *Ending) {
+	for i := range at.Lines * at.Count {
+		line, place := i/at.Count, i%at.Count
+		row, from := y[line*at.LineY+place*at.Y:][:channels], line*at.LineX+place*at.X
 		if !add {
 			clear(row)
 		}
-		for _, t := range taps {
-			MulAdd(row, x[t.X+i*step:], w[t.W:], row)
+		for _, r := range taps.Runs {
+			for t := range taps.Len {
+				MulAdd(row, x[r.X+t*taps.X+from:], w[r.W+t*taps.W:], row)
+			}
 		}
 		for c, s := range row {
 			if end.Bias != nil {

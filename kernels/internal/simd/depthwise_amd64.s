@@ -4,75 +4,392 @@
 
 #include "textflag.h"
 
-// func depthwise512(y *float32, ldy int, x *float32, step int, w *float32, taps *int, n int, places int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// func depthwise512(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise512(SB), NOSPLIT, $0-104
-	MOVQ ldy+8(FP), AX
-	MOVQ step+24(FP), CX
+TEXT ·depthwise512(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
 	SHLQ $0x02, AX
-	SHLQ $0x02, CX
-	LEAQ (CX)(CX*2), DX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
 
-places4:
-	CMPQ places+56(FP), $0x04
-	JLT  done4
-	MOVQ y+0(FP), BX
-	MOVQ x+16(FP), SI
-	MOVQ w+32(FP), DI
-	MOVQ channels+64(FP), R8
-	SUBQ $0x10, R8
+line:
+	MOVQ yLine+0(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xLine+8(FP), DI
+	MOVQ DI, 8(SP)
+	MOVQ count+24(FP), DI
+	MOVQ DI, 16(SP)
+
+places1:
+	CMPQ 16(SP), $0x08
+	JLT  fewer2
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x10, R10
 	JLT  rest4
 
-vector4:
-	LEAQ    (AX)(AX*2), R12
+next3:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
 	VXORPS  Z3, Z3, Z3
-	CMPB    add+72(FP), $0x00
-	JEQ     full4taps
-	VMOVUPS (BX), Z0
-	VMOVUPS (BX)(AX*1), Z1
-	VMOVUPS (BX)(AX*2), Z2
-	VMOVUPS (BX)(R12*1), Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps6
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS (DI), Z0
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 
-full4taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
-	TESTQ R10, R10
-	JZ    full4summed
+taps6:
+	MOVQ  runs+72(FP), R11
+	MOVQ  n+80(FP), R12
+	TESTQ R12, R12
+	JZ    summed7
 
-full4tap:
-	MOVQ        8(R9), R11
-	VMOVUPS     (DI)(R11*4), Z4
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
-	VFMADD231PS (R11), Z4, Z0
-	VFMADD231PS (R11)(CX*1), Z4, Z1
-	VFMADD231PS (R11)(CX*2), Z4, Z2
-	VFMADD231PS (R11)(DX*1), Z4, Z3
-	ADDQ        $0x10, R9
-	DECQ        R10
-	JNZ         full4tap
+run8:
+	MOVQ (R11), R13
+	LEAQ (R8)(R13*4), R13
+	MOVQ 8(R11), R14
+	LEAQ (R9)(R14*4), R14
+	MOVQ taps+88(FP), R15
 
-full4summed:
-	MOVQ    bias+80(FP), R11
-	TESTQ   R11, R11
-	JZ      full4clamp
-	ADDQ    BX, R11
-	SUBQ    y+0(FP), R11
-	VMOVUPS (R11), Z4
+tap9:
+	VMOVUPS     (R14), Z8
+	VFMADD231PS (R13), Z8, Z0
+	VFMADD231PS (R13)(AX*1), Z8, Z1
+	VFMADD231PS (R13)(AX*2), Z8, Z2
+	VFMADD231PS (R13)(CX*1), Z8, Z3
+	LEAQ        (R13)(AX*4), DI
+	VFMADD231PS (DI), Z8, Z4
+	VFMADD231PS (DI)(AX*1), Z8, Z5
+	VFMADD231PS (DI)(AX*2), Z8, Z6
+	VFMADD231PS (DI)(CX*1), Z8, Z7
+	ADDQ        DX, R13
+	ADDQ        BX, R14
+	DECQ        R15
+	JNZ         tap9
+	ADDQ        $0x10, R11
+	DECQ        R12
+	JNZ         run8
+
+summed7:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp10
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+clamp10:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store11
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store11:
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    $0x40, SI
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R10
+	JGE     next3
+
+rest4:
+	ADDQ      $0x10, R10
+	JZ        done5
+	MOVL      $0x0000ffff, DI
+	BZHIL     R10, DI, DI
+	KMOVW     DI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       taps12
+	MOVQ      ldy+40(FP), R10
+	MOVQ      SI, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z7
+
+taps12:
+	MOVQ  runs+72(FP), R10
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed13
+
+run14:
+	MOVQ (R10), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(R10), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap15:
+	VMOVUPS.Z   (R13), K1, Z8
+	VMOVUPS.Z   (R12), K1, Z9
+	VFMADD231PS Z9, Z8, Z0
+	VMOVUPS.Z   (R12)(AX*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z1
+	VMOVUPS.Z   (R12)(AX*2), K1, Z9
+	VFMADD231PS Z9, Z8, Z2
+	VMOVUPS.Z   (R12)(CX*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z3
+	LEAQ        (R12)(AX*4), DI
+	VMOVUPS.Z   (DI), K1, Z9
+	VFMADD231PS Z9, Z8, Z4
+	VMOVUPS.Z   (DI)(AX*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z5
+	VMOVUPS.Z   (DI)(AX*2), K1, Z9
+	VFMADD231PS Z9, Z8, Z6
+	VMOVUPS.Z   (DI)(CX*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z7
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap15
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run14
+
+summed13:
+	MOVQ      bias+128(FP), DI
+	TESTQ     DI, DI
+	JZ        clamp16
+	ADDQ      SI, DI
+	SUBQ      (SP), DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp16:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store17
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store17:
+	MOVQ    ldy+40(FP), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z5, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z6, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z7, K1, (SI)
+
+done5:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x03, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x03, DI
+	ADDQ DI, 8(SP)
+	JMP  places1
+
+fewer2:
+places18:
+	CMPQ 16(SP), $0x04
+	JLT  fewer19
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x10, R10
+	JLT  rest21
+
+next20:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps23
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS (DI), Z0
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+
+taps23:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed24
+
+run25:
+	MOVQ (DI), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(DI), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap26:
+	VMOVUPS     (R13), Z4
+	VFMADD231PS (R12), Z4, Z0
+	VFMADD231PS (R12)(AX*1), Z4, Z1
+	VFMADD231PS (R12)(AX*2), Z4, Z2
+	VFMADD231PS (R12)(CX*1), Z4, Z3
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap26
+	ADDQ        $0x10, DI
+	DECQ        R11
+	JNZ         run25
+
+summed24:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp27
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Z4
 	VADDPS  Z4, Z0, Z0
 	VADDPS  Z4, Z1, Z1
 	VADDPS  Z4, Z2, Z2
 	VADDPS  Z4, Z3, Z3
 
-full4clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          full4store
-	VBROADCASTSS low+92(FP), Z4
-	VBROADCASTSS high+96(FP), Z5
-	VBROADCASTSS zero+100(FP), Z6
+clamp27:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store28
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -86,76 +403,93 @@ full4clamp:
 	VADDPS       Z6, Z3, Z3
 	VMINPS       Z3, Z5, Z3
 
-full4store:
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z1, (BX)(AX*1)
-	VMOVUPS Z2, (BX)(AX*2)
-	VMOVUPS Z3, (BX)(R12*1)
-	ADDQ    $0x40, BX
+store28:
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z3, (DI)
 	ADDQ    $0x40, SI
-	ADDQ    $0x40, DI
-	SUBQ    $0x10, R8
-	JGE     vector4
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R10
+	JGE     next20
 
-rest4:
-	ADDQ      $0x10, R8
-	JZ        next4
-	MOVL      $0x0000ffff, R9
-	BZHIL     R8, R9, R9
-	KMOVW     R9, K1
-	LEAQ      (AX)(AX*2), R8
+rest21:
+	ADDQ      $0x10, R10
+	JZ        done22
+	MOVL      $0x0000ffff, DI
+	BZHIL     R10, DI, DI
+	KMOVW     DI, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VXORPS    Z2, Z2, Z2
 	VXORPS    Z3, Z3, Z3
-	CMPB      add+72(FP), $0x00
-	JEQ       part4taps
-	VMOVUPS.Z (BX), K1, Z0
-	VMOVUPS.Z (BX)(AX*1), K1, Z1
-	VMOVUPS.Z (BX)(AX*2), K1, Z2
-	VMOVUPS.Z (BX)(R8*1), K1, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       taps29
+	MOVQ      ldy+40(FP), R10
+	MOVQ      SI, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z3
 
-part4taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
+taps29:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R10
 	TESTQ R10, R10
-	JZ    part4summed
+	JZ    summed30
 
-part4tap:
-	MOVQ        8(R9), R11
-	VMOVUPS.Z   (DI)(R11*4), K1, Z4
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
+run31:
+	MOVQ (DI), R11
+	LEAQ (R8)(R11*4), R11
+	MOVQ 8(DI), R12
+	LEAQ (R9)(R12*4), R12
+	MOVQ taps+88(FP), R13
+
+tap32:
+	VMOVUPS.Z   (R12), K1, Z4
 	VMOVUPS.Z   (R11), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
-	VMOVUPS.Z   (R11)(CX*1), K1, Z5
+	VMOVUPS.Z   (R11)(AX*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z1
-	VMOVUPS.Z   (R11)(CX*2), K1, Z5
+	VMOVUPS.Z   (R11)(AX*2), K1, Z5
 	VFMADD231PS Z5, Z4, Z2
-	VMOVUPS.Z   (R11)(DX*1), K1, Z5
+	VMOVUPS.Z   (R11)(CX*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z3
-	ADDQ        $0x10, R9
+	ADDQ        DX, R11
+	ADDQ        BX, R12
+	DECQ        R13
+	JNZ         tap32
+	ADDQ        $0x10, DI
 	DECQ        R10
-	JNZ         part4tap
+	JNZ         run31
 
-part4summed:
-	MOVQ      bias+80(FP), R11
-	TESTQ     R11, R11
-	JZ        part4clamp
-	ADDQ      BX, R11
-	SUBQ      y+0(FP), R11
-	VMOVUPS.Z (R11), K1, Z4
+summed30:
+	MOVQ      bias+128(FP), DI
+	TESTQ     DI, DI
+	JZ        clamp33
+	ADDQ      SI, DI
+	SUBQ      (SP), DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-part4clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          part4store
-	VBROADCASTSS low+92(FP), Z4
-	VBROADCASTSS high+96(FP), Z5
-	VBROADCASTSS zero+100(FP), Z6
+clamp33:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store34
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -169,213 +503,4896 @@ part4clamp:
 	VADDPS       Z6, Z3, Z3
 	VMINPS       Z3, Z5, Z3
 
-part4store:
-	VMOVUPS Z0, K1, (BX)
-	VMOVUPS Z1, K1, (BX)(AX*1)
-	VMOVUPS Z2, K1, (BX)(AX*2)
-	VMOVUPS Z3, K1, (BX)(R8*1)
+store34:
+	MOVQ    ldy+40(FP), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z3, K1, (SI)
 
-next4:
-	SUBQ $0x04, places+56(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	JMP  places4
+done22:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x02, DI
+	ADDQ DI, 8(SP)
+	JMP  places18
 
-done4:
-places1:
-	CMPQ places+56(FP), $0x01
-	JLT  done1
-	MOVQ y+0(FP), BX
-	MOVQ x+16(FP), SI
-	MOVQ w+32(FP), DI
-	MOVQ channels+64(FP), R8
-	SUBQ $0x10, R8
-	JLT  rest1
+fewer19:
+places35:
+	CMPQ 16(SP), $0x02
+	JLT  fewer36
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x10, R10
+	JLT  rest38
 
-vector1:
+next37:
 	VXORPS  Z0, Z0, Z0
-	CMPB    add+72(FP), $0x00
-	JEQ     full1taps
-	VMOVUPS (BX), Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps40
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS (DI), Z0
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
 
-full1taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
+taps40:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed41
+
+run42:
+	MOVQ (DI), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(DI), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap43:
+	VMOVUPS     (R13), Z2
+	VFMADD231PS (R12), Z2, Z0
+	VFMADD231PS (R12)(AX*1), Z2, Z1
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap43
+	ADDQ        $0x10, DI
+	DECQ        R11
+	JNZ         run42
+
+summed41:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp44
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp44:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store45
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store45:
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    $0x40, SI
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R10
+	JGE     next37
+
+rest38:
+	ADDQ      $0x10, R10
+	JZ        done39
+	MOVL      $0x0000ffff, DI
+	BZHIL     R10, DI, DI
+	KMOVW     DI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       taps46
+	MOVQ      ldy+40(FP), R10
+	MOVQ      SI, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R10, DI
+	VMOVUPS.Z (DI), K1, Z1
+
+taps46:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R10
 	TESTQ R10, R10
-	JZ    full1summed
+	JZ    summed47
 
-full1tap:
-	MOVQ        8(R9), R11
-	VMOVUPS     (DI)(R11*4), Z1
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
-	VFMADD231PS (R11), Z1, Z0
-	ADDQ        $0x10, R9
+run48:
+	MOVQ (DI), R11
+	LEAQ (R8)(R11*4), R11
+	MOVQ 8(DI), R12
+	LEAQ (R9)(R12*4), R12
+	MOVQ taps+88(FP), R13
+
+tap49:
+	VMOVUPS.Z   (R12), K1, Z2
+	VMOVUPS.Z   (R11), K1, Z3
+	VFMADD231PS Z3, Z2, Z0
+	VMOVUPS.Z   (R11)(AX*1), K1, Z3
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        DX, R11
+	ADDQ        BX, R12
+	DECQ        R13
+	JNZ         tap49
+	ADDQ        $0x10, DI
 	DECQ        R10
-	JNZ         full1tap
+	JNZ         run48
 
-full1summed:
-	MOVQ    bias+80(FP), R11
-	TESTQ   R11, R11
-	JZ      full1clamp
-	ADDQ    BX, R11
-	SUBQ    y+0(FP), R11
-	VMOVUPS (R11), Z1
+summed47:
+	MOVQ      bias+128(FP), DI
+	TESTQ     DI, DI
+	JZ        clamp50
+	ADDQ      SI, DI
+	SUBQ      (SP), DI
+	VMOVUPS.Z (DI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp50:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store51
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store51:
+	MOVQ    ldy+40(FP), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+
+done39:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x01, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x01, DI
+	ADDQ DI, 8(SP)
+	JMP  places35
+
+fewer36:
+places52:
+	CMPQ 16(SP), $0x01
+	JLT  fewer53
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x10, R10
+	JLT  rest55
+
+next54:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps57
+	MOVQ    ldy+40(FP), DI
+	MOVQ    SI, DI
+	VMOVUPS (DI), Z0
+
+taps57:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed58
+
+run59:
+	MOVQ (DI), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(DI), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap60:
+	VMOVUPS     (R13), Z1
+	VFMADD231PS (R12), Z1, Z0
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap60
+	ADDQ        $0x10, DI
+	DECQ        R11
+	JNZ         run59
+
+summed58:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp61
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Z1
 	VADDPS  Z1, Z0, Z0
 
-full1clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          full1store
-	VBROADCASTSS low+92(FP), Z1
-	VBROADCASTSS high+96(FP), Z2
-	VBROADCASTSS zero+100(FP), Z3
+clamp61:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store62
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
 	VMAXPS       Z0, Z1, Z0
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
-full1store:
-	VMOVUPS Z0, (BX)
-	ADDQ    $0x40, BX
+store62:
+	MOVQ    ldy+40(FP), DI
+	MOVQ    SI, DI
+	VMOVUPS Z0, (DI)
 	ADDQ    $0x40, SI
-	ADDQ    $0x40, DI
-	SUBQ    $0x10, R8
-	JGE     vector1
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x10, R10
+	JGE     next54
 
-rest1:
-	ADDQ      $0x10, R8
-	JZ        next1
-	MOVL      $0x0000ffff, DX
-	BZHIL     R8, DX, DX
-	KMOVW     DX, K1
+rest55:
+	ADDQ      $0x10, R10
+	JZ        done56
+	MOVL      $0x0000ffff, DI
+	BZHIL     R10, DI, DI
+	KMOVW     DI, K1
 	VXORPS    Z0, Z0, Z0
-	CMPB      add+72(FP), $0x00
-	JEQ       part1taps
-	VMOVUPS.Z (BX), K1, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       taps63
+	MOVQ      ldy+40(FP), DI
+	MOVQ      SI, DI
+	VMOVUPS.Z (DI), K1, Z0
 
-part1taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
+taps63:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R10
 	TESTQ R10, R10
-	JZ    part1summed
+	JZ    summed64
 
-part1tap:
-	MOVQ        8(R9), R11
-	VMOVUPS.Z   (DI)(R11*4), K1, Z1
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
+run65:
+	MOVQ (DI), R11
+	LEAQ (R8)(R11*4), R11
+	MOVQ 8(DI), R12
+	LEAQ (R9)(R12*4), R12
+	MOVQ taps+88(FP), R13
+
+tap66:
+	VMOVUPS.Z   (R12), K1, Z1
 	VMOVUPS.Z   (R11), K1, Z2
 	VFMADD231PS Z2, Z1, Z0
-	ADDQ        $0x10, R9
+	ADDQ        DX, R11
+	ADDQ        BX, R12
+	DECQ        R13
+	JNZ         tap66
+	ADDQ        $0x10, DI
 	DECQ        R10
-	JNZ         part1tap
+	JNZ         run65
 
-part1summed:
-	MOVQ      bias+80(FP), R11
-	TESTQ     R11, R11
-	JZ        part1clamp
-	ADDQ      BX, R11
-	SUBQ      y+0(FP), R11
-	VMOVUPS.Z (R11), K1, Z1
+summed64:
+	MOVQ      bias+128(FP), DI
+	TESTQ     DI, DI
+	JZ        clamp67
+	ADDQ      SI, DI
+	SUBQ      (SP), DI
+	VMOVUPS.Z (DI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-part1clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          part1store
-	VBROADCASTSS low+92(FP), Z1
-	VBROADCASTSS high+96(FP), Z2
-	VBROADCASTSS zero+100(FP), Z3
+clamp67:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store68
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
 	VMAXPS       Z0, Z1, Z0
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
-part1store:
-	VMOVUPS Z0, K1, (BX)
+store68:
+	MOVQ    ldy+40(FP), DI
+	VMOVUPS Z0, K1, (SI)
 
-next1:
-	SUBQ $0x01, places+56(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	JMP  places1
+done56:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x00, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x00, DI
+	ADDQ DI, 8(SP)
+	JMP  places52
 
-done1:
+fewer53:
+	MOVQ lineY+64(FP), DI
+	SHLQ $0x00, DI
+	ADDQ DI, yLine+0(FP)
+	MOVQ lineX+56(FP), DI
+	SHLQ $0x00, DI
+	ADDQ DI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
 	VZEROUPPER
 	RET
 
-// func depthwise256(y *float32, ldy int, x *float32, step int, w *float32, taps *int, n int, places int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·depthwise256(SB), NOSPLIT, $0-104
-	MOVQ ldy+8(FP), AX
-	MOVQ step+24(FP), CX
+// func depthwise512_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthwise512_3by1(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
 	SHLQ $0x02, AX
-	SHLQ $0x02, CX
-	LEAQ (CX)(CX*2), DX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
 
-places4:
-	CMPQ places+56(FP), $0x04
-	JLT  done4
-	MOVQ y+0(FP), BX
-	MOVQ x+16(FP), SI
-	MOVQ w+32(FP), DI
-	MOVQ channels+64(FP), R8
-	SUBQ $0x08, R8
-	JLT  rest4
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
 
-vector4:
-	LEAQ    (AX)(AX*2), R12
+places69:
+	CMPQ 16(SP), $0x08
+	JLT  fewer70
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest72
+
+next71:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps74
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z7
+
+taps74:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed75
+
+run76:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z10
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z9, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z9, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z9, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z9, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z9, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z9, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z10, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run76
+
+summed75:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp77
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+clamp77:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store78
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store78:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next71
+
+rest72:
+	ADDQ      $0x10, R9
+	JZ        done73
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       taps79
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z7
+
+taps79:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed80
+
+run81:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z10
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z9, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z9, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z9, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z9, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z9, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z9, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z10, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run81
+
+summed80:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp82
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp82:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store83
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store83:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z7, K1, (CX)
+
+done73:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places69
+
+fewer70:
+places84:
+	CMPQ 16(SP), $0x04
+	JLT  fewer85
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest87
+
+next86:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps89
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+
+taps89:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed90
+
+run91:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z5, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z6, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run91
+
+summed90:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp92
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+clamp92:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store93
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store93:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next86
+
+rest87:
+	ADDQ      $0x10, R9
+	JZ        done88
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       taps94
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+
+taps94:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed95
+
+run96:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z5, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z5, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z6, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run96
+
+summed95:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp97
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp97:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store98
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store98:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+
+done88:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places84
+
+fewer85:
+places99:
+	CMPQ 16(SP), $0x02
+	JLT  fewer100
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest102
+
+next101:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps104
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+
+taps104:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed105
+
+run106:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS     (R11), Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z3, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run106
+
+summed105:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp107
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp107:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store108
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store108:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next101
+
+rest102:
+	ADDQ      $0x10, R9
+	JZ        done103
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       taps109
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+
+taps109:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed110
+
+run111:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z5
+	ADDQ        DX, R10
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z5
+	ADDQ        DX, R10
+	VFMADD231PS Z5, Z3, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run111
+
+summed110:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp112
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp112:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store113
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store113:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+
+done103:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places99
+
+fewer100:
+places114:
+	CMPQ 16(SP), $0x01
+	JLT  fewer115
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest117
+
+next116:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps119
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+
+taps119:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed120
+
+run121:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run121
+
+summed120:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp122
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z1
+	VADDPS  Z1, Z0, Z0
+
+clamp122:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store123
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store123:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next116
+
+rest117:
+	ADDQ      $0x10, R9
+	JZ        done118
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       taps124
+	MOVQ      ldy+40(FP), SI
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+
+taps124:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed125
+
+run126:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run126
+
+summed125:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp127
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp127:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store128
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store128:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+
+done118:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places114
+
+fewer115:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise512_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthwise512_3by2(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places129:
+	CMPQ 16(SP), $0x08
+	JLT  fewer130
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest132
+
+next131:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps134
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z7
+
+taps134:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed135
+
+run136:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z10
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z0
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z1
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z2
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z3
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z4
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z5
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z6
+	VMOVUPS     (R11), Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run136
+
+summed135:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp137
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+clamp137:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store138
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store138:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next131
+
+rest132:
+	ADDQ      $0x10, R9
+	JZ        done133
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       taps139
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z7
+
+taps139:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed140
+
+run141:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z10
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z0
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z1
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z2
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z3
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z4
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z5
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z9, Z6
+	VMOVUPS.Z   (R10), K1, Z11
+	ADDQ        DX, R10
+	VFMADD231PS Z11, Z10, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run141
+
+summed140:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp142
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp142:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store143
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store143:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z7, K1, (CX)
+
+done133:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places129
+
+fewer130:
+places144:
+	CMPQ 16(SP), $0x04
+	JLT  fewer145
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest147
+
+next146:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps149
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+
+taps149:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed150
+
+run151:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z0
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z1
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z2
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run151
+
+summed150:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp152
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+clamp152:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store153
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store153:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next146
+
+rest147:
+	ADDQ      $0x10, R9
+	JZ        done148
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       taps154
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+
+taps154:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed155
+
+run156:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z5, Z0
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z5, Z1
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z5, Z2
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z6, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run156
+
+summed155:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp157
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp157:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store158
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store158:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+
+done148:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places144
+
+fewer145:
+places159:
+	CMPQ 16(SP), $0x02
+	JLT  fewer160
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest162
+
+next161:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps164
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+
+taps164:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed165
+
+run166:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS     (R11), Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z3, Z0
+	VMOVUPS     (R11), Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z4, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run166
+
+summed165:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp167
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp167:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store168
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store168:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next161
+
+rest162:
+	ADDQ      $0x10, R9
+	JZ        done163
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       taps169
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+
+taps169:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed170
+
+run171:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z5
+	ADDQ        DX, R10
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z5
+	ADDQ        DX, R10
+	VFMADD231PS Z5, Z3, Z0
+	VMOVUPS.Z   (R10), K1, Z5
+	ADDQ        DX, R10
+	VFMADD231PS Z5, Z4, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run171
+
+summed170:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp172
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp172:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store173
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store173:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+
+done163:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places159
+
+fewer160:
+places174:
+	CMPQ 16(SP), $0x01
+	JLT  fewer175
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest177
+
+next176:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps179
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+
+taps179:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed180
+
+run181:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run181
+
+summed180:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp182
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z1
+	VADDPS  Z1, Z0, Z0
+
+clamp182:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store183
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store183:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next176
+
+rest177:
+	ADDQ      $0x10, R9
+	JZ        done178
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       taps184
+	MOVQ      ldy+40(FP), SI
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+
+taps184:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed185
+
+run186:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run186
+
+summed185:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp187
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp187:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store188
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store188:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+
+done178:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places174
+
+fewer175:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise512_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthwise512_5by1(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places189:
+	CMPQ 16(SP), $0x08
+	JLT  fewer190
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest192
+
+next191:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps194
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z7
+
+taps194:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed195
+
+run196:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z10
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z12
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z8, Z0
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z9, Z0
+	VFMADD231PS Z13, Z8, Z1
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z10, Z0
+	VFMADD231PS Z13, Z9, Z1
+	VFMADD231PS Z13, Z8, Z2
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z0
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z9, Z2
+	VFMADD231PS Z13, Z8, Z3
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z0
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z9, Z3
+	VFMADD231PS Z13, Z8, Z4
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z1
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z9, Z4
+	VFMADD231PS Z13, Z8, Z5
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z2
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z9, Z5
+	VFMADD231PS Z13, Z8, Z6
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z3
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z9, Z6
+	VFMADD231PS Z13, Z8, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z4
+	VFMADD231PS Z8, Z11, Z5
+	VFMADD231PS Z8, Z10, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z5
+	VFMADD231PS Z8, Z11, Z6
+	VFMADD231PS Z8, Z10, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z6
+	VFMADD231PS Z8, Z11, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run196
+
+summed195:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp197
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+clamp197:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store198
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store198:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next191
+
+rest192:
+	ADDQ      $0x10, R9
+	JZ        done193
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       taps199
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z7
+
+taps199:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed200
+
+run201:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z10
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z12
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z8, Z0
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z9, Z0
+	VFMADD231PS Z13, Z8, Z1
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z10, Z0
+	VFMADD231PS Z13, Z9, Z1
+	VFMADD231PS Z13, Z8, Z2
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z0
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z9, Z2
+	VFMADD231PS Z13, Z8, Z3
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z0
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z9, Z3
+	VFMADD231PS Z13, Z8, Z4
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z1
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z9, Z4
+	VFMADD231PS Z13, Z8, Z5
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z2
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z9, Z5
+	VFMADD231PS Z13, Z8, Z6
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z3
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z9, Z6
+	VFMADD231PS Z13, Z8, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z12, Z4
+	VFMADD231PS Z8, Z11, Z5
+	VFMADD231PS Z8, Z10, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z12, Z5
+	VFMADD231PS Z8, Z11, Z6
+	VFMADD231PS Z8, Z10, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z12, Z6
+	VFMADD231PS Z8, Z11, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z12, Z7
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run201
+
+summed200:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp202
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp202:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store203
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store203:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z7, K1, (CX)
+
+done193:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places189
+
+fewer190:
+places204:
+	CMPQ 16(SP), $0x04
+	JLT  fewer205
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest207
+
+next206:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps209
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+
+taps209:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed210
+
+run211:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z8
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z4, Z0
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z5, Z0
+	VFMADD231PS Z9, Z4, Z1
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z5, Z1
+	VFMADD231PS Z9, Z4, Z2
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z7, Z0
+	VFMADD231PS Z9, Z6, Z1
+	VFMADD231PS Z9, Z5, Z2
+	VFMADD231PS Z9, Z4, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z0
+	VFMADD231PS Z4, Z7, Z1
+	VFMADD231PS Z4, Z6, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z1
+	VFMADD231PS Z4, Z7, Z2
+	VFMADD231PS Z4, Z6, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z2
+	VFMADD231PS Z4, Z7, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run211
+
+summed210:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp212
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+clamp212:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store213
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store213:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next206
+
+rest207:
+	ADDQ      $0x10, R9
+	JZ        done208
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       taps214
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+
+taps214:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed215
+
+run216:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z4, Z0
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z5, Z0
+	VFMADD231PS Z9, Z4, Z1
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z5, Z1
+	VFMADD231PS Z9, Z4, Z2
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z7, Z0
+	VFMADD231PS Z9, Z6, Z1
+	VFMADD231PS Z9, Z5, Z2
+	VFMADD231PS Z9, Z4, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z8, Z0
+	VFMADD231PS Z4, Z7, Z1
+	VFMADD231PS Z4, Z6, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z8, Z1
+	VFMADD231PS Z4, Z7, Z2
+	VFMADD231PS Z4, Z6, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z8, Z2
+	VFMADD231PS Z4, Z7, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z8, Z3
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run216
+
+summed215:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp217
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp217:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store218
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store218:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+
+done208:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places204
+
+fewer205:
+places219:
+	CMPQ 16(SP), $0x02
+	JLT  fewer220
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest222
+
+next221:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps224
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+
+taps224:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed225
+
+run226:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z2, Z0
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z3, Z0
+	VFMADD231PS Z7, Z2, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z5, Z0
+	VFMADD231PS Z2, Z4, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z6, Z0
+	VFMADD231PS Z2, Z5, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z6, Z1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run226
+
+summed225:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp227
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp227:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store228
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store228:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next221
+
+rest222:
+	ADDQ      $0x10, R9
+	JZ        done223
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       taps229
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+
+taps229:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed230
+
+run231:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z3, Z0
+	VFMADD231PS Z7, Z2, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z5, Z0
+	VFMADD231PS Z2, Z4, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z6, Z0
+	VFMADD231PS Z2, Z5, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z6, Z1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run231
+
+summed230:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp232
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp232:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store233
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store233:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+
+done223:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places219
+
+fewer220:
+places234:
+	CMPQ 16(SP), $0x01
+	JLT  fewer235
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest237
+
+next236:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps239
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+
+taps239:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed240
+
+run241:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z6
+	ADDQ        DX, R11
+	VFMADD231PS Z6, Z1, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z5, Z0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run241
+
+summed240:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp242
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z1
+	VADDPS  Z1, Z0, Z0
+
+clamp242:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store243
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store243:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next236
+
+rest237:
+	ADDQ      $0x10, R9
+	JZ        done238
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       taps244
+	MOVQ      ldy+40(FP), SI
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+
+taps244:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed245
+
+run246:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z6
+	ADDQ        DX, R10
+	VFMADD231PS Z6, Z1, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z5, Z0
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run246
+
+summed245:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp247
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp247:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store248
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store248:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+
+done238:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places234
+
+fewer235:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise512_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthwise512_5by2(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places249:
+	CMPQ 16(SP), $0x08
+	JLT  fewer250
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest252
+
+next251:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps254
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z7
+
+taps254:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed255
+
+run256:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z10
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z12
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z8, Z0
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z9, Z0
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z10, Z0
+	VFMADD231PS Z13, Z8, Z1
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z0
+	VFMADD231PS Z13, Z9, Z1
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z0
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z8, Z2
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z9, Z2
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z1
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z8, Z3
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z9, Z3
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z2
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z8, Z4
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z9, Z4
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z3
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z8, Z5
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z9, Z5
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z4
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z8, Z6
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z5
+	VFMADD231PS Z13, Z9, Z6
+	VMOVUPS     (R11), Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z5
+	VFMADD231PS Z13, Z10, Z6
+	VFMADD231PS Z13, Z8, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z11, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z6
+	VFMADD231PS Z8, Z10, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z11, Z7
+	VMOVUPS     (R11), Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run256
+
+summed255:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp257
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+clamp257:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store258
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store258:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next251
+
+rest252:
+	ADDQ      $0x10, R9
+	JZ        done253
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       taps259
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z7
+
+taps259:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed260
+
+run261:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z10
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z12
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z8, Z0
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z9, Z0
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z10, Z0
+	VFMADD231PS Z13, Z8, Z1
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z0
+	VFMADD231PS Z13, Z9, Z1
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z0
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z8, Z2
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z9, Z2
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z1
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z8, Z3
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z9, Z3
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z2
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z8, Z4
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z9, Z4
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z3
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z8, Z5
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z9, Z5
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z4
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z8, Z6
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z11, Z5
+	VFMADD231PS Z13, Z9, Z6
+	VMOVUPS.Z   (R10), K1, Z13
+	ADDQ        DX, R10
+	VFMADD231PS Z13, Z12, Z5
+	VFMADD231PS Z13, Z10, Z6
+	VFMADD231PS Z13, Z8, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z11, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z12, Z6
+	VFMADD231PS Z8, Z10, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z11, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	ADDQ        DX, R10
+	VFMADD231PS Z8, Z12, Z7
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run261
+
+summed260:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp262
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp262:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store263
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store263:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z7, K1, (CX)
+
+done253:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places249
+
+fewer250:
+places264:
+	CMPQ 16(SP), $0x04
+	JLT  fewer265
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest267
+
+next266:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps269
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+
+taps269:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed270
+
+run271:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z7
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z8
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z4, Z0
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z5, Z0
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z4, Z1
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z7, Z0
+	VFMADD231PS Z9, Z5, Z1
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z8, Z0
+	VFMADD231PS Z9, Z6, Z1
+	VFMADD231PS Z9, Z4, Z2
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z7, Z1
+	VFMADD231PS Z9, Z5, Z2
+	VMOVUPS     (R11), Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z8, Z1
+	VFMADD231PS Z9, Z6, Z2
+	VFMADD231PS Z9, Z4, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z7, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z2
+	VFMADD231PS Z4, Z6, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z7, Z3
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run271
+
+summed270:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp272
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+clamp272:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store273
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store273:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next266
+
+rest267:
+	ADDQ      $0x10, R9
+	JZ        done268
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       taps274
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+
+taps274:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed275
+
+run276:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z4, Z0
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z5, Z0
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z4, Z1
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z7, Z0
+	VFMADD231PS Z9, Z5, Z1
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z8, Z0
+	VFMADD231PS Z9, Z6, Z1
+	VFMADD231PS Z9, Z4, Z2
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z7, Z1
+	VFMADD231PS Z9, Z5, Z2
+	VMOVUPS.Z   (R10), K1, Z9
+	ADDQ        DX, R10
+	VFMADD231PS Z9, Z8, Z1
+	VFMADD231PS Z9, Z6, Z2
+	VFMADD231PS Z9, Z4, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z7, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z8, Z2
+	VFMADD231PS Z4, Z6, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z7, Z3
+	VMOVUPS.Z   (R10), K1, Z4
+	ADDQ        DX, R10
+	VFMADD231PS Z4, Z8, Z3
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run276
+
+summed275:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp277
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp277:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store278
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store278:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+
+done268:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places264
+
+fewer265:
+places279:
+	CMPQ 16(SP), $0x02
+	JLT  fewer280
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest282
+
+next281:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps284
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+
+taps284:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed285
+
+run286:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z2, Z0
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z3, Z0
+	VMOVUPS     (R11), Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z4, Z0
+	VFMADD231PS Z7, Z2, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z5, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z6, Z0
+	VFMADD231PS Z2, Z4, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z5, Z1
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z6, Z1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run286
+
+summed285:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp287
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp287:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store288
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store288:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next281
+
+rest282:
+	ADDQ      $0x10, R9
+	JZ        done283
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       taps289
+	MOVQ      ldy+40(FP), R9
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+
+taps289:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed290
+
+run291:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z3, Z0
+	VMOVUPS.Z   (R10), K1, Z7
+	ADDQ        DX, R10
+	VFMADD231PS Z7, Z4, Z0
+	VFMADD231PS Z7, Z2, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z5, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z6, Z0
+	VFMADD231PS Z2, Z4, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z5, Z1
+	VMOVUPS.Z   (R10), K1, Z2
+	ADDQ        DX, R10
+	VFMADD231PS Z2, Z6, Z1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run291
+
+summed290:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp292
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp292:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store293
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store293:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+
+done283:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places279
+
+fewer280:
+places294:
+	CMPQ 16(SP), $0x01
+	JLT  fewer295
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x10, R9
+	JLT  rest297
+
+next296:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps299
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Z0
+
+taps299:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed300
+
+run301:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Z1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Z5
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Z6
+	ADDQ        DX, R11
+	VFMADD231PS Z6, Z1, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z5, Z0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run301
+
+summed300:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp302
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z1
+	VADDPS  Z1, Z0, Z0
+
+clamp302:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store303
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store303:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	SUBQ    $0x10, R9
+	JGE     next296
+
+rest297:
+	ADDQ      $0x10, R9
+	JZ        done298
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       taps304
+	MOVQ      ldy+40(FP), SI
+	MOVQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z0
+
+taps304:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed305
+
+run306:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z3
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        BX, R11
+	VMOVUPS.Z   (R10), K1, Z6
+	ADDQ        DX, R10
+	VFMADD231PS Z6, Z1, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R10), K1, Z1
+	ADDQ        DX, R10
+	VFMADD231PS Z1, Z5, Z0
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run306
+
+summed305:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp307
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp307:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store308
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store308:
+	MOVQ    ldy+40(FP), SI
+	VMOVUPS Z0, K1, (CX)
+
+done298:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places294
+
+fewer295:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise256(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·depthwise256(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xLine+8(FP), DI
+	MOVQ DI, 8(SP)
+	MOVQ count+24(FP), DI
+	MOVQ DI, 16(SP)
+
+places309:
+	CMPQ 16(SP), $0x08
+	JLT  fewer310
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x08, R10
+	JLT  rest312
+
+next311:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPB    add+72(FP), $0x00
-	JEQ     full4taps
-	VMOVUPS (BX), Y0
-	VMOVUPS (BX)(AX*1), Y1
-	VMOVUPS (BX)(AX*2), Y2
-	VMOVUPS (BX)(R12*1), Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps314
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS (DI), Y0
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y4
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y6
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y7
 
-full4taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
-	TESTQ R10, R10
-	JZ    full4summed
+taps314:
+	MOVQ  runs+72(FP), R11
+	MOVQ  n+80(FP), R12
+	TESTQ R12, R12
+	JZ    summed315
 
-full4tap:
-	MOVQ        8(R9), R11
-	VMOVUPS     (DI)(R11*4), Y4
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
-	VFMADD231PS (R11), Y4, Y0
-	VFMADD231PS (R11)(CX*1), Y4, Y1
-	VFMADD231PS (R11)(CX*2), Y4, Y2
-	VFMADD231PS (R11)(DX*1), Y4, Y3
-	ADDQ        $0x10, R9
-	DECQ        R10
-	JNZ         full4tap
+run316:
+	MOVQ (R11), R13
+	LEAQ (R8)(R13*4), R13
+	MOVQ 8(R11), R14
+	LEAQ (R9)(R14*4), R14
+	MOVQ taps+88(FP), R15
 
-full4summed:
-	MOVQ    bias+80(FP), R11
-	TESTQ   R11, R11
-	JZ      full4clamp
-	ADDQ    BX, R11
-	SUBQ    y+0(FP), R11
-	VMOVUPS (R11), Y4
+tap317:
+	VMOVUPS     (R14), Y8
+	VFMADD231PS (R13), Y8, Y0
+	VFMADD231PS (R13)(AX*1), Y8, Y1
+	VFMADD231PS (R13)(AX*2), Y8, Y2
+	VFMADD231PS (R13)(CX*1), Y8, Y3
+	LEAQ        (R13)(AX*4), DI
+	VFMADD231PS (DI), Y8, Y4
+	VFMADD231PS (DI)(AX*1), Y8, Y5
+	VFMADD231PS (DI)(AX*2), Y8, Y6
+	VFMADD231PS (DI)(CX*1), Y8, Y7
+	ADDQ        DX, R13
+	ADDQ        BX, R14
+	DECQ        R15
+	JNZ         tap317
+	ADDQ        $0x10, R11
+	DECQ        R12
+	JNZ         run316
+
+summed315:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp318
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+clamp318:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store319
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS high+144(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y10, Y1, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y10, Y3, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y10, Y4, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y10, Y5, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y10, Y6, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y10, Y7, Y7
+	VMINPS       Y7, Y9, Y7
+
+store319:
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS Y0, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y6, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y7, (DI)
+	ADDQ    $0x20, SI
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R9
+	SUBQ    $0x08, R10
+	JGE     next311
+
+rest312:
+	ADDQ         $0x08, R10
+	JZ           done313
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	CMPB         add+120(FP), $0x00
+	JEQ          taps320
+	MOVQ         ldy+40(FP), R10
+	MOVQ         SI, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y4
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y5
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y6
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y7
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y8
+
+taps320:
+	MOVQ  runs+72(FP), R10
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed321
+
+run322:
+	MOVQ (R10), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(R10), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap323:
+	VMASKMOVPS  (R13), Y0, Y9
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (R12)(AX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (R12)(AX*2), Y0, Y10
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (R12)(CX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y4
+	LEAQ        (R12)(AX*4), DI
+	VMASKMOVPS  (DI), Y0, Y10
+	VFMADD231PS Y10, Y9, Y5
+	VMASKMOVPS  (DI)(AX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y6
+	VMASKMOVPS  (DI)(AX*2), Y0, Y10
+	VFMADD231PS Y10, Y9, Y7
+	VMASKMOVPS  (DI)(CX*1), Y0, Y10
+	VFMADD231PS Y10, Y9, Y8
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap323
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run322
+
+summed321:
+	MOVQ       bias+128(FP), DI
+	TESTQ      DI, DI
+	JZ         clamp324
+	ADDQ       SI, DI
+	SUBQ       (SP), DI
+	VMASKMOVPS (DI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+	VADDPS     Y9, Y8, Y8
+
+clamp324:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store325
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS high+144(FP), Y10
+	VBROADCASTSS zero+148(FP), Y11
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y11, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y11, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y11, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y11, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y11, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y11, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y11, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VADDPS       Y11, Y8, Y8
+	VMINPS       Y8, Y10, Y8
+
+store325:
+	MOVQ       ldy+40(FP), DI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y4, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y5, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y6, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y7, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y8, Y0, (SI)
+
+done313:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x03, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x03, DI
+	ADDQ DI, 8(SP)
+	JMP  places309
+
+fewer310:
+places326:
+	CMPQ 16(SP), $0x04
+	JLT  fewer327
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x08, R10
+	JLT  rest329
+
+next328:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps331
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS (DI), Y0
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
+
+taps331:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed332
+
+run333:
+	MOVQ (DI), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(DI), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap334:
+	VMOVUPS     (R13), Y4
+	VFMADD231PS (R12), Y4, Y0
+	VFMADD231PS (R12)(AX*1), Y4, Y1
+	VFMADD231PS (R12)(AX*2), Y4, Y2
+	VFMADD231PS (R12)(CX*1), Y4, Y3
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap334
+	ADDQ        $0x10, DI
+	DECQ        R11
+	JNZ         run333
+
+summed332:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp335
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
 
-full4clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          full4store
-	VBROADCASTSS low+92(FP), Y4
-	VBROADCASTSS high+96(FP), Y5
-	VBROADCASTSS zero+100(FP), Y6
+clamp335:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store336
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS high+144(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
 	VMAXPS       Y0, Y4, Y0
 	VADDPS       Y6, Y0, Y0
 	VMINPS       Y0, Y5, Y0
@@ -389,77 +5406,94 @@ full4clamp:
 	VADDPS       Y6, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 
-full4store:
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, (BX)(AX*1)
-	VMOVUPS Y2, (BX)(AX*2)
-	VMOVUPS Y3, (BX)(R12*1)
-	ADDQ    $0x20, BX
+store336:
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS Y0, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y3, (DI)
 	ADDQ    $0x20, SI
-	ADDQ    $0x20, DI
-	SUBQ    $0x08, R8
-	JGE     vector4
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R9
+	SUBQ    $0x08, R10
+	JGE     next328
 
-rest4:
-	ADDQ         $0x08, R8
-	JZ           next4
-	VMOVD        R8, X0
+rest329:
+	ADDQ         $0x08, R10
+	JZ           done330
+	VMOVD        R10, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
-	LEAQ         (AX)(AX*2), R8
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
-	CMPB         add+72(FP), $0x00
-	JEQ          part4taps
-	VMASKMOVPS   (BX), Y0, Y1
-	VMASKMOVPS   (BX)(AX*1), Y0, Y2
-	VMASKMOVPS   (BX)(AX*2), Y0, Y3
-	VMASKMOVPS   (BX)(R8*1), Y0, Y4
+	CMPB         add+120(FP), $0x00
+	JEQ          taps337
+	MOVQ         ldy+40(FP), R10
+	MOVQ         SI, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y4
 
-part4taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
+taps337:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R10
 	TESTQ R10, R10
-	JZ    part4summed
+	JZ    summed338
 
-part4tap:
-	MOVQ        8(R9), R11
-	VMASKMOVPS  (DI)(R11*4), Y0, Y5
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
+run339:
+	MOVQ (DI), R11
+	LEAQ (R8)(R11*4), R11
+	MOVQ 8(DI), R12
+	LEAQ (R9)(R12*4), R12
+	MOVQ taps+88(FP), R13
+
+tap340:
+	VMASKMOVPS  (R12), Y0, Y5
 	VMASKMOVPS  (R11), Y0, Y6
 	VFMADD231PS Y6, Y5, Y1
-	VMASKMOVPS  (R11)(CX*1), Y0, Y6
+	VMASKMOVPS  (R11)(AX*1), Y0, Y6
 	VFMADD231PS Y6, Y5, Y2
-	VMASKMOVPS  (R11)(CX*2), Y0, Y6
+	VMASKMOVPS  (R11)(AX*2), Y0, Y6
 	VFMADD231PS Y6, Y5, Y3
-	VMASKMOVPS  (R11)(DX*1), Y0, Y6
+	VMASKMOVPS  (R11)(CX*1), Y0, Y6
 	VFMADD231PS Y6, Y5, Y4
-	ADDQ        $0x10, R9
+	ADDQ        DX, R11
+	ADDQ        BX, R12
+	DECQ        R13
+	JNZ         tap340
+	ADDQ        $0x10, DI
 	DECQ        R10
-	JNZ         part4tap
+	JNZ         run339
 
-part4summed:
-	MOVQ       bias+80(FP), R11
-	TESTQ      R11, R11
-	JZ         part4clamp
-	ADDQ       BX, R11
-	SUBQ       y+0(FP), R11
-	VMASKMOVPS (R11), Y0, Y5
+summed338:
+	MOVQ       bias+128(FP), DI
+	TESTQ      DI, DI
+	JZ         clamp341
+	ADDQ       SI, DI
+	SUBQ       (SP), DI
+	VMASKMOVPS (DI), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y5, Y4, Y4
 
-part4clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          part4store
-	VBROADCASTSS low+92(FP), Y5
-	VBROADCASTSS high+96(FP), Y6
-	VBROADCASTSS zero+100(FP), Y7
+clamp341:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store342
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS high+144(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
 	VMAXPS       Y1, Y5, Y1
 	VADDPS       Y7, Y1, Y1
 	VMINPS       Y1, Y6, Y1
@@ -473,142 +5507,344 @@ part4clamp:
 	VADDPS       Y7, Y4, Y4
 	VMINPS       Y4, Y6, Y4
 
-part4store:
-	VMASKMOVPS Y1, Y0, (BX)
-	VMASKMOVPS Y2, Y0, (BX)(AX*1)
-	VMASKMOVPS Y3, Y0, (BX)(AX*2)
-	VMASKMOVPS Y4, Y0, (BX)(R8*1)
+store342:
+	MOVQ       ldy+40(FP), DI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y2, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y3, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y4, Y0, (SI)
 
-next4:
-	SUBQ $0x04, places+56(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	JMP  places4
+done330:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x02, DI
+	ADDQ DI, 8(SP)
+	JMP  places326
 
-done4:
-places1:
-	CMPQ places+56(FP), $0x01
-	JLT  done1
-	MOVQ y+0(FP), BX
-	MOVQ x+16(FP), SI
-	MOVQ w+32(FP), DI
-	MOVQ channels+64(FP), R8
-	SUBQ $0x08, R8
-	JLT  rest1
+fewer327:
+places343:
+	CMPQ 16(SP), $0x02
+	JLT  fewer344
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x08, R10
+	JLT  rest346
 
-vector1:
+next345:
 	VXORPS  Y0, Y0, Y0
-	CMPB    add+72(FP), $0x00
-	JEQ     full1taps
-	VMOVUPS (BX), Y0
+	VXORPS  Y1, Y1, Y1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps348
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS (DI), Y0
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
 
-full1taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
-	TESTQ R10, R10
-	JZ    full1summed
+taps348:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed349
 
-full1tap:
-	MOVQ        8(R9), R11
-	VMOVUPS     (DI)(R11*4), Y1
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
-	VFMADD231PS (R11), Y1, Y0
-	ADDQ        $0x10, R9
-	DECQ        R10
-	JNZ         full1tap
+run350:
+	MOVQ (DI), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(DI), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
 
-full1summed:
-	MOVQ    bias+80(FP), R11
-	TESTQ   R11, R11
-	JZ      full1clamp
-	ADDQ    BX, R11
-	SUBQ    y+0(FP), R11
-	VMOVUPS (R11), Y1
-	VADDPS  Y1, Y0, Y0
+tap351:
+	VMOVUPS     (R13), Y2
+	VFMADD231PS (R12), Y2, Y0
+	VFMADD231PS (R12)(AX*1), Y2, Y1
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap351
+	ADDQ        $0x10, DI
+	DECQ        R11
+	JNZ         run350
 
-full1clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          full1store
-	VBROADCASTSS low+92(FP), Y1
-	VBROADCASTSS high+96(FP), Y2
-	VBROADCASTSS zero+100(FP), Y3
-	VMAXPS       Y0, Y1, Y0
-	VADDPS       Y3, Y0, Y0
-	VMINPS       Y0, Y2, Y0
+summed349:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp352
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
 
-full1store:
-	VMOVUPS Y0, (BX)
-	ADDQ    $0x20, BX
-	ADDQ    $0x20, SI
-	ADDQ    $0x20, DI
-	SUBQ    $0x08, R8
-	JGE     vector1
-
-rest1:
-	ADDQ         $0x08, R8
-	JZ           next1
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Y1
-	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VXORPS       Y1, Y1, Y1
-	CMPB         add+72(FP), $0x00
-	JEQ          part1taps
-	VMASKMOVPS   (BX), Y0, Y1
-
-part1taps:
-	MOVQ  n+48(FP), R10
-	MOVQ  taps+40(FP), R9
-	TESTQ R10, R10
-	JZ    part1summed
-
-part1tap:
-	MOVQ        8(R9), R11
-	VMASKMOVPS  (DI)(R11*4), Y0, Y2
-	MOVQ        (R9), R11
-	LEAQ        (SI)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y3
-	VFMADD231PS Y3, Y2, Y1
-	ADDQ        $0x10, R9
-	DECQ        R10
-	JNZ         part1tap
-
-part1summed:
-	MOVQ       bias+80(FP), R11
-	TESTQ      R11, R11
-	JZ         part1clamp
-	ADDQ       BX, R11
-	SUBQ       y+0(FP), R11
-	VMASKMOVPS (R11), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-
-part1clamp:
-	CMPB         clamp+88(FP), $0x00
-	JEQ          part1store
-	VBROADCASTSS low+92(FP), Y2
-	VBROADCASTSS high+96(FP), Y3
-	VBROADCASTSS zero+100(FP), Y4
+clamp352:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store353
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y4, Y0, Y0
+	VMINPS       Y0, Y3, Y0
 	VMAXPS       Y1, Y2, Y1
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-part1store:
-	VMASKMOVPS Y1, Y0, (BX)
+store353:
+	MOVQ    ldy+40(FP), R11
+	MOVQ    SI, DI
+	VMOVUPS Y0, (DI)
+	ADDQ    R11, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    $0x20, SI
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R9
+	SUBQ    $0x08, R10
+	JGE     next345
 
-next1:
-	SUBQ $0x01, places+56(FP)
-	ADDQ AX, y+0(FP)
-	ADDQ CX, x+16(FP)
-	JMP  places1
+rest346:
+	ADDQ         $0x08, R10
+	JZ           done347
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	CMPB         add+120(FP), $0x00
+	JEQ          taps354
+	MOVQ         ldy+40(FP), R10
+	MOVQ         SI, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R10, DI
+	VMASKMOVPS   (DI), Y0, Y2
 
-done1:
+taps354:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed355
+
+run356:
+	MOVQ (DI), R11
+	LEAQ (R8)(R11*4), R11
+	MOVQ 8(DI), R12
+	LEAQ (R9)(R12*4), R12
+	MOVQ taps+88(FP), R13
+
+tap357:
+	VMASKMOVPS  (R12), Y0, Y3
+	VMASKMOVPS  (R11), Y0, Y4
+	VFMADD231PS Y4, Y3, Y1
+	VMASKMOVPS  (R11)(AX*1), Y0, Y4
+	VFMADD231PS Y4, Y3, Y2
+	ADDQ        DX, R11
+	ADDQ        BX, R12
+	DECQ        R13
+	JNZ         tap357
+	ADDQ        $0x10, DI
+	DECQ        R10
+	JNZ         run356
+
+summed355:
+	MOVQ       bias+128(FP), DI
+	TESTQ      DI, DI
+	JZ         clamp358
+	ADDQ       SI, DI
+	SUBQ       (SP), DI
+	VMASKMOVPS (DI), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+
+clamp358:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store359
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS high+144(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VADDPS       Y5, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+
+store359:
+	MOVQ       ldy+40(FP), DI
+	VMASKMOVPS Y1, Y0, (SI)
+	ADDQ       DI, SI
+	VMASKMOVPS Y2, Y0, (SI)
+
+done347:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x01, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x01, DI
+	ADDQ DI, 8(SP)
+	JMP  places343
+
+fewer344:
+places360:
+	CMPQ 16(SP), $0x01
+	JLT  fewer361
+	MOVQ 8(SP), R8
+	MOVQ w+16(FP), R9
+	MOVQ channels+112(FP), R10
+	MOVQ (SP), SI
+	SUBQ $0x08, R10
+	JLT  rest363
+
+next362:
+	VXORPS  Y0, Y0, Y0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps365
+	MOVQ    ldy+40(FP), DI
+	MOVQ    SI, DI
+	VMOVUPS (DI), Y0
+
+taps365:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R11
+	TESTQ R11, R11
+	JZ    summed366
+
+run367:
+	MOVQ (DI), R12
+	LEAQ (R8)(R12*4), R12
+	MOVQ 8(DI), R13
+	LEAQ (R9)(R13*4), R13
+	MOVQ taps+88(FP), R14
+
+tap368:
+	VMOVUPS     (R13), Y1
+	VFMADD231PS (R12), Y1, Y0
+	ADDQ        DX, R12
+	ADDQ        BX, R13
+	DECQ        R14
+	JNZ         tap368
+	ADDQ        $0x10, DI
+	DECQ        R11
+	JNZ         run367
+
+summed366:
+	MOVQ    bias+128(FP), DI
+	TESTQ   DI, DI
+	JZ      clamp369
+	ADDQ    SI, DI
+	SUBQ    (SP), DI
+	VMOVUPS (DI), Y1
+	VADDPS  Y1, Y0, Y0
+
+clamp369:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store370
+	VBROADCASTSS low+140(FP), Y1
+	VBROADCASTSS high+144(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y3, Y0, Y0
+	VMINPS       Y0, Y2, Y0
+
+store370:
+	MOVQ    ldy+40(FP), DI
+	MOVQ    SI, DI
+	VMOVUPS Y0, (DI)
+	ADDQ    $0x20, SI
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R9
+	SUBQ    $0x08, R10
+	JGE     next362
+
+rest363:
+	ADDQ         $0x08, R10
+	JZ           done364
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	CMPB         add+120(FP), $0x00
+	JEQ          taps371
+	MOVQ         ldy+40(FP), DI
+	MOVQ         SI, DI
+	VMASKMOVPS   (DI), Y0, Y1
+
+taps371:
+	MOVQ  runs+72(FP), DI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed372
+
+run373:
+	MOVQ (DI), R11
+	LEAQ (R8)(R11*4), R11
+	MOVQ 8(DI), R12
+	LEAQ (R9)(R12*4), R12
+	MOVQ taps+88(FP), R13
+
+tap374:
+	VMASKMOVPS  (R12), Y0, Y2
+	VMASKMOVPS  (R11), Y0, Y3
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        DX, R11
+	ADDQ        BX, R12
+	DECQ        R13
+	JNZ         tap374
+	ADDQ        $0x10, DI
+	DECQ        R10
+	JNZ         run373
+
+summed372:
+	MOVQ       bias+128(FP), DI
+	TESTQ      DI, DI
+	JZ         clamp375
+	ADDQ       SI, DI
+	SUBQ       (SP), DI
+	VMASKMOVPS (DI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+clamp375:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store376
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store376:
+	MOVQ       ldy+40(FP), DI
+	VMASKMOVPS Y1, Y0, (SI)
+
+done364:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), DI
+	SHLQ $0x00, DI
+	ADDQ DI, (SP)
+	MOVQ AX, DI
+	SHLQ $0x00, DI
+	ADDQ DI, 8(SP)
+	JMP  places360
+
+fewer361:
+	MOVQ lineY+64(FP), DI
+	SHLQ $0x00, DI
+	ADDQ DI, yLine+0(FP)
+	MOVQ lineX+56(FP), DI
+	SHLQ $0x00, DI
+	ADDQ DI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
 	VZEROUPPER
 	RET
 
@@ -629,3 +5865,4183 @@ DATA lane<>+52(SB)/4, $0x0000000d
 DATA lane<>+56(SB)/4, $0x0000000e
 DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
+
+// func depthwise256_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·depthwise256_3by1(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places377:
+	CMPQ 16(SP), $0x08
+	JLT  fewer378
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest380
+
+next379:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps382
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y7
+
+taps382:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed383
+
+run384:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y10
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y8, Y0
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y0
+	VFMADD231PS Y11, Y8, Y1
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y0
+	VFMADD231PS Y11, Y9, Y1
+	VFMADD231PS Y11, Y8, Y2
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y1
+	VFMADD231PS Y11, Y9, Y2
+	VFMADD231PS Y11, Y8, Y3
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y2
+	VFMADD231PS Y11, Y9, Y3
+	VFMADD231PS Y11, Y8, Y4
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y3
+	VFMADD231PS Y11, Y9, Y4
+	VFMADD231PS Y11, Y8, Y5
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y4
+	VFMADD231PS Y11, Y9, Y5
+	VFMADD231PS Y11, Y8, Y6
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y5
+	VFMADD231PS Y11, Y9, Y6
+	VFMADD231PS Y11, Y8, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y10, Y6
+	VFMADD231PS Y8, Y9, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y10, Y7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run384
+
+summed383:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp385
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+clamp385:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store386
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS high+144(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y10, Y1, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y10, Y3, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y10, Y4, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y10, Y5, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y10, Y6, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y10, Y7, Y7
+	VMINPS       Y7, Y9, Y7
+
+store386:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y7, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next379
+
+rest380:
+	ADDQ         $0x08, R9
+	JZ           done381
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	CMPB         add+120(FP), $0x00
+	JEQ          taps387
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y5
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y6
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y7
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y8
+
+taps387:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed388
+
+run389:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y11
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y9, Y1
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y1
+	VFMADD231PS Y12, Y9, Y2
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y1
+	VFMADD231PS Y12, Y10, Y2
+	VFMADD231PS Y12, Y9, Y3
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y2
+	VFMADD231PS Y12, Y10, Y3
+	VFMADD231PS Y12, Y9, Y4
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y3
+	VFMADD231PS Y12, Y10, Y4
+	VFMADD231PS Y12, Y9, Y5
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y4
+	VFMADD231PS Y12, Y10, Y5
+	VFMADD231PS Y12, Y9, Y6
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y5
+	VFMADD231PS Y12, Y10, Y6
+	VFMADD231PS Y12, Y9, Y7
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y6
+	VFMADD231PS Y12, Y10, Y7
+	VFMADD231PS Y12, Y9, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y11, Y7
+	VFMADD231PS Y9, Y10, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y11, Y8
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run389
+
+summed388:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp390
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+	VADDPS     Y9, Y8, Y8
+
+clamp390:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store391
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS high+144(FP), Y10
+	VBROADCASTSS zero+148(FP), Y11
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y11, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y11, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y11, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y11, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y11, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y11, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y11, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VADDPS       Y11, Y8, Y8
+	VMINPS       Y8, Y10, Y8
+
+store391:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y7, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y8, Y0, (CX)
+
+done381:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places377
+
+fewer378:
+places392:
+	CMPQ 16(SP), $0x04
+	JLT  fewer393
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest395
+
+next394:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps397
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+
+taps397:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed398
+
+run399:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y4, Y0
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y5, Y0
+	VFMADD231PS Y7, Y4, Y1
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y6, Y0
+	VFMADD231PS Y7, Y5, Y1
+	VFMADD231PS Y7, Y4, Y2
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y6, Y1
+	VFMADD231PS Y7, Y5, Y2
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y6, Y2
+	VFMADD231PS Y4, Y5, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y6, Y3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run399
+
+summed398:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp400
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+clamp400:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store401
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS high+144(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y6, Y0, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y6, Y1, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y6, Y2, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y6, Y3, Y3
+	VMINPS       Y3, Y5, Y3
+
+store401:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next394
+
+rest395:
+	ADDQ         $0x08, R9
+	JZ           done396
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	CMPB         add+120(FP), $0x00
+	JEQ          taps402
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+
+taps402:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed403
+
+run404:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y5, Y1
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y6, Y1
+	VFMADD231PS Y8, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y7, Y1
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y8, Y5, Y3
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y7, Y2
+	VFMADD231PS Y8, Y6, Y3
+	VFMADD231PS Y8, Y5, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y7, Y3
+	VFMADD231PS Y5, Y6, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y7, Y4
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run404
+
+summed403:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp405
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+	VADDPS     Y5, Y4, Y4
+
+clamp405:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store406
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS high+144(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y7, Y1, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y7, Y2, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y7, Y3, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VADDPS       Y7, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+
+store406:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+
+done396:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places392
+
+fewer393:
+places407:
+	CMPQ 16(SP), $0x02
+	JLT  fewer408
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest410
+
+next409:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps412
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+
+taps412:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed413
+
+run414:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y5
+	ADDQ        DX, R11
+	VFMADD231PS Y5, Y2, Y0
+	VMOVUPS     (R11), Y5
+	ADDQ        DX, R11
+	VFMADD231PS Y5, Y3, Y0
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y4, Y0
+	VFMADD231PS Y2, Y3, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y4, Y1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run414
+
+summed413:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp415
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+clamp415:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store416
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y4, Y0, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store416:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next409
+
+rest410:
+	ADDQ         $0x08, R9
+	JZ           done411
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	CMPB         add+120(FP), $0x00
+	JEQ          taps417
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+
+taps417:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed418
+
+run419:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y6
+	ADDQ        DX, R10
+	VFMADD231PS Y6, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y6
+	ADDQ        DX, R10
+	VFMADD231PS Y6, Y4, Y1
+	VFMADD231PS Y6, Y3, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y5, Y1
+	VFMADD231PS Y3, Y4, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y5, Y2
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run419
+
+summed418:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp420
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+
+clamp420:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store421
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS high+144(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VADDPS       Y5, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+
+store421:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+
+done411:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places407
+
+fewer408:
+places422:
+	CMPQ 16(SP), $0x01
+	JLT  fewer423
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest425
+
+next424:
+	VXORPS  Y0, Y0, Y0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps427
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+
+taps427:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed428
+
+run429:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y3, Y0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run429
+
+summed428:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp430
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y0, Y0
+
+clamp430:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store431
+	VBROADCASTSS low+140(FP), Y1
+	VBROADCASTSS high+144(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y3, Y0, Y0
+	VMINPS       Y0, Y2, Y0
+
+store431:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next424
+
+rest425:
+	ADDQ         $0x08, R9
+	JZ           done426
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	CMPB         add+120(FP), $0x00
+	JEQ          taps432
+	MOVQ         ldy+40(FP), SI
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+
+taps432:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed433
+
+run434:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y2, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y4, Y1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run434
+
+summed433:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp435
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+clamp435:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store436
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store436:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+
+done426:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places422
+
+fewer423:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise256_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·depthwise256_3by2(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places437:
+	CMPQ 16(SP), $0x08
+	JLT  fewer438
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest440
+
+next439:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps442
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y7
+
+taps442:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed443
+
+run444:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y10
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y8, Y0
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y0
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y0
+	VFMADD231PS Y11, Y8, Y1
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y1
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y1
+	VFMADD231PS Y11, Y8, Y2
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y2
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y2
+	VFMADD231PS Y11, Y8, Y3
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y3
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y3
+	VFMADD231PS Y11, Y8, Y4
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y4
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y4
+	VFMADD231PS Y11, Y8, Y5
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y5
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y5
+	VFMADD231PS Y11, Y8, Y6
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y9, Y6
+	VMOVUPS     (R11), Y11
+	ADDQ        DX, R11
+	VFMADD231PS Y11, Y10, Y6
+	VFMADD231PS Y11, Y8, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y9, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y10, Y7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run444
+
+summed443:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp445
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+clamp445:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store446
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS high+144(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y10, Y1, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y10, Y3, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y10, Y4, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y10, Y5, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y10, Y6, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y10, Y7, Y7
+	VMINPS       Y7, Y9, Y7
+
+store446:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y7, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next439
+
+rest440:
+	ADDQ         $0x08, R9
+	JZ           done441
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	CMPB         add+120(FP), $0x00
+	JEQ          taps447
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y5
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y6
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y7
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y8
+
+taps447:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed448
+
+run449:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y11
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y9, Y1
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y1
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y1
+	VFMADD231PS Y12, Y9, Y2
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y2
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y2
+	VFMADD231PS Y12, Y9, Y3
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y3
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y3
+	VFMADD231PS Y12, Y9, Y4
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y4
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y4
+	VFMADD231PS Y12, Y9, Y5
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y5
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y5
+	VFMADD231PS Y12, Y9, Y6
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y6
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y6
+	VFMADD231PS Y12, Y9, Y7
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y10, Y7
+	VMASKMOVPS  (R10), Y0, Y12
+	ADDQ        DX, R10
+	VFMADD231PS Y12, Y11, Y7
+	VFMADD231PS Y12, Y9, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y10, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y11, Y8
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run449
+
+summed448:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp450
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+	VADDPS     Y9, Y8, Y8
+
+clamp450:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store451
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS high+144(FP), Y10
+	VBROADCASTSS zero+148(FP), Y11
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y11, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y11, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y11, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y11, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y11, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y11, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y11, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VADDPS       Y11, Y8, Y8
+	VMINPS       Y8, Y10, Y8
+
+store451:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y7, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y8, Y0, (CX)
+
+done441:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places437
+
+fewer438:
+places452:
+	CMPQ 16(SP), $0x04
+	JLT  fewer453
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest455
+
+next454:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps457
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+
+taps457:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed458
+
+run459:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y4, Y0
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y5, Y0
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y6, Y0
+	VFMADD231PS Y7, Y4, Y1
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y5, Y1
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y6, Y1
+	VFMADD231PS Y7, Y4, Y2
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y5, Y2
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y6, Y2
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y5, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y6, Y3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run459
+
+summed458:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp460
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+clamp460:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store461
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS high+144(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y6, Y0, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y6, Y1, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y6, Y2, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y6, Y3, Y3
+	VMINPS       Y3, Y5, Y3
+
+store461:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next454
+
+rest455:
+	ADDQ         $0x08, R9
+	JZ           done456
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	CMPB         add+120(FP), $0x00
+	JEQ          taps462
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+
+taps462:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed463
+
+run464:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y5, Y1
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y6, Y1
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y7, Y1
+	VFMADD231PS Y8, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y6, Y2
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y7, Y2
+	VFMADD231PS Y8, Y5, Y3
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y6, Y3
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y7, Y3
+	VFMADD231PS Y8, Y5, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y6, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y7, Y4
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run464
+
+summed463:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp465
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+	VADDPS     Y5, Y4, Y4
+
+clamp465:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store466
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS high+144(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y7, Y1, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y7, Y2, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y7, Y3, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VADDPS       Y7, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+
+store466:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+
+done456:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places452
+
+fewer453:
+places467:
+	CMPQ 16(SP), $0x02
+	JLT  fewer468
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest470
+
+next469:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps472
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+
+taps472:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed473
+
+run474:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y5
+	ADDQ        DX, R11
+	VFMADD231PS Y5, Y2, Y0
+	VMOVUPS     (R11), Y5
+	ADDQ        DX, R11
+	VFMADD231PS Y5, Y3, Y0
+	VMOVUPS     (R11), Y5
+	ADDQ        DX, R11
+	VFMADD231PS Y5, Y4, Y0
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y3, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y4, Y1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run474
+
+summed473:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp475
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+clamp475:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store476
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y4, Y0, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store476:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next469
+
+rest470:
+	ADDQ         $0x08, R9
+	JZ           done471
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	CMPB         add+120(FP), $0x00
+	JEQ          taps477
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+
+taps477:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed478
+
+run479:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y6
+	ADDQ        DX, R10
+	VFMADD231PS Y6, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y6
+	ADDQ        DX, R10
+	VFMADD231PS Y6, Y4, Y1
+	VMASKMOVPS  (R10), Y0, Y6
+	ADDQ        DX, R10
+	VFMADD231PS Y6, Y5, Y1
+	VFMADD231PS Y6, Y3, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y4, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y5, Y2
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run479
+
+summed478:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp480
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+
+clamp480:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store481
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS high+144(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VADDPS       Y5, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+
+store481:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+
+done471:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places467
+
+fewer468:
+places482:
+	CMPQ 16(SP), $0x01
+	JLT  fewer483
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest485
+
+next484:
+	VXORPS  Y0, Y0, Y0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps487
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+
+taps487:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed488
+
+run489:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y3, Y0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run489
+
+summed488:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp490
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y0, Y0
+
+clamp490:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store491
+	VBROADCASTSS low+140(FP), Y1
+	VBROADCASTSS high+144(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y3, Y0, Y0
+	VMINPS       Y0, Y2, Y0
+
+store491:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next484
+
+rest485:
+	ADDQ         $0x08, R9
+	JZ           done486
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	CMPB         add+120(FP), $0x00
+	JEQ          taps492
+	MOVQ         ldy+40(FP), SI
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+
+taps492:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed493
+
+run494:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y2, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y4, Y1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run494
+
+summed493:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp495
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+clamp495:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store496
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store496:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+
+done486:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places482
+
+fewer483:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise256_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·depthwise256_5by1(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places497:
+	CMPQ 16(SP), $0x08
+	JLT  fewer498
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest500
+
+next499:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps502
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y7
+
+taps502:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed503
+
+run504:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y10
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y12
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y8, Y0
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y9, Y0
+	VFMADD231PS Y13, Y8, Y1
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y10, Y0
+	VFMADD231PS Y13, Y9, Y1
+	VFMADD231PS Y13, Y8, Y2
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y0
+	VFMADD231PS Y13, Y10, Y1
+	VFMADD231PS Y13, Y9, Y2
+	VFMADD231PS Y13, Y8, Y3
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y0
+	VFMADD231PS Y13, Y11, Y1
+	VFMADD231PS Y13, Y10, Y2
+	VFMADD231PS Y13, Y9, Y3
+	VFMADD231PS Y13, Y8, Y4
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y1
+	VFMADD231PS Y13, Y11, Y2
+	VFMADD231PS Y13, Y10, Y3
+	VFMADD231PS Y13, Y9, Y4
+	VFMADD231PS Y13, Y8, Y5
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y2
+	VFMADD231PS Y13, Y11, Y3
+	VFMADD231PS Y13, Y10, Y4
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y13, Y8, Y6
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y3
+	VFMADD231PS Y13, Y11, Y4
+	VFMADD231PS Y13, Y10, Y5
+	VFMADD231PS Y13, Y9, Y6
+	VFMADD231PS Y13, Y8, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y12, Y4
+	VFMADD231PS Y8, Y11, Y5
+	VFMADD231PS Y8, Y10, Y6
+	VFMADD231PS Y8, Y9, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y12, Y5
+	VFMADD231PS Y8, Y11, Y6
+	VFMADD231PS Y8, Y10, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y12, Y6
+	VFMADD231PS Y8, Y11, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y12, Y7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run504
+
+summed503:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp505
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+clamp505:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store506
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS high+144(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y10, Y1, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y10, Y3, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y10, Y4, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y10, Y5, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y10, Y6, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y10, Y7, Y7
+	VMINPS       Y7, Y9, Y7
+
+store506:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y7, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next499
+
+rest500:
+	ADDQ         $0x08, R9
+	JZ           done501
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	CMPB         add+120(FP), $0x00
+	JEQ          taps507
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y5
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y6
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y7
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y8
+
+taps507:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed508
+
+run509:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y11
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y13
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y9, Y1
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y10, Y1
+	VFMADD231PS Y14, Y9, Y2
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y11, Y1
+	VFMADD231PS Y14, Y10, Y2
+	VFMADD231PS Y14, Y9, Y3
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y1
+	VFMADD231PS Y14, Y11, Y2
+	VFMADD231PS Y14, Y10, Y3
+	VFMADD231PS Y14, Y9, Y4
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y1
+	VFMADD231PS Y14, Y12, Y2
+	VFMADD231PS Y14, Y11, Y3
+	VFMADD231PS Y14, Y10, Y4
+	VFMADD231PS Y14, Y9, Y5
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y2
+	VFMADD231PS Y14, Y12, Y3
+	VFMADD231PS Y14, Y11, Y4
+	VFMADD231PS Y14, Y10, Y5
+	VFMADD231PS Y14, Y9, Y6
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y3
+	VFMADD231PS Y14, Y12, Y4
+	VFMADD231PS Y14, Y11, Y5
+	VFMADD231PS Y14, Y10, Y6
+	VFMADD231PS Y14, Y9, Y7
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y4
+	VFMADD231PS Y14, Y12, Y5
+	VFMADD231PS Y14, Y11, Y6
+	VFMADD231PS Y14, Y10, Y7
+	VFMADD231PS Y14, Y9, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y13, Y5
+	VFMADD231PS Y9, Y12, Y6
+	VFMADD231PS Y9, Y11, Y7
+	VFMADD231PS Y9, Y10, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y13, Y6
+	VFMADD231PS Y9, Y12, Y7
+	VFMADD231PS Y9, Y11, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y13, Y7
+	VFMADD231PS Y9, Y12, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y13, Y8
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run509
+
+summed508:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp510
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+	VADDPS     Y9, Y8, Y8
+
+clamp510:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store511
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS high+144(FP), Y10
+	VBROADCASTSS zero+148(FP), Y11
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y11, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y11, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y11, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y11, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y11, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y11, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y11, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VADDPS       Y11, Y8, Y8
+	VMINPS       Y8, Y10, Y8
+
+store511:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y7, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y8, Y0, (CX)
+
+done501:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places497
+
+fewer498:
+places512:
+	CMPQ 16(SP), $0x04
+	JLT  fewer513
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest515
+
+next514:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps517
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+
+taps517:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed518
+
+run519:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y8
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y4, Y0
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y5, Y0
+	VFMADD231PS Y9, Y4, Y1
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y6, Y0
+	VFMADD231PS Y9, Y5, Y1
+	VFMADD231PS Y9, Y4, Y2
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y7, Y0
+	VFMADD231PS Y9, Y6, Y1
+	VFMADD231PS Y9, Y5, Y2
+	VFMADD231PS Y9, Y4, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y8, Y0
+	VFMADD231PS Y4, Y7, Y1
+	VFMADD231PS Y4, Y6, Y2
+	VFMADD231PS Y4, Y5, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y8, Y1
+	VFMADD231PS Y4, Y7, Y2
+	VFMADD231PS Y4, Y6, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y8, Y2
+	VFMADD231PS Y4, Y7, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y8, Y3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run519
+
+summed518:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp520
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+clamp520:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store521
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS high+144(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y6, Y0, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y6, Y1, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y6, Y2, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y6, Y3, Y3
+	VMINPS       Y3, Y5, Y3
+
+store521:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next514
+
+rest515:
+	ADDQ         $0x08, R9
+	JZ           done516
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	CMPB         add+120(FP), $0x00
+	JEQ          taps522
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+
+taps522:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed523
+
+run524:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y5, Y1
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y6, Y1
+	VFMADD231PS Y10, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y7, Y1
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y10, Y5, Y3
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y10, Y7, Y2
+	VFMADD231PS Y10, Y6, Y3
+	VFMADD231PS Y10, Y5, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y9, Y1
+	VFMADD231PS Y5, Y8, Y2
+	VFMADD231PS Y5, Y7, Y3
+	VFMADD231PS Y5, Y6, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y9, Y2
+	VFMADD231PS Y5, Y8, Y3
+	VFMADD231PS Y5, Y7, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y9, Y3
+	VFMADD231PS Y5, Y8, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y9, Y4
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run524
+
+summed523:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp525
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+	VADDPS     Y5, Y4, Y4
+
+clamp525:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store526
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS high+144(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y7, Y1, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y7, Y2, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y7, Y3, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VADDPS       Y7, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+
+store526:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+
+done516:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places512
+
+fewer513:
+places527:
+	CMPQ 16(SP), $0x02
+	JLT  fewer528
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest530
+
+next529:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps532
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+
+taps532:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed533
+
+run534:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y2, Y0
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y3, Y0
+	VFMADD231PS Y7, Y2, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y4, Y0
+	VFMADD231PS Y2, Y3, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y5, Y0
+	VFMADD231PS Y2, Y4, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y6, Y0
+	VFMADD231PS Y2, Y5, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y6, Y1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run534
+
+summed533:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp535
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+clamp535:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store536
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y4, Y0, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store536:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next529
+
+rest530:
+	ADDQ         $0x08, R9
+	JZ           done531
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	CMPB         add+120(FP), $0x00
+	JEQ          taps537
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+
+taps537:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed538
+
+run539:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y4, Y1
+	VFMADD231PS Y8, Y3, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y5, Y1
+	VFMADD231PS Y3, Y4, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y6, Y1
+	VFMADD231PS Y3, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y7, Y1
+	VFMADD231PS Y3, Y6, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y7, Y2
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run539
+
+summed538:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp540
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+
+clamp540:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store541
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS high+144(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VADDPS       Y5, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+
+store541:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+
+done531:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places527
+
+fewer528:
+places542:
+	CMPQ 16(SP), $0x01
+	JLT  fewer543
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest545
+
+next544:
+	VXORPS  Y0, Y0, Y0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps547
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+
+taps547:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed548
+
+run549:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y6
+	ADDQ        DX, R11
+	VFMADD231PS Y6, Y1, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y3, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y4, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y5, Y0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run549
+
+summed548:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp550
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y0, Y0
+
+clamp550:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store551
+	VBROADCASTSS low+140(FP), Y1
+	VBROADCASTSS high+144(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y3, Y0, Y0
+	VMINPS       Y0, Y2, Y0
+
+store551:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next544
+
+rest545:
+	ADDQ         $0x08, R9
+	JZ           done546
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	CMPB         add+120(FP), $0x00
+	JEQ          taps552
+	MOVQ         ldy+40(FP), SI
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+
+taps552:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed553
+
+run554:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y7
+	ADDQ        DX, R10
+	VFMADD231PS Y7, Y2, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y4, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y5, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y6, Y1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run554
+
+summed553:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp555
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+clamp555:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store556
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store556:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+
+done546:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places542
+
+fewer543:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func depthwise256_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·depthwise256_5by2(SB), NOSPLIT, $24-152
+	MOVQ step+32(FP), AX
+	MOVQ xNext+96(FP), DX
+	MOVQ wNext+104(FP), BX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	SHLQ $0x02, ldy+40(FP)
+	SHLQ $0x02, lineX+56(FP)
+	SHLQ $0x02, lineY+64(FP)
+	LEAQ (AX)(AX*2), CX
+
+line:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+24(FP), SI
+	MOVQ SI, 16(SP)
+
+places557:
+	CMPQ 16(SP), $0x08
+	JLT  fewer558
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest560
+
+next559:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPB    add+120(FP), $0x00
+	JEQ     taps562
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y7
+
+taps562:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed563
+
+run564:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y8
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y9
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y10
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y11
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y12
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y8, Y0
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y9, Y0
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y10, Y0
+	VFMADD231PS Y13, Y8, Y1
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y0
+	VFMADD231PS Y13, Y9, Y1
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y0
+	VFMADD231PS Y13, Y10, Y1
+	VFMADD231PS Y13, Y8, Y2
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y1
+	VFMADD231PS Y13, Y9, Y2
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y1
+	VFMADD231PS Y13, Y10, Y2
+	VFMADD231PS Y13, Y8, Y3
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y2
+	VFMADD231PS Y13, Y9, Y3
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y2
+	VFMADD231PS Y13, Y10, Y3
+	VFMADD231PS Y13, Y8, Y4
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y3
+	VFMADD231PS Y13, Y9, Y4
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y3
+	VFMADD231PS Y13, Y10, Y4
+	VFMADD231PS Y13, Y8, Y5
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y4
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y4
+	VFMADD231PS Y13, Y10, Y5
+	VFMADD231PS Y13, Y8, Y6
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y11, Y5
+	VFMADD231PS Y13, Y9, Y6
+	VMOVUPS     (R11), Y13
+	ADDQ        DX, R11
+	VFMADD231PS Y13, Y12, Y5
+	VFMADD231PS Y13, Y10, Y6
+	VFMADD231PS Y13, Y8, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y11, Y6
+	VFMADD231PS Y8, Y9, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y12, Y6
+	VFMADD231PS Y8, Y10, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y11, Y7
+	VMOVUPS     (R11), Y8
+	ADDQ        DX, R11
+	VFMADD231PS Y8, Y12, Y7
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run564
+
+summed563:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp565
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+clamp565:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store566
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS high+144(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y10, Y0, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y10, Y1, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y10, Y2, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y10, Y3, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y10, Y4, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y10, Y5, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y10, Y6, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y10, Y7, Y7
+	VMINPS       Y7, Y9, Y7
+
+store566:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y7, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next559
+
+rest560:
+	ADDQ         $0x08, R9
+	JZ           done561
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	CMPB         add+120(FP), $0x00
+	JEQ          taps567
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y5
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y6
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y7
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y8
+
+taps567:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed568
+
+run569:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y11
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y13
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y9, Y1
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y10, Y1
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y11, Y1
+	VFMADD231PS Y14, Y9, Y2
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y1
+	VFMADD231PS Y14, Y10, Y2
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y1
+	VFMADD231PS Y14, Y11, Y2
+	VFMADD231PS Y14, Y9, Y3
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y2
+	VFMADD231PS Y14, Y10, Y3
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y2
+	VFMADD231PS Y14, Y11, Y3
+	VFMADD231PS Y14, Y9, Y4
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y3
+	VFMADD231PS Y14, Y10, Y4
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y3
+	VFMADD231PS Y14, Y11, Y4
+	VFMADD231PS Y14, Y9, Y5
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y4
+	VFMADD231PS Y14, Y10, Y5
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y4
+	VFMADD231PS Y14, Y11, Y5
+	VFMADD231PS Y14, Y9, Y6
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y5
+	VFMADD231PS Y14, Y10, Y6
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y5
+	VFMADD231PS Y14, Y11, Y6
+	VFMADD231PS Y14, Y9, Y7
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y12, Y6
+	VFMADD231PS Y14, Y10, Y7
+	VMASKMOVPS  (R10), Y0, Y14
+	ADDQ        DX, R10
+	VFMADD231PS Y14, Y13, Y6
+	VFMADD231PS Y14, Y11, Y7
+	VFMADD231PS Y14, Y9, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y12, Y7
+	VFMADD231PS Y9, Y10, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y13, Y7
+	VFMADD231PS Y9, Y11, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y12, Y8
+	VMASKMOVPS  (R10), Y0, Y9
+	ADDQ        DX, R10
+	VFMADD231PS Y9, Y13, Y8
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run569
+
+summed568:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp570
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+	VADDPS     Y9, Y8, Y8
+
+clamp570:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store571
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS high+144(FP), Y10
+	VBROADCASTSS zero+148(FP), Y11
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y11, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y11, Y2, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y11, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y11, Y4, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y11, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y11, Y6, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y11, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VADDPS       Y11, Y8, Y8
+	VMINPS       Y8, Y10, Y8
+
+store571:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y5, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y6, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y7, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y8, Y0, (CX)
+
+done561:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places557
+
+fewer558:
+places572:
+	CMPQ 16(SP), $0x04
+	JLT  fewer573
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest575
+
+next574:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPB    add+120(FP), $0x00
+	JEQ     taps577
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+
+taps577:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed578
+
+run579:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y7
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y8
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y4, Y0
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y5, Y0
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y6, Y0
+	VFMADD231PS Y9, Y4, Y1
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y7, Y0
+	VFMADD231PS Y9, Y5, Y1
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y8, Y0
+	VFMADD231PS Y9, Y6, Y1
+	VFMADD231PS Y9, Y4, Y2
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y7, Y1
+	VFMADD231PS Y9, Y5, Y2
+	VMOVUPS     (R11), Y9
+	ADDQ        DX, R11
+	VFMADD231PS Y9, Y8, Y1
+	VFMADD231PS Y9, Y6, Y2
+	VFMADD231PS Y9, Y4, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y7, Y2
+	VFMADD231PS Y4, Y5, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y8, Y2
+	VFMADD231PS Y4, Y6, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y7, Y3
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VFMADD231PS Y4, Y8, Y3
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run579
+
+summed578:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp580
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+clamp580:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store581
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS high+144(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y6, Y0, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y6, Y1, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y6, Y2, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y6, Y3, Y3
+	VMINPS       Y3, Y5, Y3
+
+store581:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next574
+
+rest575:
+	ADDQ         $0x08, R9
+	JZ           done576
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	CMPB         add+120(FP), $0x00
+	JEQ          taps582
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+
+taps582:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed583
+
+run584:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y5, Y1
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y6, Y1
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y7, Y1
+	VFMADD231PS Y10, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y10, Y6, Y2
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y9, Y1
+	VFMADD231PS Y10, Y7, Y2
+	VFMADD231PS Y10, Y5, Y3
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y6, Y3
+	VMASKMOVPS  (R10), Y0, Y10
+	ADDQ        DX, R10
+	VFMADD231PS Y10, Y9, Y2
+	VFMADD231PS Y10, Y7, Y3
+	VFMADD231PS Y10, Y5, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y8, Y3
+	VFMADD231PS Y5, Y6, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y9, Y3
+	VFMADD231PS Y5, Y7, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y8, Y4
+	VMASKMOVPS  (R10), Y0, Y5
+	ADDQ        DX, R10
+	VFMADD231PS Y5, Y9, Y4
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run584
+
+summed583:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp585
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+	VADDPS     Y5, Y4, Y4
+
+clamp585:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store586
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS high+144(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y7, Y1, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y7, Y2, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y7, Y3, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VADDPS       Y7, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+
+store586:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y3, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y4, Y0, (CX)
+
+done576:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places572
+
+fewer573:
+places587:
+	CMPQ 16(SP), $0x02
+	JLT  fewer588
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest590
+
+next589:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPB    add+120(FP), $0x00
+	JEQ     taps592
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+
+taps592:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed593
+
+run594:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y6
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y2, Y0
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y3, Y0
+	VMOVUPS     (R11), Y7
+	ADDQ        DX, R11
+	VFMADD231PS Y7, Y4, Y0
+	VFMADD231PS Y7, Y2, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y5, Y0
+	VFMADD231PS Y2, Y3, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y6, Y0
+	VFMADD231PS Y2, Y4, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y5, Y1
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VFMADD231PS Y2, Y6, Y1
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run594
+
+summed593:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp595
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+clamp595:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store596
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y4, Y0, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store596:
+	MOVQ    ldy+40(FP), R10
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next589
+
+rest590:
+	ADDQ         $0x08, R9
+	JZ           done591
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	CMPB         add+120(FP), $0x00
+	JEQ          taps597
+	MOVQ         ldy+40(FP), R9
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+
+taps597:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed598
+
+run599:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y4, Y1
+	VMASKMOVPS  (R10), Y0, Y8
+	ADDQ        DX, R10
+	VFMADD231PS Y8, Y5, Y1
+	VFMADD231PS Y8, Y3, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y6, Y1
+	VFMADD231PS Y3, Y4, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y7, Y1
+	VFMADD231PS Y3, Y5, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y6, Y2
+	VMASKMOVPS  (R10), Y0, Y3
+	ADDQ        DX, R10
+	VFMADD231PS Y3, Y7, Y2
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run599
+
+summed598:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp600
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y2
+
+clamp600:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store601
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS high+144(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VADDPS       Y5, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+
+store601:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+	ADDQ       SI, CX
+	VMASKMOVPS Y2, Y0, (CX)
+
+done591:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places587
+
+fewer588:
+places602:
+	CMPQ 16(SP), $0x01
+	JLT  fewer603
+	MOVQ 8(SP), DI
+	MOVQ w+16(FP), R8
+	MOVQ channels+112(FP), R9
+	MOVQ (SP), CX
+	SUBQ $0x08, R9
+	JLT  rest605
+
+next604:
+	VXORPS  Y0, Y0, Y0
+	CMPB    add+120(FP), $0x00
+	JEQ     taps607
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS (SI), Y0
+
+taps607:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R10
+	TESTQ R10, R10
+	JZ    summed608
+
+run609:
+	MOVQ        (SI), R11
+	LEAQ        (DI)(R11*4), R11
+	MOVQ        8(SI), R12
+	LEAQ        (R8)(R12*4), R12
+	VMOVUPS     (R12), Y1
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y2
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y3
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y4
+	ADDQ        BX, R12
+	VMOVUPS     (R12), Y5
+	ADDQ        BX, R12
+	VMOVUPS     (R11), Y6
+	ADDQ        DX, R11
+	VFMADD231PS Y6, Y1, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y3, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y4, Y0
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VFMADD231PS Y1, Y5, Y0
+	ADDQ        $0x10, SI
+	DECQ        R10
+	JNZ         run609
+
+summed608:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp610
+	ADDQ    CX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y0, Y0
+
+clamp610:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store611
+	VBROADCASTSS low+140(FP), Y1
+	VBROADCASTSS high+144(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y3, Y0, Y0
+	VMINPS       Y0, Y2, Y0
+
+store611:
+	MOVQ    ldy+40(FP), SI
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, R8
+	SUBQ    $0x08, R9
+	JGE     next604
+
+rest605:
+	ADDQ         $0x08, R9
+	JZ           done606
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y1
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	CMPB         add+120(FP), $0x00
+	JEQ          taps612
+	MOVQ         ldy+40(FP), SI
+	MOVQ         CX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+
+taps612:
+	MOVQ  runs+72(FP), SI
+	MOVQ  n+80(FP), R9
+	TESTQ R9, R9
+	JZ    summed613
+
+run614:
+	MOVQ        (SI), R10
+	LEAQ        (DI)(R10*4), R10
+	MOVQ        8(SI), R11
+	LEAQ        (R8)(R11*4), R11
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y4
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        BX, R11
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        BX, R11
+	VMASKMOVPS  (R10), Y0, Y7
+	ADDQ        DX, R10
+	VFMADD231PS Y7, Y2, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y4, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y5, Y1
+	VMASKMOVPS  (R10), Y0, Y2
+	ADDQ        DX, R10
+	VFMADD231PS Y2, Y6, Y1
+	ADDQ        $0x10, SI
+	DECQ        R9
+	JNZ         run614
+
+summed613:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp615
+	ADDQ       CX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+
+clamp615:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store616
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS high+144(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y4, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+
+store616:
+	MOVQ       ldy+40(FP), SI
+	VMASKMOVPS Y1, Y0, (CX)
+
+done606:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+40(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places602
+
+fewer603:
+	MOVQ lineY+64(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+48(FP)
+	JNZ  line
+	VZEROUPPER
+	RET

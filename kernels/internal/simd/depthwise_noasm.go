@@ -2,6 +2,6 @@
 
 package simd
 
-func depthwise(y []float32, ldy int, x []float32, step int, w []float32, taps []Tap, places, channels int, add bool, end *Ending) {
-	depthwisePortable(y, ldy, x, step, w, taps, places, channels, add, end)
+func depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool, end *Ending) {
+	depthwisePortable(y, x, w, at, taps, channels, add, end)
 }

@@ -5,7 +5,31 @@
 package simd
 
 //go:noescape
-func depthwise512(y *float32, ldy int, x *float32, step int, w *float32, taps *int, n int, places int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise512(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise256(y *float32, ldy int, x *float32, step int, w *float32, taps *int, n int, places int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise512_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise512_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise512_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise512_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise256(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise256_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise256_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise256_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func depthwise256_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)

@@ -8,7 +8,7 @@ import (
 func TestDepthwise(t *testing.T) {
 	var memory [5]fence
 	for i := range memory {
-		memory[i] = newFence(t, 1<<12)
+		memory[i] = newFence(t, 1<<14)
 	}
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(11, 12))
@@ -22,31 +22,41 @@ func TestDepthwise(t *testing.T) {
 
 func testDepthwise(t *testing.T, r *rand.Rand, memory [5]fence, channels int) {
 	t.Helper()
-	places, ldy, step := r.IntN(12), channels+r.IntN(3), r.IntN(2*channels+1)
-	reach := max(0, (places-1)*step+channels)
+	taps := &Taps{Len: 1 + r.IntN(4), X: r.IntN(channels + 2), W: r.IntN(channels + 2)}
+	at := &Places{Count: r.IntN(21), X: r.IntN(2*channels + 1), Y: max(1, channels+r.IntN(3)), Lines: 1 + r.IntN(3), LineX: r.IntN(50)}
+	if r.IntN(2) == 0 { // there are functions of their own for these
+		taps.Len = 3 + 2*r.IntN(2)
+		taps.X = r.IntN(channels + 2)
+		at.X = taps.X * (1 + r.IntN(2))
+	}
+	at.LineY = at.Count*at.Y + r.IntN(20)
+	reach := max(0, (at.Lines-1)*at.LineX+(at.Count-1)*at.X+(taps.Len-1)*taps.X+channels)
+	reachW := (taps.Len-1)*taps.W + channels
 	x := memory[0].take(r, reach+r.IntN(30))
-	w := memory[1].take(r, channels+r.IntN(60))
-	y := memory[2].take(r, max(0, (places-1)*ldy+channels))
+	w := memory[1].take(r, reachW+r.IntN(60))
+	y := memory[2].take(r, max(0, (at.Lines-1)*at.LineY+(at.Count-1)*at.Y+channels))
 	values(r, x)
 	values(r, w)
 	values(r, y)
-	var taps []Tap
-	for range r.IntN(12) {
-		taps = append(taps, Tap{r.IntN(len(x) - reach + 1), r.IntN(len(w) - channels + 1)})
+	for range r.IntN(5) {
+		taps.Runs = append(taps.Runs, Run{r.IntN(len(x) - reach + 1), r.IntN(len(w) - reachW + 1)})
 	}
-	end := endings(r, memory[3:], ldy, len(y), channels)
+	end := endings(r, memory[3:], at.Y, len(y), channels)
 	end.Plus = nil
 	add := r.IntN(3) == 0
 	was := append([]float32{}, y...)
-	Depthwise(y, ldy, x, step, w, taps, places, channels, add, &end)
+	Depthwise(y, x, w, at, taps, channels, add, &end)
 	for i := range y {
 		want := was[i]
-		if c := i % ldy; c < channels {
+		line, rest := i/max(1, at.LineY), i%max(1, at.LineY)
+		if place, c := rest/at.Y, rest%at.Y; c < channels && place < at.Count {
 			if !add {
 				want = 0
 			}
-			for _, p := range taps {
-				want = FMA(x[p.X+i/ldy*step+c], w[p.W+c], want)
+			for _, p := range taps.Runs {
+				for k := range taps.Len {
+					want = FMA(x[p.X+k*taps.X+line*at.LineX+place*at.X+c], w[p.W+k*taps.W+c], want)
+				}
 			}
 			if end.Bias != nil {
 				want += end.Bias[c]
@@ -56,14 +66,16 @@ func testDepthwise(t *testing.T, r *rand.Rand, memory [5]fence, channels int) {
 			}
 		}
 		if !sameBits(y[i], want) {
-			t.Fatalf("%d places of %d channels, %d taps: element %d is %v, want %v", places, channels, len(taps), i, y[i], want)
+			t.Fatalf("%+v of %d channels, %d taps: element %d is %v, want %v", at, channels, len(taps.Runs)*taps.Len, i, y[i], want)
 		}
 	}
 }
 
 func TestDepthwiseRefuses(t *testing.T) {
-	for name, tap := range map[string]Tap{
-		"x before": {-1, 0}, "x behind": {3, 0}, "w before": {0, -1}, "w behind": {0, 5},
+	for name, taps := range map[string]Taps{
+		"x before": {[]Run{{-1, 0}}, 1, 0, 0}, "x behind": {[]Run{{3, 0}}, 1, 0, 0}, "x behind by a tap": {[]Run{{2, 0}}, 2, 1, 0},
+		"w before": {[]Run{{0, -1}}, 1, 0, 0}, "w behind": {[]Run{{0, 5}}, 1, 0, 0}, "w behind by a tap": {[]Run{{0, 4}}, 2, 0, 1},
+		"x backwards": {[]Run{{2, 0}}, 2, -1, 0}, "w backwards": {[]Run{{0, 2}}, 2, 0, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -71,7 +83,8 @@ func TestDepthwiseRefuses(t *testing.T) {
 					t.Error("accepted")
 				}
 			}()
-			Depthwise(make([]float32, 8), 4, make([]float32, 10), 4, make([]float32, 8), []Tap{tap}, 2, 4, false, &Ending{})
+			at := &Places{Count: 2, X: 4, Y: 4, Lines: 1}
+			Depthwise(make([]float32, 8), make([]float32, 10), make([]float32, 8), at, &taps, 4, false, &Ending{})
 		})
 	}
 }
