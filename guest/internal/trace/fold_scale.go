@@ -5,9 +5,9 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// foldScale takes a multiplication by one constant for each output channel out
-// of an epilogue and into the weights, and joins the constants that are then
-// added one after the other. A normalisation with fixed statistics behind a
+// foldScale takes a multiplication by one constant, or by one for each output
+// channel, out of an epilogue and into the weights, and joins the constants that
+// are then added one after the other. A normalisation with fixed statistics behind a
 // convolution so costs nothing but its bias. The new weights are ops over
 // constants, which the host runs once a model.
 //
@@ -29,7 +29,7 @@ func foldScale(f *fusion, r *row, _, m *node, _ int) *node {
 		return nil
 	}
 	if scale != nil {
-		own[1] = e.combine(abi.FnMul, w, scale)
+		own[1] = e.combine(abi.FnMul, term{in: w}, *scale).in
 	}
 	prog, in := e.compact()
 	return &node{op: m.op, attrs: withEpilogue(m.attrs, prog), in: append(own, in...), refs: m.refs, out: m.out}
@@ -55,9 +55,15 @@ type tail struct {
 	prog     abi.Program
 }
 
+// term is a constant: one for each channel, or if in is nil one float32 for all.
+type term struct {
+	in   *result
+	bits uint64
+}
+
 // fold takes one step off the front of the program: what the weights are to be
 // multiplied by, or nil where only constants that are added were joined.
-func (e *tail) fold() (scale *result, ok bool) {
+func (e *tail) fold() (scale *term, ok bool) {
 	i := e.only(0)
 	if i < 0 {
 		return nil, false
@@ -69,13 +75,13 @@ func (e *tail) fold() (scale *result, ok bool) {
 	switch code := e.prog.Code; code[i].Fn {
 	case abi.FnMul:
 		e.replace(i, 0)
-		return first, true
+		return &first, true
 	case abi.FnFma:
 		if code[i].C == 0 {
 			return nil, false
 		}
 		code[i] = abi.Instr{Fn: abi.FnAdd, DType: code[i].DType, B: code[i].C}
-		return first, true
+		return &first, true
 	case abi.FnAdd:
 		return e.foldBias(i, first)
 	}
@@ -84,30 +90,30 @@ func (e *tail) fold() (scale *result, ok bool) {
 
 // foldBias takes the step off that follows on the addition of b by
 // instruction i.
-func (e *tail) foldBias(i int, b *result) (scale *result, ok bool) {
+func (e *tail) foldBias(i int, b term) (scale *term, ok bool) {
 	k := e.only(e.reg(i))
 	if k < 0 {
 		return nil, false
 	}
 	second, ok := e.operand(k, e.reg(i))
-	if !ok {
+	if !ok || b.in == nil && second.in == nil {
 		return nil, false
 	}
 	switch next := e.prog.Code[k]; next.Fn {
 	case abi.FnAdd:
 		b = e.combine(abi.FnAdd, b, second)
 	case abi.FnMul:
-		b, scale = e.combine(abi.FnMul, b, second), second
+		b, scale = e.combine(abi.FnMul, b, second), &second
 	case abi.FnFma:
-		c := e.channel(next.C)
-		if c == nil {
+		c, ok := e.constant(next.C)
+		if !ok {
 			return nil, false
 		}
-		b, scale = e.combine(abi.FnAdd, e.combine(abi.FnMul, b, second), c), second
+		b, scale = e.combine(abi.FnAdd, e.combine(abi.FnMul, b, second), c), &second
 	default:
 		return nil, false
 	}
-	e.bias(i, b)
+	e.bias(i, b.in)
 	e.replace(k, e.reg(i))
 	return scale, true
 }
@@ -138,42 +144,60 @@ func (e *tail) only(reg uint8) int {
 }
 
 // operand is what instruction i combines reg with as its first two operands,
-// if that is one constant for each channel.
-func (e *tail) operand(i int, reg uint8) (*result, bool) {
+// if that is a constant.
+func (e *tail) operand(i int, reg uint8) (term, bool) {
 	switch in := e.prog.Code[i]; {
 	case arity(in.Fn) < 2:
-		return nil, false
+		return term{}, false
 	case in.A == reg:
-		r := e.channel(in.B)
-		return r, r != nil
+		return e.constant(in.B)
 	case in.B == reg:
-		r := e.channel(in.A)
-		return r, r != nil
+		return e.constant(in.A)
 	}
-	return nil, false
+	return term{}, false
 }
 
-// channel is the input in a register, if it is a constant with an element for
-// each channel of the last dim.
-func (e *tail) channel(reg uint8) *result {
-	if reg == 0 || int(reg) >= len(e.in) {
-		return nil
+// constant is what is in a register, if it is a constant or an input with an
+// element for each channel of the last dim.
+func (e *tail) constant(reg uint8) (term, bool) {
+	if k := int(reg) - len(e.in); k >= 0 {
+		i := e.prog.Code[k]
+		return term{bits: i.Imm}, i.Fn == abi.FnConst && i.DType == uint8(tensor.Float32)
+	}
+	if reg == 0 {
+		return term{}, false
 	}
 	r := e.in[reg]
 	n := int(r.typ.Rank)
 	if !r.con || r.typ.DType != tensor.Float32 || n == 0 || r.typ.Dims[n-1] != e.channels || r.typ.Elems() != e.channels {
-		return nil
+		return term{}, false
 	}
-	if n == 1 {
-		return r
+	if n > 1 {
+		r = e.f.constant(abi.OpView, &abi.View{Dims: abi.Consts(e.channels)}, r)
 	}
-	return e.f.constant(abi.OpView, &abi.View{Dims: abi.Consts(e.channels)}, r)
+	return term{in: r}, true
 }
 
-// combine computes a constant from two.
-func (e *tail) combine(fn abi.Fn, a, b *result) *result {
-	p := abi.Program{Code: []abi.Instr{{Fn: fn, DType: uint8(tensor.Float32), A: 0, B: 1}}, Out: []int64{2}}
-	return e.f.constant(abi.OpMap, &abi.Map{Program: p}, a, b)
+// combine computes a constant from two, of which one at least is an input.
+func (e *tail) combine(fn abi.Fn, terms ...term) term {
+	var in []*result
+	for _, t := range terms {
+		if t.in != nil {
+			in = append(in, t.in)
+		}
+	}
+	c := newCode(len(in), 2)
+	regs, next := make([]uint8, 2), uint8(0)
+	for k, t := range terms {
+		if t.in == nil {
+			regs[k] = c.add(abi.Instr{Fn: abi.FnConst, DType: uint8(tensor.Float32), Imm: t.bits})
+			continue
+		}
+		regs[k] = next
+		next++
+	}
+	out := c.add(abi.Instr{Fn: fn, DType: uint8(tensor.Float32), A: regs[0], B: regs[1]})
+	return term{in: e.f.constant(abi.OpMap, &abi.Map{Program: abi.Program{Code: c.instrs, Out: []int64{int64(out)}}}, in...)}
 }
 
 // replace makes every reader of instruction i read reg.

@@ -97,7 +97,13 @@ func fuse(t *Tracer, rows []row, nodes []*node, roots []*result) []*node {
 			f.add(f.rewrite(n))
 		}
 	}
-	return f.needed(roots)
+	nodes = f.needed(roots)
+	if len(rows) > 0 {
+		for _, n := range nodes {
+			n.attrs = spoken(n)
+		}
+	}
+	return nodes
 }
 
 func (f *fusion) add(n *node) {
@@ -241,6 +247,27 @@ func mergeMaps(f *fusion, _ *row, p, m *node, at int) *node {
 		return nil
 	}
 	return &node{op: abi.OpMap, attrs: &abi.Map{Program: prog}, in: j.in, out: m.out}
+}
+
+// spoken is the attributes of n with the idioms in its programs replaced.
+func spoken(n *node) abi.Attrs {
+	if a, ok := n.attrs.(*abi.Map); ok {
+		return &abi.Map{Program: idiomatic(a.Program, len(n.in))}
+	}
+	if p := epilogue(n.attrs); len(p.Code) > 0 {
+		return withEpilogue(n.attrs, idiomatic(p, 1+len(n.in)-ownInputs(n.op)))
+	}
+	return n.attrs
+}
+
+// ownInputs is how many inputs an op has before those of its epilogue.
+func ownInputs(op abi.Op) int {
+	for i := range rows {
+		if rows[i].producer == op && rows[i].inputs > 0 && rows[i].consumer == abi.OpMap {
+			return rows[i].inputs
+		}
+	}
+	return 0
 }
 
 // epilogue is the epilogue among attributes.

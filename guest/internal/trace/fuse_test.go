@@ -154,3 +154,113 @@ func TestRows(t *testing.T) {
 		}
 	}
 }
+
+// TestIdioms writes each idiom out, as exporters do, and runs it with the
+// fusions and without.
+func TestIdioms(t *testing.T) {
+	c := func(t *Tracer, v float64) *Value { return t.Scalar(tensor.Float32, v) }
+	mul := func(t *Tracer, a, b *Value) *Value { return t.Map2(abi.FnMul, a, b) }
+	add := func(t *Tracer, a, b *Value) *Value { return t.Map2(abi.FnAdd, a, b) }
+	div := func(t *Tracer, a, b *Value) *Value { return t.Map2(abi.FnDiv, a, b) }
+	clip := func(t *Tracer, x *Value) *Value {
+		return t.Map2(abi.FnMin, t.Map2(abi.FnMax, add(t, x, c(t, 3)), c(t, 0)), c(t, 6))
+	}
+	erf := func(t *Tracer, x *Value) *Value {
+		return add(t, c(t, 1), t.Map1(abi.FnErf, 0, div(t, x, c(t, math.Sqrt2))))
+	}
+	cases := []struct {
+		idiom string
+		fn    abi.Fn
+		write func(t *Tracer, x *Value) *Value
+	}{
+		{"silu", abi.FnSilu, func(t *Tracer, x *Value) *Value { return mul(t, t.Map1(abi.FnSigmoid, 0, x), x) }},
+		{"silu", abi.FnSilu, func(t *Tracer, x *Value) *Value {
+			x = mul(t, x, add(t, x, c(t, 1))) // x is a product itself
+			return mul(t, x, t.Map1(abi.FnSigmoid, 0, x))
+		}},
+		{"hardswish", abi.FnHardSwish, func(t *Tracer, x *Value) *Value { return div(t, mul(t, x, clip(t, x)), c(t, 6)) }},
+		{"hardswish", abi.FnHardSwish, func(t *Tracer, x *Value) *Value { return mul(t, x, mul(t, clip(t, x), c(t, 1.0/6))) }},
+		{"hardswish of hardsigmoid", abi.FnHardSwish, func(t *Tracer, x *Value) *Value {
+			imm := uint64(math.Float32bits(1.0/6)) | uint64(math.Float32bits(0.5))<<32
+			return mul(t, x, t.Map1(abi.FnHardSigmoid, imm, x))
+		}},
+		{"gelu", abi.FnGelu, func(t *Tracer, x *Value) *Value { return mul(t, mul(t, x, erf(t, x)), c(t, 0.5)) }},
+		{"gelu", abi.FnGelu, func(t *Tracer, x *Value) *Value { return mul(t, mul(t, c(t, 0.5), x), erf(t, x)) }},
+		{"gelu by tanh", abi.FnGeluTanh, func(t *Tracer, x *Value) *Value {
+			u := add(t, x, mul(t, c(t, 0.044715), mul(t, x, mul(t, x, x))))
+			return mul(t, mul(t, c(t, 0.5), x), add(t, c(t, 1), t.Map1(abi.FnTanh, 0, mul(t, c(t, 0.7978845608), u))))
+		}},
+		{"gelu by tanh of a product", abi.FnGeluTanh, func(t *Tracer, x *Value) *Value {
+			u := mul(t, mul(t, c(t, 0.7978845608), x), add(t, c(t, 1), mul(t, mul(t, x, c(t, 0.044715)), x)))
+			return mul(t, c(t, 0.5), mul(t, x, add(t, c(t, 1), t.Map1(abi.FnTanh, 0, u))))
+		}},
+		{"mish", abi.FnMish, func(t *Tracer, x *Value) *Value {
+			return mul(t, x, t.Map1(abi.FnTanh, 0, t.Map1(abi.FnSoftplus, 0, x)))
+		}},
+	}
+	covered := map[string]bool{}
+	for _, k := range cases {
+		covered[k.idiom] = true
+		t.Run(k.idiom, func(t *testing.T) {
+			values := make([]float32, 4096)
+			for i := range values {
+				values[i] = float32(i-2048) / 200
+			}
+			in := kernels.Tensor{Type: f32(4096), Data: tensor.Bytes(values)}
+			var program abi.Map
+			m := newTrial(t, []tensor.Type{in.Type}, nil, 1, func(t *Tracer, in, _ []*Value) []*Value { return []*Value{k.write(t, in[0])} })
+			m.rows = nil
+			want := numbersOf(m.run(in)[0])
+			m = newTrial(t, []tensor.Type{in.Type}, nil, 1, func(t *Tracer, in, _ []*Value) []*Value { return []*Value{k.write(t, in[0])} })
+			got := numbersOf(m.run(in)[0])
+			if e := abi.DecodeAttrs(m.spy.ran[0][0].Words, &program); e != abi.OK {
+				t.Fatal(e)
+			}
+			if last := program.Program.Code[len(program.Program.Code)-1]; last.Fn != k.fn {
+				t.Errorf("the program is %v", program.Program)
+			}
+			for i := range got {
+				if bound := 0x1p-21 * max(1, math.Abs(float64(values[i])), math.Abs(want[i])); math.Abs(got[i]-want[i]) > bound {
+					t.Fatalf("at %v: %v, written out %v", values[i], got[i], want[i])
+				}
+			}
+		})
+	}
+	for _, d := range idioms {
+		if !covered[d.name] {
+			t.Errorf("no test of %q", d.name)
+		}
+	}
+}
+
+// TestNoIdioms writes what is nearly one.
+func TestNoIdioms(t *testing.T) {
+	i := func(fn abi.Fn, a, b uint8) abi.Instr {
+		return abi.Instr{Fn: fn, DType: uint8(tensor.Float32), A: a, B: b}
+	}
+	k := func(v float32) abi.Instr {
+		return abi.Instr{Fn: abi.FnConst, DType: uint8(tensor.Float32), Imm: uint64(math.Float32bits(v))}
+	}
+	for name, code := range map[string][]abi.Instr{
+		"sigmoid of another":    {i(abi.FnSigmoid, 1, 0), i(abi.FnMul, 0, 2)},
+		"another factor":        {i(abi.FnSigmoid, 0, 0), i(abi.FnMul, 0, 2), i(abi.FnMul, 3, 1)},
+		"a quotient":            {i(abi.FnSigmoid, 0, 0), i(abi.FnDiv, 0, 2)},
+		"a constant too many":   {i(abi.FnSigmoid, 0, 0), k(2), i(abi.FnMul, 2, 3), i(abi.FnMul, 0, 4)},
+		"another bound":         {k(3), i(abi.FnAdd, 0, 2), k(0), i(abi.FnMax, 3, 4), k(5), i(abi.FnMin, 5, 6), i(abi.FnMul, 0, 7), k(6), i(abi.FnDiv, 8, 9)},
+		"powers of powers":      {i(abi.FnMul, 0, 0), i(abi.FnMul, 2, 2), i(abi.FnMul, 3, 3), i(abi.FnMul, 4, 4), i(abi.FnMul, 5, 5)},
+		"sigmoid of an integer": {{Fn: abi.FnMul, DType: uint8(tensor.Int32), A: 0, B: 1}},
+		"the bounds exchanged":  {k(3), i(abi.FnAdd, 0, 2), k(6), i(abi.FnMax, 3, 4), k(0), i(abi.FnMin, 5, 6), i(abi.FnMul, 0, 7), k(6), i(abi.FnDiv, 8, 9)},
+	} {
+		p := abi.Program{Code: code, Out: []int64{int64(1 + len(code))}}
+		got := idiomatic(p, 2)
+		if name == "another factor" { // the idiom in it is found
+			if len(got.Code) != 2 || got.Code[0].Fn != abi.FnSilu {
+				t.Errorf("%s: %v", name, got)
+			}
+			continue
+		}
+		if len(got.Code) != len(code) {
+			t.Errorf("%s: became %v", name, got)
+		}
+	}
+}
