@@ -98,13 +98,12 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 		s.depthwise = true
 		s.gemm = newDepthwise(int(places), int(m), int(terms), win.out[2])
 		if m == c {
-			e.quicken(a.Epilogue, y, in[2:])
-			e.noPlus()
+			e.quicken(a.Epilogue, y, in[2:], false)
 		}
 		p.Scratch = float32Scratch(x, w, y)
 		return p, nil
 	}
-	e.quicken(a.Epilogue, y, in[2:])
+	e.quicken(a.Epilogue, y, in[2:], true)
 	s.gemm = newProduct(int(places), int(m/a.Groups), int(terms))
 	if x.DType == tensor.Float64 {
 		s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))

@@ -99,10 +99,7 @@ func (s *convStep) runWinograd(c *Call, y, x, packed []float32, rest *workspace,
 		defer func() { slots <- memory }()
 		image, line := i/down, i%down*w.lines
 		end := min(line+w.lines, w.tilesY)
-		var ending simd.Ending
-		if s.epilogue.quickly() {
-			ending = s.ending(patch{k1: s.k}, 0, s.epilogue, c.In[2:])
-		}
+		ending := s.ending(patch{}, 0, s.epilogue, c.In[2:])
 		for t := line * w.tilesX; t < end*w.tilesX; t += w.across {
 			s.winogradTiles(memory, y, x, packed, image, t, min(w.across, end*w.tilesX-t), &ending)
 		}

@@ -9,8 +9,9 @@ import (
 // epilogue is an elementwise program that an op runs on its own result while
 // that is in the cache. A nil epilogue changes nothing.
 type epilogue struct {
-	tape *tape
 	quick
+	tape *tape // of what the quick beginning leaves; nil for nothing
+	cost int64 // of an element
 }
 
 // planEpilogue checks the epilogue of an op with a result of type out. Register
@@ -45,14 +46,14 @@ func planEpilogue(p Program, out tensor.Type, extra []tensor.Type) (*epilogue, e
 	if t.out[0].dtype != out.DType {
 		return nil, fmt.Errorf("epilogue: %w: output %v, want %v", ErrDType, t.out[0].dtype, out.DType)
 	}
-	return &epilogue{tape: t}, nil
+	return &epilogue{tape: t, cost: t.cost}, nil
 }
 
 // apply runs the program in place on the row-major elements from … to of the
 // result, all of which is y. Calls for ranges that do not overlap may run at
 // once. Long ranges are cheaper: a call costs as much as some 100 elements.
 func (e *epilogue) apply(y []byte, extra []Tensor, from, to int64) {
-	if e == nil || from >= to {
+	if e == nil || e.tape == nil || from >= to {
 		return
 	}
 	// The tape may compute its output in the memory of register 0: the output
@@ -71,7 +72,7 @@ func (e *epilogue) flops() int64 {
 	if e == nil {
 		return 0
 	}
-	return e.tape.cost
+	return e.cost
 }
 
 // pre is an elementwise program of one input and one output that an op runs on

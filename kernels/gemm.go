@@ -113,7 +113,7 @@ func (g *gemm) columns(p patch, b []float32, k int) []float32 {
 // y from their sums, then the epilogue runs on them. The product's first
 // element is at base in y.
 func (g *gemm) finish(p patch, base int, store func(lo, hi int), y Tensor, e *epilogue, extra []Tensor) {
-	if p.k1 < g.k || e.quickly() {
+	if p.k1 < g.k || e != nil && e.tape == nil {
 		return
 	}
 	rows, lo, hi := p.row1-p.row0, base+p.row0*g.ldc+p.col0, base+p.row0*g.ldc+p.col1

@@ -87,7 +87,7 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 	}
 
 	if attrs.Alpha == 0 || attrs.Alpha == 1 {
-		e.quicken(attrs.Epilogue, y, in[2:])
+		e.quicken(attrs.Epilogue, y, in[2:], true)
 	}
 
 	batch := tensor.Product(y.Dims[:y.Rank-2])

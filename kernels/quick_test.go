@@ -35,6 +35,9 @@ func TestQuickIsUnfused(t *testing.T) {
 		{"below -0", false, []Instr{number(zero), instr(FnMin, 0, 3)}},
 		{"above NaN", false, []Instr{number(float32(math.NaN())), instr(FnMax, 0, 3)}},
 		{"product", false, []Instr{instr(FnMul, 0, 1)}},
+		{"product behind bias", false, []Instr{instr(FnAdd, 0, 1), number(3), instr(FnMul, 3, 4), instr(FnSilu, 5, 0), instr(FnAdd, 6, 3)}},
+		{"itself behind bias", false, []Instr{instr(FnAdd, 0, 1), instr(FnSilu, 3, 0), instr(FnMul, 4, 0)}},
+		{"number before bias", false, []Instr{number(2), instr(FnAdd, 0, 1), instr(FnAdd, 4, 2), instr(FnSigmoid, 5, 0), instr(FnMul, 6, 3)}},
 	}
 	one := []int64{1, 1}
 	conv := func(groups int64) func(p Program) any {
@@ -62,8 +65,8 @@ func TestQuickIsUnfused(t *testing.T) {
 		for _, p := range programs {
 			t.Run(c.name+" "+p.name, func(t *testing.T) {
 				program := Program{Code: p.code, Out: []int64{int64(2 + len(p.code))}}
-				if q := newQuick(&program, []tensor.Type{y.Type, bias.Type, sum.Type}); q.ok != p.quick {
-					t.Errorf("quick: %v", q.ok)
+				if q, _ := newQuick(&program, []tensor.Type{y.Type, bias.Type, sum.Type}, true); (q.steps == len(p.code)) != p.quick {
+					t.Errorf("%d steps are quick", q.steps)
 				}
 				want := must(t, &Map, MapAttrs{program}, y, bias, sum)[0]
 				got := must(t, c.op, c.attrs(program), append(append([]Tensor{}, c.in...), bias, sum)...)[0]
