@@ -14,7 +14,7 @@ import (
 //	y[n, p·Stride + t·Dilation - Before, j] += x[n, p, i] · W[t…, i, j]
 //
 // with i over the channels of j's group. For each tap t in order, what it adds
-// to y is a product as in MatMul. Where a group has one channel on each side
+// to y is a product as in MatMul, in blocks of 1024 channels. Where a group has one channel on each side
 // the taps are fused multiply-adds to y; in float64 each sum has one
 // accumulator.
 //
@@ -41,6 +41,7 @@ type transposeStep struct {
 	groups   int
 	c, cg    int  // channels of x, of a group
 	single   bool // a group has one channel on each side
+	each     int  // columns of a tap where the windows lie apart, else 0
 	epilogue *epilogue
 }
 
@@ -95,6 +96,9 @@ func planConvTranspose(in []tensor.Type, a ConvTransposeAttrs) (Plan, error) {
 	case s.single:
 		s.gemm = newGemm(int(places), int(c), int(taps))
 		p.Scratch = float32Scratch(x, w, y)
+	case x.DType != tensor.Float64 && win.apart(a.Groups, a.OutPad):
+		s.n = int(mg)
+		s.planApart(&p, a.Epilogue, in)
 	default:
 		s.gemm = newGemm(int(places), int(mg), int(terms))
 		s.ldc = int(y.Dims[y.Rank-1])
@@ -142,6 +146,10 @@ func packConvTranspose(p *Plan, w Tensor, dst []byte) {
 
 // packW packs W (taps, groups, cg, mg) for each tap and group.
 func (s *transposeStep) packW(c *Call, dst []float32, w Tensor) error {
+	if s.each > 0 {
+		s.packApart(dst, w)
+		return nil
+	}
 	return packPanels(c, dst, w, s.taps()*s.groups, s.cg, s.n, s.cg*s.n, s.n, 1)
 }
 
@@ -169,12 +177,15 @@ func runConvTranspose(c *Call) error {
 	}
 	w := tensor.View[float32](c.Packed)
 	if c.Packed == nil {
-		w = rest
+		w = rest.cut(c.Plan.Packed / 4)
 		if err := s.packW(c, w, c.In[1]); err != nil {
 			return err
 		}
 	}
 	finish := func(lo, hi int) { store(y, yf, lo, hi) }
+	if s.each > 0 {
+		return s.runApart(c, yf, x, w, &rest, finish)
+	}
 	return s.gemm.run(c, s.groups, func(p patch) {
 		for row := p.row0; row < p.row1; {
 			line := row - row%s.out[2]

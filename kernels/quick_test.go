@@ -57,6 +57,10 @@ func TestQuickIsUnfused(t *testing.T) {
 		{"conv in groups", &Conv, conv(2), []Tensor{r.numbers(d, 2, 9, 11, 6), r.numbers(d, 3, 3, 3, 34)}},
 		{"depthwise", &Conv, conv(20), []Tensor{r.numbers(d, 2, 9, 11, 20), r.numbers(d, 3, 3, 1, 20)}},
 		{"depthwise fan", &Conv, conv(10), []Tensor{r.numbers(d, 2, 9, 11, 10), r.numbers(d, 3, 3, 1, 20)}},
+		{"windows apart", &ConvTranspose, func(p Program) any {
+			two, zero := []int64{2, 2}, []int64{0, 0}
+			return ConvTransposeAttrs{Stride: two, Dilation: one, Before: zero, After: zero, OutPad: zero, Groups: 1, Epilogue: p}
+		}, []Tensor{r.numbers(d, 2, 9, 11, 6), r.numbers(d, 2, 2, 6, 11)}},
 		{"winograd", &Conv, conv(1), []Tensor{r.numbers(d, 2, 9, 11, 40), r.numbers(d, 3, 3, 40, 33)}},
 	}
 	for _, c := range calls {

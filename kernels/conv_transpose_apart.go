@@ -1,0 +1,98 @@
+package kernels
+
+import (
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// apart reports whether the windows of a transposed convolution lie beside one
+// another and cover y: then each place of y has one tap, and all taps of a line
+// are columns of one product, whose rows are the places of x.
+func (w *window) apart(groups int64, outPad []int64) bool {
+	for d := range w.in {
+		if w.kernel[d] != w.stride[d] || w.dilation[d] != 1 && w.kernel[d] > 1 || w.before[d] != 0 || w.after[d] != 0 {
+			return false
+		}
+	}
+	for _, p := range outPad {
+		if p != 0 {
+			return false
+		}
+	}
+	return groups == 1
+}
+
+// planApart is for the windows of apart: a product of (places of x, c) by
+// (c, kernel·m) for each line of the window.
+func (s *transposeStep) planApart(p *Plan, e Program, in []tensor.Type) {
+	x, y := in[0], p.Out[0]
+	s.each = s.n
+	s.gemm = newProduct(int(tensor.Product(x.Dims[:x.Rank-1])), s.kernel[2]*s.each, s.c)
+	s.epilogue.quicken(e, y, in[2:], true)
+	p.Packed = packedBytes(int64(s.kernel[0]*s.kernel[1]), int64(s.c), int64(s.n))
+	p.Scratch = tensor.AddSat(tensor.AddSat(p.Packed, float32Scratch(x, y)), 4*int64(s.n))
+}
+
+// packApart packs W (lines, kernel, c, m) as a matrix (c, kernel·m) for each
+// line of the window.
+func (s *transposeStep) packApart(dst []float32, w Tensor) {
+	taps, size := s.kernel[2], simd.PackedLen(s.c, s.n)
+	row := make([]float32, s.each)
+	for line := range s.kernel[0] * s.kernel[1] {
+		to := dst[line*size:][:size]
+		clear(to)
+		for t := range taps {
+			for i := range s.c {
+				readFloat32(row, w, ((line*taps+t)*s.c+i)*s.each)
+				for j, v := range row {
+					col := t*s.each + j
+					to[col/simd.Panel*simd.PanelLen(s.c)+i*simd.Panel+col%simd.Panel] = v
+				}
+			}
+		}
+	}
+}
+
+// runApart computes y by the packed weights.
+func (s *transposeStep) runApart(c *Call, y, x, w []float32, rest *workspace, finish func(lo, hi int)) error {
+	// A bias is one for each column of a line.
+	var biases []float32
+	if e := s.epilogue; e != nil && e.bias != 0 {
+		biases = rest.cut(int64(s.n))
+		for at := 0; at < s.n; at += s.each {
+			copy(biases[at:], tensor.View[float32](c.In[1+e.bias].Data))
+		}
+	}
+	size := simd.PackedLen(s.c, s.n)
+	return s.gemm.run(c, s.kernel[0]*s.kernel[1], func(p patch) {
+		for row := p.row0; row < p.row1; {
+			part := p
+			part.row0, part.row1 = row, min(row-row%s.in[2]+s.in[2], p.row1)
+			row = part.row1
+			s.lineApart(c, part, y, x, w[p.batch*size:], biases, finish)
+		}
+	})
+}
+
+// lineApart computes a patch of places of x that lie on one line.
+func (s *transposeStep) lineApart(c *Call, p patch, y, x, w, biases []float32, finish func(lo, hi int)) {
+	line := p.row0 / s.in[2]
+	image, d, h := line/s.in[1]/s.in[0], line/s.in[1]%s.in[0], line%s.in[1]
+	d, h = d*s.stride[0]+p.batch/s.kernel[1], h*s.stride[1]+p.batch%s.kernel[1]
+	// The line of y is as long as those of x times n, so that row0 counts from
+	// where line 0 would begin.
+	base := ((image*s.out[0]+d)*s.out[1]+h)*s.in[2]*s.n - line*s.in[2]*s.n
+	end := s.ending(p, base, s.epilogue, c.In[2:])
+	if end.Bias != nil {
+		end.Bias = biases[p.col0:]
+	}
+	at := base + p.row0*s.ldc + p.col0
+	for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
+		terms, last := min(p.k1-k, simd.Block), simd.Ending{}
+		if k+terms >= s.k {
+			last = end
+		}
+		simd.Gemm(y[at:], s.ldc, x[p.row0*s.c+k:], s.c, s.columns(p, w, k), simd.PanelLen(s.k), p.row1-p.row0, p.col1-p.col0, terms, k > 0, &last)
+	}
+	s.finish(p, base, finish, c.Out[0], s.epilogue, c.In[2:])
+}
