@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/kernels"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -86,6 +87,11 @@ type prologue struct {
 func (w *prologue) work() error {
 	p := w.p
 	keep := make([]bool, len(p.values))
+	mark := func(v abi.Value) {
+		if at := p.layout.places[v-1]; at.kind == atConst {
+			keep[at.at] = true
+		}
+	}
 	var packs []int32
 	var small int64
 	hold := func(k key, n int64, held map[key]*memory) {
@@ -97,13 +103,9 @@ func (w *prologue) work() error {
 		o := &p.ops[s]
 		packed := o.packs(p)
 		for i, v := range o.in {
-			if v == 0 || !p.values[v-1].konst {
-				continue
+			if v != 0 && (i != 1 || !packed) {
+				mark(v)
 			}
-			if i == 1 && packed {
-				continue
-			}
-			keep[v-1] = true
 		}
 		if packed {
 			packs = append(packs, s)
@@ -117,9 +119,7 @@ func (w *prologue) work() error {
 		}
 	}
 	for _, v := range p.out {
-		if p.values[v-1].konst {
-			keep[v-1] = true
-		}
+		mark(v)
 	}
 	for i := range keep {
 		if keep[i] {

@@ -191,3 +191,33 @@ func TestConstantsOfDeadProgramsGo(t *testing.T) {
 		t.Errorf("%d bytes are charged for %d constants after all are gone", n, len(m.kept))
 	}
 }
+
+// A view whose sizes are symbols is no constant, even of a constant: what it
+// shows is kept all the same.
+func TestSymbolicViewOfAConstant(t *testing.T) {
+	m := newTestModel(t, small, []byte{0, 0, 128, 63, 0, 0, 0, 64})
+	b := runBox(m, vector(1, 2))
+	defer b.Close()
+	x, e := b.RunInput(0)
+	ok(t, e)
+	h, e := b.TensorConst(1, 0, tensor.Of(tensor.Float32, 1, 2))
+	ok(t, e)
+	p, _ := b.ProgramNew()
+	in, e := b.ProgramInput(p, x.Type)
+	ok(t, e)
+	c, e := b.ProgramConst(p, h)
+	ok(t, e)
+	v := opOn(t, b, p, abi.OpView, &abi.View{Dims: []abi.Word{{N: 2, Of: in, A: 1, D: 1}}}, c)
+	y := opOn(t, b, p, abi.OpConcat, &abi.Concat{}, in, v.Value)
+	ok(t, b.ProgramSeal(p, abi.AppendSeal(nil, abi.Seal{Out: []abi.Value{y.Value, v.Value}})))
+	var out [2]abi.Handle
+	_, e = b.ProgramRun(p, []abi.Handle{x.Tensor}, out[:])
+	ok(t, e)
+	for h, n := range map[abi.Handle]int{out[0]: 16, out[1]: 8} {
+		got := make([]byte, n)
+		ok(t, b.TensorRead(h, 0, got))
+		if f := tensor.View[float32](got); f[len(f)-2] != 1 || f[len(f)-1] != 2 {
+			t.Errorf("got %v", f)
+		}
+	}
+}
