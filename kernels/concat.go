@@ -45,24 +45,34 @@ func planConcat(in []tensor.Type, a ConcatAttrs) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	return moving(y, a), nil
+	return moving(y, concatStep{a.Axis, tensor.Product(y.Dims[:a.Axis]), tensor.Product(y.Dims[a.Axis:y.Rank])}), nil
+}
+
+// concatStep sees y as rows of row elements.
+type concatStep struct{ axis, rows, row int64 }
+
+var concatStrips = [...]func(c *Call, lo, hi, from, to int64){
+	1: concatStrip[uint8], 2: concatStrip[uint16], 4: concatStrip[uint32], 8: concatStrip[uint64],
 }
 
 func runConcat(c *Call) error {
-	y := &c.Out[0]
-	axis := c.Plan.step.(ConcatAttrs).Axis
-	rows, row := tensor.Product(y.Dims[:axis]), tensor.Product(y.Dims[axis:y.Rank])
-	at := int64(0)
-	for _, x := range c.In {
-		run := tensor.Product(x.Dims[axis:x.Rank])
-		g := grid{dst0: at}
-		g.add(rows, row, run)
-		g.add(run, 1, 1)
-		g.seal(y.DType.Size())
-		if err := c.move(&g, y.DType.Size(), y.Data, x.Data); err != nil {
-			return err
+	s, size := c.Plan.step.(concatStep), c.Out[0].DType.Size()
+	return c.strips(s.rows, s.row, size, concatStrips[size])
+}
+
+func concatStrip[T word](c *Call, lo, hi, from, to int64) {
+	s, y, at := c.Plan.step.(concatStep), tensor.View[T](c.Out[0].Data), int64(0)
+	for i := range c.In {
+		in := &c.In[i]
+		run := tensor.Product(in.Dims[s.axis:in.Rank])
+		// The part of each row of this input that is in from … to.
+		first, last := max(from-at, 0), min(to-at, run)
+		if first < last {
+			x := tensor.View[T](in.Data)
+			for r := lo; r < hi; r++ {
+				copyRun(y[r*s.row+at+first:r*s.row+at+last], x[r*run+first:r*run+last])
+			}
 		}
 		at += run
 	}
-	return nil
 }

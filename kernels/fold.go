@@ -56,6 +56,20 @@ func newFold(x *tensor.Type, reduce [tensor.MaxRank]bool) fold {
 	return f
 }
 
+// units is the number of pieces of work: blocks of up to width columns.
+func (f *fold) units() int { return f.outer * ceilDiv(f.cols, f.width) * f.blocks }
+
+func (f *fold) tiles() int { return ceilDiv(f.units(), f.perTile) }
+
+// unit says of piece u where its results go, where their first element is, how
+// many they are, and with which element its block begins.
+func (f *fold) unit(u int) (to, base, width, lo int) {
+	strips := ceilDiv(f.cols, f.width)
+	b, strip, q := u%f.blocks, u/f.blocks%strips, u/f.blocks/strips
+	col := strip * f.width
+	return b*f.results() + q*f.cols + col, f.kept.at(q) + col, min(f.width, f.cols-col), b * foldBlock
+}
+
 // results is the number of results.
 func (f *fold) results() int { return f.outer * f.cols }
 
@@ -78,27 +92,25 @@ func foldAll[T any](c *Call, f *fold, sums []T, join joiner[T], newFolder func()
 	if results == 0 {
 		return nil
 	}
-	strips := (f.cols + f.width - 1) / f.width
-	units := f.outer * strips * f.blocks
-	err := c.Tiles((units+f.perTile-1)/f.perTile, func(tile int) {
+	err := c.Tiles(f.tiles(), func(tile int) {
 		fold := newFolder()
-		for u := tile * f.perTile; u < min((tile+1)*f.perTile, units); u++ {
-			b, strip, q := u%f.blocks, u/f.blocks%strips, u/f.blocks/strips
-			col := strip * f.width
-			width := min(f.width, f.cols-col)
-			dst := sums[b*results+q*f.cols+col:][:width]
-			fold(dst, f.kept.at(q)+col, width, b*foldBlock, min((b+1)*foldBlock, f.count))
+		for u := tile * f.perTile; u < min((tile+1)*f.perTile, f.units()); u++ {
+			to, base, width, lo := f.unit(u)
+			fold(sums[to:][:width], base, width, lo, min(lo+foldBlock, f.count))
 		}
 	})
 	if err != nil || f.blocks == 1 {
 		return err
 	}
-	return c.split(int64(results), int64(f.blocks), func(lo, hi int64) {
-		for b := 1; b < f.blocks; b++ {
-			at := int64(b * results)
-			join(sums[lo:hi], sums[at+lo:at+hi])
-		}
-	})
+	return c.split(int64(results), int64(f.blocks), func(lo, hi int64) { joinBlocks(f, sums, join, lo, hi) })
+}
+
+// joinBlocks joins what the blocks of the results lo … hi gave.
+func joinBlocks[T any](f *fold, sums []T, join joiner[T], lo, hi int64) {
+	for b := 1; b < f.blocks; b++ {
+		at := int64(b * f.results())
+		join(sums[lo:hi], sums[at+lo:at+hi])
+	}
 }
 
 // inLanes makes folders of what newLoad gives.

@@ -28,9 +28,13 @@ func TestFoldersAgree(t *testing.T) {
 		}
 		f := newFold(&x.Type, reduced)
 		for _, fn := range []int64{ReduceSum, ReduceMax} {
-			newFolder := f.ofFloat32(v, fn)
-			if newFolder == nil {
+			vector := f.ofFloat32(fn)
+			if vector == nil {
 				continue
+			}
+			newFolder := func() folder[float32] {
+				w := foldWorks.New().(*foldWork)
+				return func(dst []float32, base, width, lo, hi int) { vector(&f, w, dst, v, base, width, lo, hi) }
 			}
 			ran++
 			start, join := joining[float32](fn)

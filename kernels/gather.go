@@ -15,7 +15,7 @@ import (
 //	i      int32 or int64 [b..., j...]; -n ≤ i < n, negative from the end
 //	attrs  Axis of n; Batch, the number of dims b
 //	y      any [b..., o..., j..., s...]
-var Gather = Op{name: "gather", plan: planner(planGather), run: bySize(runGather[uint8], runGather[uint16], runGather[uint32], runGather[uint64])}
+var Gather = Op{name: "gather", plan: planner(planGather), run: runGather}
 
 // GatherAttrs are the attributes of Gather.
 type GatherAttrs struct{ Axis, Batch int64 }
@@ -65,29 +65,32 @@ func planGather(in []tensor.Type, a GatherAttrs) (Plan, error) {
 	return p, nil
 }
 
-func runGather[T word](c *Call) error {
+var gatherStrips = [...]func(c *Call, lo, hi, from, to int64){
+	1: gatherStrip[uint8], 2: gatherStrip[uint16], 4: gatherStrip[uint32], 8: gatherStrip[uint64],
+}
+
+func runGather(c *Call) error {
+	p, size := c.Plan.step.(gatherStep), c.Out[0].DType.Size()
+	c.outside.Store(false)
+	return inside(c.strips(p.b*p.o*p.j, p.s, size, gatherStrips[size]), &c.outside)
+}
+
+func gatherStrip[T word](c *Call, lo, hi, from, to int64) {
 	x, y, index := tensor.View[T](c.In[0].Data), tensor.View[T](c.Out[0].Data), indicesOf(c.In[1])
 	p := c.Plan.step.(gatherStep)
-	var outside atomic.Bool
-	if len(y) == 0 {
-		return nil
-	}
-	err := c.runs(p.b*p.o*p.j, p.s, c.Out[0].DType.Size(), func(lo, hi, from, to int64) {
-		slice, j := lo/p.j, lo%p.j
-		for r := lo; r < hi; r++ {
-			k, ok := index.at(slice/p.o*p.j+j, p.n)
-			if !ok {
-				outside.Store(true)
-				return
-			}
-			src := (slice*p.n + k) * p.s
-			copyRun(y[r*p.s+from:r*p.s+to], x[src+from:src+to])
-			if j++; j == p.j {
-				slice, j = slice+1, 0
-			}
+	slice, j := lo/p.j, lo%p.j
+	for r := lo; r < hi; r++ {
+		k, ok := index.at(slice/p.o*p.j+j, p.n)
+		if !ok {
+			c.outside.Store(true)
+			return
 		}
-	})
-	return inside(err, &outside)
+		src := (slice*p.n + k) * p.s
+		copyRun(y[r*p.s+from:r*p.s+to], x[src+from:src+to])
+		if j++; j == p.j {
+			slice, j = slice+1, 0
+		}
+	}
 }
 
 // inside is err, or ErrValue where a tile met an index outside its dim.

@@ -90,55 +90,88 @@ func (g *grid) swap(i, j int) {
 	g.src[i], g.src[j] = g.src[j], g.src[i]
 }
 
-// move runs a sealed grid.
-func (c *Call) move(g *grid, size int, dst, src []byte) error {
-	switch size {
-	case 1:
-		return moveGrid[uint8](c, g, dst, src)
-	case 2:
-		return moveGrid[uint16](c, g, dst, src)
-	case 4:
-		return moveGrid[uint32](c, g, dst, src)
-	default:
-		return moveGrid[uint64](c, g, dst, src)
+// runGrid is the run of every op that is one strided copy.
+func runGrid(c *Call) error {
+	g := c.Plan.step.(*grid)
+	if g.rows == 0 || g.cols == 0 {
+		return nil
+	}
+	return c.Each(int((g.blocks()+g.perTile-1)/g.perTile), gridTiles[c.Out[0].DType.Size()])
+}
+
+var gridTiles = [...]func(c *Call, tile int){1: gridTile[uint8], 2: gridTile[uint16], 4: gridTile[uint32], 8: gridTile[uint64]}
+
+func (g *grid) blocks() int64 {
+	a, b := g.rank-2, g.rank-1
+	return tensor.Product(g.dims[:a]) * ((g.dims[a] + g.rows - 1) / g.rows) * ((g.dims[b] + g.cols - 1) / g.cols)
+}
+
+// gridTile moves perTile blocks.
+func gridTile[T word](c *Call, tile int) {
+	g := c.Plan.step.(*grid)
+	dst, src := tensor.View[T](c.Out[0].Data), tensor.View[T](c.In[0].Data)
+	a, b := g.rank-2, g.rank-1
+	down, across := (g.dims[a]+g.rows-1)/g.rows, (g.dims[b]+g.cols-1)/g.cols
+	lo := int64(tile) * g.perTile
+	n := min(g.perTile, g.blocks()-lo)
+	col, row, outer := lo%across, lo/across%down, lo/across/down
+	d, s := g.dst0, g.src0
+	var at [gridRank]int64
+	for k := a - 1; k >= 0; k-- {
+		at[k] = outer % g.dims[k]
+		outer /= g.dims[k]
+		d += at[k] * g.dst[k]
+		s += at[k] * g.src[k]
+	}
+	for ; n > 0; n-- {
+		i, j := row*g.rows, col*g.cols
+		plane(g, dst, src, d+i*g.dst[a]+j*g.dst[b], s+i*g.src[a]+j*g.src[b],
+			min(g.rows, g.dims[a]-i), min(g.cols, g.dims[b]-j))
+		if col++; col < across {
+			continue
+		}
+		col = 0
+		if row++; row < down {
+			continue
+		}
+		row = 0
+		for k := a - 1; k >= 0; k-- {
+			at[k]++
+			d, s = d+g.dst[k], s+g.src[k]
+			if at[k] < g.dims[k] {
+				break
+			}
+			at[k] = 0
+			d, s = d-g.dims[k]*g.dst[k], s-g.dims[k]*g.src[k]
+		}
 	}
 }
 
-func moveGrid[T word](c *Call, g *grid, dstBytes, srcBytes []byte) error {
-	dst, src := tensor.View[T](dstBytes), tensor.View[T](srcBytes)
+// plane moves the block whose first element is at s in src and at d in dst.
+func plane[T word](g *grid, dst, src []T, d, s, rows, cols int64) {
 	a, b := g.rank-2, g.rank-1
 	da, db, sa, sb := g.dst[a], g.dst[b], g.src[a], g.src[b]
-	var plane func(d, s, rows, cols int64)
 	switch g.kind {
 	case planeCopy:
-		plane = func(d, s, rows, cols int64) {
-			for ; rows > 0; rows-- {
-				copyRun(dst[d:d+cols], src[s:s+cols])
-				d, s = d+da, s+sa
-			}
+		for ; rows > 0; rows-- {
+			copyRun(dst[d:d+cols], src[s:s+cols])
+			d, s = d+da, s+sa
 		}
 	case planeRepeat:
-		plane = func(d, s, rows, cols int64) {
-			for ; rows > 0; rows-- {
-				fillWords(dst[d:d+cols], src[s])
-				d, s = d+da, s+sa
-			}
+		for ; rows > 0; rows-- {
+			fillWords(dst[d:d+cols], src[s])
+			d, s = d+da, s+sa
 		}
 	case planeTranspose:
-		plane = func(d, s, rows, cols int64) {
-			simd.Transpose(dst[d:], int(da), src[s:], int(sb), int(rows), int(cols))
-		}
+		simd.Transpose(dst[d:], int(da), src[s:], int(sb), int(rows), int(cols))
 	default:
-		plane = func(d, s, rows, cols int64) {
-			for ; rows > 0; rows-- {
-				for j := range cols {
-					dst[d+j*db] = src[s+j*sb]
-				}
-				d, s = d+da, s+sa
+		for ; rows > 0; rows-- {
+			for j := range cols {
+				dst[d+j*db] = src[s+j*sb]
 			}
+			d, s = d+da, s+sa
 		}
 	}
-	return g.walk(c, plane)
 }
 
 // copyRun is copy, without its call where the run is short.
@@ -150,50 +183,4 @@ func copyRun[T word](dst, src []T) {
 	for i, v := range src[:len(dst)] {
 		dst[i] = v
 	}
-}
-
-// walk calls plane for every block: the offsets of its first element and its
-// size.
-func (g *grid) walk(c *Call, plane func(d, s, rows, cols int64)) error {
-	a, b := g.rank-2, g.rank-1
-	if g.rows == 0 || g.cols == 0 {
-		return nil
-	}
-	down, across := (g.dims[a]+g.rows-1)/g.rows, (g.dims[b]+g.cols-1)/g.cols
-	blocks := tensor.Product(g.dims[:a]) * down * across
-	return c.Tiles(int((blocks+g.perTile-1)/g.perTile), func(tile int) {
-		lo := int64(tile) * g.perTile
-		n := min(g.perTile, blocks-lo)
-		col, row, outer := lo%across, lo/across%down, lo/across/down
-		d, s := g.dst0, g.src0
-		var at [gridRank]int64
-		for k := a - 1; k >= 0; k-- {
-			at[k] = outer % g.dims[k]
-			outer /= g.dims[k]
-			d += at[k] * g.dst[k]
-			s += at[k] * g.src[k]
-		}
-		for ; n > 0; n-- {
-			i, j := row*g.rows, col*g.cols
-			plane(d+i*g.dst[a]+j*g.dst[b], s+i*g.src[a]+j*g.src[b],
-				min(g.rows, g.dims[a]-i), min(g.cols, g.dims[b]-j))
-			if col++; col < across {
-				continue
-			}
-			col = 0
-			if row++; row < down {
-				continue
-			}
-			row = 0
-			for k := a - 1; k >= 0; k-- {
-				at[k]++
-				d, s = d+g.dst[k], s+g.src[k]
-				if at[k] < g.dims[k] {
-					break
-				}
-				at[k] = 0
-				d, s = d-g.dims[k]*g.dst[k], s-g.dims[k]*g.src[k]
-			}
-		}
-	})
 }

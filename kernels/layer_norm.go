@@ -113,68 +113,89 @@ func runLayerNorm(c *Call) error {
 	return layerNorm[float32](c)
 }
 
+// normRun is a run of LayerNorm: what it works on, and the passes over it.
+type normRun[T real] struct {
+	*layerNormStep
+	c                    *Call
+	x, skip, gamma, beta []T
+	v, out               []T
+	means, scales        []T
+	passes, rmsPasses    []rowPass
+}
+
+func newNormRun[T real]() *normRun[T] {
+	s := &normRun[T]{}
+	first := func(row, b, lo, hi int) {
+		lo, hi = lo+row*s.n, hi+row*s.n
+		if s.skip != nil {
+			for i := lo; i < hi; i++ {
+				s.v[i] = s.x[i] + s.skip[i]
+			}
+			store(s.c.Out[1], s.v, lo, hi)
+		}
+		if s.rms {
+			s.scales[s.stat(row, b)] = simd.Deviation(s.v[lo:hi], 0)
+		} else {
+			s.means[s.stat(row, b)] = simd.Sum(s.v[lo:hi])
+		}
+	}
+	scale := func(row int) {
+		mean := total(&s.rows, s.scales, row) / T(s.n)
+		s.scales[s.stat(row, 0)] = 1 / T(math.Sqrt(float64(mean+T(s.eps))))
+	}
+	last := rowPass{block: func(row, b, lo, hi int) {
+		at := row * s.n
+		simd.Normalize(s.out[at+lo:at+hi], s.v[at+lo:at+hi], part(s.gamma, lo, hi), part(s.beta, lo, hi),
+			s.means[s.stat(row, 0)], s.scales[s.stat(row, 0)])
+		store(s.c.Out[0], s.out, at+lo, at+hi)
+		s.epilogue.apply(s.c.Out[0].Data, s.c.In[min(len(s.c.In), normExtra):], int64(at+lo), int64(at+hi))
+	}}
+	s.passes = []rowPass{
+		{first, func(row int) { s.means[s.stat(row, 0)] = total(&s.rows, s.means, row) / T(s.n) }},
+		{func(row, b, lo, hi int) {
+			s.scales[s.stat(row, b)] = simd.Deviation(s.v[row*s.n+lo:row*s.n+hi], s.means[s.stat(row, 0)])
+		}, scale},
+		last,
+	}
+	s.rmsPasses = []rowPass{
+		{first, func(row int) {
+			scale(row)
+			s.means[s.stat(row, 0)] = 0
+		}},
+		last,
+	}
+	return s
+}
+
 func layerNorm[T real](c *Call) error {
-	s, y := c.Plan.step.(*layerNormStep), c.Out[0]
-	if y.Elems() == 0 {
+	if c.Out[0].Elems() == 0 {
 		return nil
 	}
+	s := kept(c, newNormRun[T])
+	err := s.run(c)
+	*s = normRun[T]{passes: s.passes, rmsPasses: s.rmsPasses}
+	return err
+}
+
+func (s *normRun[T]) run(c *Call) (err error) {
+	s.layerNormStep, s.c = c.Plan.step.(*layerNormStep), c
 	rest := scratchOf(c)
-	var in [normExtra][]T
-	for i := range min(len(c.In), normExtra) {
-		var err error
-		if in[i], err = operand[T](c, c.In[i], &rest); err != nil {
-			return err
+	for i, to := range [normExtra]*[]T{&s.x, &s.skip, &s.gamma, &s.beta} {
+		if i < len(c.In) {
+			if *to, err = operand[T](c, c.In[i], &rest); err != nil {
+				return err
+			}
 		}
 	}
-	x, skip, gamma, beta := in[normX], in[normSkip], in[normGamma], in[normBeta]
-	out := output[T](y, &rest)
-	v, sum := x, Tensor{}
-	if skip != nil {
-		sum = c.Out[1]
-		v = output[T](sum, &rest)
+	s.out = output[T](c.Out[0], &rest)
+	s.v = s.x
+	if s.skip != nil {
+		s.v = output[T](c.Out[1], &rest)
 	}
-	means := cutReals[T](&rest, s.count*s.blocks)
-	scales := cutReals[T](&rest, s.count*s.blocks)
-	scale := func(row int) {
-		mean := total(&s.rows, scales, row) / T(s.n)
-		scales[s.stat(row, 0)] = 1 / T(math.Sqrt(float64(mean+T(s.eps))))
-	}
-	passes := []rowPass{{
-		block: func(row, b, lo, hi int) {
-			lo, hi = lo+row*s.n, hi+row*s.n
-			if skip != nil {
-				for i := lo; i < hi; i++ {
-					v[i] = x[i] + skip[i]
-				}
-				store(sum, v, lo, hi)
-			}
-			if s.rms {
-				scales[s.stat(row, b)] = simd.Deviation(v[lo:hi], 0)
-			} else {
-				means[s.stat(row, b)] = simd.Sum(v[lo:hi])
-			}
-		},
-		row: func(row int) { means[s.stat(row, 0)] = total(&s.rows, means, row) / T(s.n) },
-	}, {
-		block: func(row, b, lo, hi int) {
-			scales[s.stat(row, b)] = simd.Deviation(v[row*s.n+lo:row*s.n+hi], means[s.stat(row, 0)])
-		},
-		row: scale,
-	}, {
-		block: func(row, b, lo, hi int) {
-			at := row * s.n
-			simd.Normalize(out[at+lo:at+hi], v[at+lo:at+hi], part(gamma, lo, hi), part(beta, lo, hi),
-				means[s.stat(row, 0)], scales[s.stat(row, 0)])
-			store(y, out, at+lo, at+hi)
-			s.epilogue.apply(y.Data, c.In[min(len(c.In), normExtra):], int64(at+lo), int64(at+hi))
-		},
-	}}
+	s.means = cutReals[T](&rest, s.count*s.blocks)
+	s.scales = cutReals[T](&rest, s.count*s.blocks)
 	if s.rms {
-		passes[0].row = func(row int) {
-			scale(row)
-			means[s.stat(row, 0)] = 0
-		}
-		passes = append(passes[:1], passes[2])
+		return s.rows.run(c, s.rmsPasses...)
 	}
-	return s.run(c, passes...)
+	return s.rows.run(c, s.passes...)
 }

@@ -67,19 +67,20 @@ func common(in []tensor.Type) (tensor.Type, error) {
 }
 
 func runMap(c *Call) error {
+	chunk := c.Plan.step.(*tape).chunk()
+	return c.Each(int((c.Out[0].Elems()+chunk-1)/chunk), mapTile)
+}
+
+func mapTile(c *Call, i int) {
 	t := c.Plan.step.(*tape)
-	n := c.Plan.Out[0].Elems()
-	chunk := t.chunk()
-	return c.Tiles(int((n+chunk-1)/chunk), func(i int) {
-		f := t.frame()
-		for k := range c.In {
-			f.in[k] = c.In[k].Data
-		}
-		for k := range c.Out {
-			f.out[k] = c.Out[k].Data
-		}
-		from := int64(i) * chunk
-		t.run(f, from, min(from+chunk, n))
-		t.release(f)
-	})
+	f := t.frame()
+	for k := range c.In {
+		f.in[k] = c.In[k].Data
+	}
+	for k := range c.Out {
+		f.out[k] = c.Out[k].Data
+	}
+	from := int64(i) * t.chunk()
+	t.run(f, from, min(from+t.chunk(), c.Out[0].Elems()))
+	t.release(f)
 }

@@ -95,32 +95,6 @@ func moving(out tensor.Type, step any) Plan {
 // tileBytes is the work of one tile of a data move: some 20 µs.
 const tileBytes = 128 << 10
 
-// split calls f on consecutive ranges of n units of unit bytes each.
-func (c *Call) split(n, unit int64, f func(lo, hi int64)) error {
-	step := max(1, tileBytes/max(unit, 1))
-	return c.Tiles(int((n+step-1)/step), func(i int) {
-		lo := int64(i) * step
-		f(lo, min(lo+step, n))
-	})
-}
-
-// runs splits rows of run elements of size bytes: f gets the elements from … to
-// of each of the rows lo … hi. Rows too long for one tile come in pieces.
-func (c *Call) runs(rows, run int64, size int, f func(lo, hi, from, to int64)) error {
-	if rows == 0 || run == 0 {
-		return nil
-	}
-	limit := int64(max(1, tileBytes/size))
-	if run <= limit {
-		return c.split(rows, run*int64(size), func(lo, hi int64) { f(lo, hi, 0, run) })
-	}
-	pieces := (run + limit - 1) / limit
-	return c.Tiles(int(rows*pieces), func(i int) {
-		row, from := int64(i)/pieces, int64(i)%pieces*limit
-		f(row, row+1, from, min(from+limit, run))
-	})
-}
-
 // indices reads an int32 or int64 tensor.
 type indices struct {
 	narrow []int32

@@ -13,6 +13,7 @@ package kernels
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -62,6 +63,11 @@ type Call struct {
 	Packed  []byte   // the packed form of In[1], or nil
 	Scratch []byte
 	Pool    *Pool
+
+	// What the op keeps from one time that the call is made to the next.
+	tiles   tiles
+	kept    any
+	outside atomic.Bool // a tile met a value that is out of range
 }
 
 // Refusal is a reason for which a plan or a run is refused.

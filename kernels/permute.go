@@ -46,8 +46,3 @@ func planPermute(in []tensor.Type, a PermuteAttrs) (Plan, error) {
 	g.seal(x.DType.Size())
 	return moving(y, g), nil
 }
-
-// runGrid is the run of every op that is one strided copy.
-func runGrid(c *Call) error {
-	return c.move(c.Plan.step.(*grid), c.Out[0].DType.Size(), c.Out[0].Data, c.In[0].Data)
-}

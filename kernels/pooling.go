@@ -49,6 +49,7 @@ type poolStep struct {
 	kind, p  int64
 	countPad bool
 	reach    sync.Pool // of *[maxTaps]int, where the taps of a window are
+	inner    []int     // where they are in a window that lies in x, from its corner
 }
 
 // maxTaps is how many taps of a window are folded at once.
@@ -87,6 +88,12 @@ func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	places := tensor.Product(y.Dims[:y.Rank-1])
 	s := &poolStep{gemm: newGemm(int(places), int(y.Dims[y.Rank-1]), int(taps)), window: w, kind: a.Kind, p: a.P, countPad: a.CountPad}
 	s.reach.New = func() any { return new([maxTaps]int) }
+	if s.k <= maxTaps {
+		for t := range s.k {
+			tap := s.tap(t)
+			s.inner = append(s.inner, ((tap[0]*s.dilation[0]*s.in[1]+tap[1]*s.dilation[1])*s.in[2]+tap[2]*s.dilation[2])*s.n)
+		}
+	}
 	p := Plan{Out: []tensor.Type{y}, Flops: tensor.AddSat(work, 2*y.Elems()), Bytes: bytesOf(in, y), step: s}
 	if a.Kind == PoolLp {
 		// A power costs some fifty times as much as an addition.
@@ -229,27 +236,66 @@ func (w *window) inside(corner [3]int, d, low, high int) (first, last int) {
 
 // over is pool for windows of float32 that are folded at once.
 func (s *poolStep) over(c *Call) error {
-	out, rest := c.Out[0], scratchOf(c)
+	if !isHalf(c.Out[0].DType) {
+		return c.strips(int64(s.m), int64(s.n), s.size(), poolStrip)
+	}
+	rest := scratchOf(c)
 	x, err := operand[float32](c, c.In[0], &rest)
 	if err != nil {
 		return err
 	}
-	y := output[float32](out, &rest)
-	return s.gemm.run(c, 1, func(p patch) {
-		list := s.reach.Get().(*[maxTaps]int)
-		defer s.reach.Put(list)
-		for i := p.row0; i < p.row1; i++ {
-			corner, image := s.corner(i)
-			from, at := x[image*s.n+p.col0:], s.within(list, corner)
-			row := y[i*s.n+p.col0 : i*s.n+p.col1]
-			if s.kind == PoolMax {
-				simd.HighestOver(row, from, at)
-			} else {
-				simd.MeanOver(row, from, at, float32(max(1, s.count(corner))))
-			}
-			store(out, y, i*s.n+p.col0, i*s.n+p.col1)
+	return s.overHalves(c, output[float32](c.Out[0], &rest), x)
+}
+
+func (s *poolStep) overHalves(c *Call, y, x []float32) error {
+	return c.runs(int64(s.m), int64(s.n), s.size(), func(lo, hi, from, to int64) {
+		s.windows(y, x, lo, hi, from, to)
+		for i := lo; i < hi; i++ {
+			store(c.Out[0], y, int(i)*s.n+int(from), int(i)*s.n+int(to))
 		}
 	})
+}
+
+// size is what an element of the result costs, as bytes that are moved. Each
+// window costs as much again as 64 taps.
+func (s *poolStep) size() int { return min(4*s.k+ceilDiv(4*64, s.n), tileBytes) }
+
+func poolStrip(c *Call, lo, hi, from, to int64) {
+	x, y := tensor.View[float32](c.In[0].Data), tensor.View[float32](c.Out[0].Data)
+	c.Plan.step.(*poolStep).windows(y, x, lo, hi, from, to)
+}
+
+// windows folds the channels from … to of the windows lo … hi.
+func (s *poolStep) windows(y, x []float32, lo, hi, from, to int64) {
+	list := s.reach.Get().(*[maxTaps]int)
+	for i := int(lo); i < int(hi); i++ {
+		corner, image := s.corner(i)
+		first := image*s.n + int(from)
+		row := y[i*s.n+int(from) : i*s.n+int(to)]
+		at, count := s.inner, s.k
+		if s.isInner(corner) {
+			first += ((corner[0]*s.in[1]+corner[1])*s.in[2] + corner[2]) * s.n
+		} else {
+			at = s.within(list, corner)
+			count = max(1, s.count(corner))
+		}
+		if s.kind == PoolMax {
+			simd.HighestOver(row, x[first:], at)
+		} else {
+			simd.MeanOver(row, x[first:], at, float32(count))
+		}
+	}
+	s.reach.Put(list)
+}
+
+// isInner reports whether a window lies in x, all of it.
+func (s *poolStep) isInner(corner [3]int) bool {
+	for d, at := range corner {
+		if at < 0 || at > s.in[d]-s.extent(d) {
+			return false
+		}
+	}
+	return true
 }
 
 // within lists where in an image those taps of a window are that lie in x.

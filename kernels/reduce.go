@@ -50,6 +50,7 @@ type reduceStep struct {
 	pre      *pre
 	epilogue *epilogue
 	scratch  bool // results are folded in scratch
+	vector   vectorFold
 }
 
 func planReduce(in []tensor.Type, a ReduceAttrs) (Plan, error) {
@@ -101,6 +102,9 @@ func planReduce(in []tensor.Type, a ReduceAttrs) (Plan, error) {
 	s := &reduceStep{fold: newFold(&x, reduce), fn: a.Fn, pre: pre, epilogue: e}
 	half := isHalf(y.DType)
 	s.scratch = half || s.blocks > 1
+	if pre == nil && y.DType == tensor.Float32 {
+		s.vector = s.ofFloat32(a.Fn)
+	}
 	p := Plan{
 		Out:   []tensor.Type{y},
 		Flops: tensor.AddSat(tensor.MulSat(x.Elems(), 1+pre.flops()), tensor.MulSat(y.Elems(), foldLanes+int64(s.blocks)+e.flops())),
@@ -124,37 +128,74 @@ var reduces = perType{
 	tensor.Bool: reduce[uint8],
 }
 
-func runReduce(c *Call) error { return reduces[c.Out[0].DType](c) }
+func runReduce(c *Call) error {
+	if s := c.Plan.step.(*reduceStep); s.vector != nil {
+		return s.vectors(c)
+	}
+	return reduces[c.Out[0].DType](c)
+}
 
 func reduce[T tensor.Element](c *Call) error {
 	s, y := c.Plan.step.(*reduceStep), c.Out[0]
-	sums := tensor.View[T](c.Scratch)
-	if !s.scratch {
-		sums = tensor.View[T](y.Data)
-	}
 	start, join := joining[T](s.fn)
 	newFolder := inLanes(&s.fold, start, join, func() loader[T] { return loading[T](s, c.In[0], y.DType) })
-	if s.pre == nil && y.DType == tensor.Float32 {
-		if n := s.ofFloat32(tensor.View[float32](c.In[0].Data), s.fn); n != nil {
-			newFolder = any(n).(func() folder[T])
-		}
-	}
-	if err := foldAll(c, &s.fold, sums, join, newFolder); err != nil {
+	if err := foldAll(c, &s.fold, sumsOf[T](c, s), join, newFolder); err != nil {
 		return err
 	}
-	return c.split(y.Elems(), int64(y.DType.Size()), func(lo, hi int64) {
-		row := sums[lo:hi]
-		if s.fn == ReduceMean {
-			for i, v := range row {
-				row[i] = average(v, s.count)
-			}
+	return c.split(y.Elems(), int64(y.DType.Size()), func(lo, hi int64) { finishReduce[T](c, lo, hi) })
+}
+
+// vectors is reduce for what vector code folds.
+func (s *reduceStep) vectors(c *Call) error {
+	if s.results() == 0 {
+		return nil
+	}
+	if err := c.Each(s.tiles(), vectorTile); err != nil {
+		return err
+	}
+	return c.spans(int64(s.results()), int64(4*s.blocks), vectorEnd)
+}
+
+func vectorTile(c *Call, tile int) {
+	s := c.Plan.step.(*reduceStep)
+	x, sums := tensor.View[float32](c.In[0].Data), sumsOf[float32](c, s)
+	w := foldWorks.Get().(*foldWork)
+	for u := tile * s.perTile; u < min((tile+1)*s.perTile, s.units()); u++ {
+		to, base, width, lo := s.unit(u)
+		s.vector(&s.fold, w, sums[to:][:width], x, base, width, lo, min(lo+foldBlock, s.count))
+	}
+	foldWorks.Put(w)
+}
+
+func vectorEnd(c *Call, lo, hi int64) {
+	s := c.Plan.step.(*reduceStep)
+	joinBlocks(&s.fold, sumsOf[float32](c, s), simdJoins[s.fn], lo, hi)
+	finishReduce[float32](c, lo, hi)
+}
+
+// sumsOf is where the results are folded.
+func sumsOf[T tensor.Element](c *Call, s *reduceStep) []T {
+	if s.scratch {
+		return tensor.View[T](c.Scratch)
+	}
+	return tensor.View[T](c.Out[0].Data)
+}
+
+// finishReduce makes the results lo … hi of what was folded.
+func finishReduce[T tensor.Element](c *Call, lo, hi int64) {
+	s, y := c.Plan.step.(*reduceStep), c.Out[0]
+	sums := sumsOf[T](c, s)
+	row := sums[lo:hi]
+	if s.fn == ReduceMean {
+		for i, v := range row {
+			row[i] = average(v, s.count)
 		}
-		if s.scratch && !isHalf(y.DType) {
-			copy(tensor.View[T](y.Data)[lo:hi], row)
-		}
-		store(y, sums, int(lo), int(hi))
-		s.epilogue.apply(y.Data, c.In[1:], lo, hi)
-	})
+	}
+	if s.scratch && !isHalf(y.DType) {
+		copy(tensor.View[T](y.Data)[lo:hi], row)
+	}
+	store(y, sums, int(lo), int(hi))
+	s.epilogue.apply(y.Data, c.In[1:], lo, hi)
 }
 
 // joining is what a function folds with and what it starts from.

@@ -23,39 +23,51 @@ type rowPass struct {
 func (r *rows) stat(row, b int) int { return row*r.blocks + b }
 
 func (r *rows) run(c *Call, passes ...rowPass) error {
-	perTile := max(1, tileWork/16/max(1, min(r.n, foldBlock)))
+	t := &c.tiles
+	t.rows, t.passes = r, passes
 	if r.blocks == 1 {
-		return c.Tiles((r.count+perTile-1)/perTile, func(tile int) {
-			for row := tile * perTile; row < min((tile+1)*perTile, r.count); row++ {
-				for _, p := range passes {
-					p.block(row, 0, 0, r.n)
-					if p.row != nil {
-						p.row(row)
-					}
-				}
-			}
-		})
+		return c.Each(ceilDiv(r.count, r.perTile()), rowsTile)
 	}
-	for _, p := range passes {
-		units := r.count * r.blocks
-		err := c.Tiles((units+perTile-1)/perTile, func(tile int) {
-			for u := tile * perTile; u < min((tile+1)*perTile, units); u++ {
-				lo := u % r.blocks * foldBlock
-				p.block(u/r.blocks, u%r.blocks, lo, min(lo+foldBlock, r.n))
-			}
-		})
-		if err != nil {
+	for i := range passes {
+		t.passes = passes[i : i+1]
+		if err := c.Each(ceilDiv(r.count*r.blocks, r.perTile()), blocksTile); err != nil {
 			return err
 		}
-		if p.row == nil {
+		if passes[i].row == nil {
 			continue
 		}
-		if err := c.Tiles(r.count, p.row); err != nil {
+		if err := c.Each(r.count, rowTile); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func (r *rows) perTile() int { return max(1, tileWork/16/max(1, min(r.n, foldBlock))) }
+
+// rowsTile makes all passes of some rows of one block.
+func rowsTile(c *Call, tile int) {
+	r, passes := c.tiles.rows, c.tiles.passes
+	for row := tile * r.perTile(); row < min((tile+1)*r.perTile(), r.count); row++ {
+		for i := range passes {
+			passes[i].block(row, 0, 0, r.n)
+			if passes[i].row != nil {
+				passes[i].row(row)
+			}
+		}
+	}
+}
+
+// blocksTile makes one pass of some blocks.
+func blocksTile(c *Call, tile int) {
+	r, pass := c.tiles.rows, &c.tiles.passes[0]
+	for u := tile * r.perTile(); u < min((tile+1)*r.perTile(), r.count*r.blocks); u++ {
+		lo := u % r.blocks * foldBlock
+		pass.block(u/r.blocks, u%r.blocks, lo, min(lo+foldBlock, r.n))
+	}
+}
+
+func rowTile(c *Call, row int) { c.tiles.passes[0].row(row) }
 
 // total adds up what is known of the blocks of a row, in order.
 func total[T real](r *rows, stats []T, row int) T {

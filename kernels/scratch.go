@@ -44,7 +44,10 @@ func (c *Call) asFloat32(t Tensor, rest *workspace) ([]float32, error) {
 	if t.DType == tensor.Float32 {
 		return tensor.View[float32](t.Data), nil
 	}
-	f := rest.cut(t.Elems())
+	return c.widen(rest.cut(t.Elems()), t)
+}
+
+func (c *Call) widen(f []float32, t Tensor) ([]float32, error) {
 	return f, c.split(int64(len(f)), 4, func(lo, hi int64) { readFloat32(f[lo:hi], t, int(lo)) })
 }
 
@@ -99,6 +102,14 @@ func store[T tensor.Element](y Tensor, v []T, lo, hi int) {
 	if isHalf(y.DType) {
 		writeFloat32(y, lo, any(v[lo:hi]).([]float32))
 	}
+}
+
+// storeAll rounds all of y, where that is still to do.
+func storeAll[T tensor.Element](c *Call, y Tensor, v []T) error {
+	if !isHalf(y.DType) {
+		return nil
+	}
+	return c.split(int64(len(v)), 4, func(lo, hi int64) { store(y, v, int(lo), int(hi)) })
 }
 
 // cutReals takes n elements of scratch. All that an op cuts has one type.

@@ -104,61 +104,43 @@ func exponents64(dst, z []float64, peak float64) float64 {
 	return simd.Sum(lanes[:])
 }
 
-func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) T) error {
-	s, y := c.Plan.step.(*softmaxStep), c.Out[0]
-	if y.Elems() == 0 {
-		return nil
-	}
-	rest := scratchOf(c)
-	x, err := operand[T](c, c.In[0], &rest)
-	if err != nil {
-		return err
-	}
-	var mask []T
-	if len(c.In) > 1 {
-		if mask, err = operand[T](c, c.In[1], &rest); err != nil {
-			return err
-		}
-	}
-	out := output[T](y, &rest)
-	peaks := cutReals[T](&rest, s.count*s.blocks)
-	sums := cutReals[T](&rest, s.count*s.blocks)
-	z := out
-	if s.inner > 1 {
-		z = cutReals[T](&rest, len(x))
-		if err := transposeAll(c, z, x, s.outer, s.inner, s.n); err != nil {
-			return err
-		}
-		x = z
-	}
-	low := T(math.Inf(-1))
-	passes := []rowPass{{
+// softmaxRun is a run of Softmax: what it works on, and the passes over it.
+type softmaxRun[T real] struct {
+	*softmaxStep
+	x, mask, z, out, peaks, sums []T
+	passes                       []rowPass
+	atOnce                       []rowPass // for rows that are short
+}
+
+func newSoftmaxRun[T real](exponents func(dst, z []T, peak T) T, log func(T) T) *softmaxRun[T] {
+	s := &softmaxRun[T]{}
+	s.passes = []rowPass{{
 		block: func(row, b, lo, hi int) {
-			z, x := z[row*s.n+lo:row*s.n+hi], x[row*s.n+lo:row*s.n+hi]
-			peaks[s.stat(row, b)] = logits(s, z, x, mask, row, lo)
+			z, x := s.z[row*s.n+lo:row*s.n+hi], s.x[row*s.n+lo:row*s.n+hi]
+			s.peaks[s.stat(row, b)] = logits(s.softmaxStep, z, x, s.mask, row, lo)
 		},
 		row: func(row int) {
-			peaks[s.stat(row, 0)] = simd.Highest(peaks[s.stat(row, 0):s.stat(row+1, 0)], low)
+			s.peaks[s.stat(row, 0)] = simd.Highest(s.peaks[s.stat(row, 0):s.stat(row+1, 0)], T(math.Inf(-1)))
 		},
 	}, {
 		block: func(row, b, lo, hi int) {
-			z := z[row*s.n+lo : row*s.n+hi]
+			z := s.z[row*s.n+lo : row*s.n+hi]
 			e := z
 			if s.log {
 				e = nil
 			}
-			sums[s.stat(row, b)] = exponents(e, z, peaks[s.stat(row, 0)])
+			s.sums[s.stat(row, b)] = exponents(e, z, s.peaks[s.stat(row, 0)])
 		},
 		row: func(row int) {
-			sum := total(&s.rows, sums, row)
+			sum := total(&s.rows, s.sums, row)
 			if s.log {
 				sum = log(sum)
 			}
-			sums[s.stat(row, 0)] = sum
+			s.sums[s.stat(row, 0)] = sum
 		},
 	}, {
 		block: func(row, b, lo, hi int) {
-			z, peak, sum := z[row*s.n+lo:row*s.n+hi], peaks[s.stat(row, 0)], sums[s.stat(row, 0)]
+			z, peak, sum := s.z[row*s.n+lo:row*s.n+hi], s.peaks[s.stat(row, 0)], s.sums[s.stat(row, 0)]
 			if !s.log {
 				simd.Divide(z, sum)
 				return
@@ -168,23 +150,60 @@ func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) 
 			}
 		},
 	}}
-	if s.blocks == 1 && !s.log {
-		// Each row at once, without a note of what was learnt of it.
-		passes = []rowPass{{block: func(row, _, _, _ int) {
-			z, x := z[row*s.n:][:s.n], x[row*s.n:][:s.n]
-			peak := logits(s, z, x, mask, row, 0)
-			simd.Divide(z, exponents(z, z, peak))
-		}}}
+	// Each row at once, without a note of what was learnt of it.
+	s.atOnce = []rowPass{{block: func(row, _, _, _ int) {
+		z, x := s.z[row*s.n:][:s.n], s.x[row*s.n:][:s.n]
+		peak := logits(s.softmaxStep, z, x, s.mask, row, 0)
+		simd.Divide(z, exponents(z, z, peak))
+	}}}
+	return s
+}
+
+func softmax[T real](c *Call, exponents func(dst, z []T, peak T) T, log func(T) T) error {
+	if c.Out[0].Elems() == 0 {
+		return nil
 	}
-	if err := s.run(c, passes...); err != nil {
+	s := kept(c, func() *softmaxRun[T] { return newSoftmaxRun(exponents, log) })
+	err := s.run(c)
+	*s = softmaxRun[T]{passes: s.passes, atOnce: s.atOnce}
+	return err
+}
+
+func (s *softmaxRun[T]) run(c *Call) (err error) {
+	s.softmaxStep = c.Plan.step.(*softmaxStep)
+	rest := scratchOf(c)
+	if s.x, err = operand[T](c, c.In[0], &rest); err != nil {
 		return err
 	}
-	if s.inner > 1 {
-		if err := transposeAll(c, out, z, s.outer, s.n, s.inner); err != nil {
+	if len(c.In) > 1 {
+		if s.mask, err = operand[T](c, c.In[1], &rest); err != nil {
 			return err
 		}
 	}
-	return c.split(int64(len(out)), 4, func(lo, hi int64) { store(y, out, int(lo), int(hi)) })
+	s.out = output[T](c.Out[0], &rest)
+	s.peaks = cutReals[T](&rest, s.count*s.blocks)
+	s.sums = cutReals[T](&rest, s.count*s.blocks)
+	s.z = s.out
+	if s.inner > 1 {
+		s.z = cutReals[T](&rest, len(s.x))
+		if err := transposeAll(c, s.z, s.x, s.outer, s.inner, s.n); err != nil {
+			return err
+		}
+		s.x = s.z
+	}
+	passes := s.passes
+	if s.blocks == 1 && !s.log {
+		passes = s.atOnce
+	}
+	if err := s.rows.run(c, passes...); err != nil {
+		return err
+	}
+	if s.inner > 1 {
+		if err := transposeAll(c, s.out, s.z, s.outer, s.n, s.inner); err != nil {
+			return err
+		}
+	}
+	return storeAll(c, c.Out[0], s.out)
 }
 
 // logits sets z to the scaled and masked elements from lo on of a row, x, and
