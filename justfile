@@ -45,6 +45,10 @@ bench models="out/models" python="python3":
 limits:
     GLOVEBOX_LIMITS=1 go test -count=1 -run 'Limit|Deadline|Collector' ./runtime/... ./cli
 
+# What the box costs a served run, in nanoseconds.
+overhead:
+    go test -count=1 -run '^$' -bench Served ./runtime
+
 # Every float32 function over all 2^32 arguments. Takes hours.
 exhaustive:
     GLOVEBOX_EXHAUSTIVE=1 go test -count=1 -timeout 24h -run Exhaustive ./kernels/...

@@ -154,7 +154,7 @@ func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 func (b *Box) affordable(p *program) error {
 	l := &p.layout
 	switch {
-	case tensor.AddSat(l.arena, l.outputs) > b.limits.Memory-b.ledger.total():
+	case tensor.AddSat(tensor.AddSat(l.arena, l.frame), l.outputs) > b.limits.Memory-b.ledger.total():
 		return ErrMemory
 	case addWork(b.cost.Work, l.work) > b.limits.Work:
 		return ErrWork
@@ -201,19 +201,23 @@ func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 	if err := b.check(); err != nil {
 		return 0, b.end(err)
 	}
-	results := make([]*held, 0, len(p.out))
-	step := b.rec.run(p.program, sources)
-	give := func(i int, t tensor.Type) ([]byte, error) {
-		mem, err := b.take(t.Bytes())
-		if err != nil {
-			return nil, err
+	results := make([]kernels.Tensor, len(p.out))
+	mem := make([]*memory, len(p.out))
+	var err error
+	for i := range results {
+		results[i].Type = p.outType(i)
+		if mem[i], err = b.take(results[i].Bytes()); err != nil {
+			break
 		}
-		results = append(results, &held{typ: t, data: mem.data, mem: mem, used: true, source: source{step, int32(i)}})
-		return mem.data, nil
+		results[i].Data = mem[i].data
 	}
-	if err := b.compute(p.program, args, give); err != nil {
-		for _, r := range results {
-			r.mem.free()
+	step := b.rec.run(p.program, sources)
+	if err == nil {
+		err = b.compute(p.program, args, results)
+	}
+	if err != nil {
+		for _, m := range mem {
+			m.free()
 		}
 		if e := refusal(err); e == abi.ErrValue {
 			b.rec.close()
@@ -222,7 +226,7 @@ func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 		return 0, b.end(err)
 	}
 	for i, r := range results {
-		out[i], _ = b.addTensor(r)
+		out[i], _ = b.addTensor(&held{typ: r.Type, data: r.Data, mem: mem[i], used: true, source: source{step, int32(i)}})
 	}
 	return len(results), abi.OK
 }
@@ -235,22 +239,18 @@ func (b *Box) take(n int64) (*memory, error) {
 	return &memory{ledger: b.ledger, n: n}, b.ledger.charge(n)
 }
 
-// compute runs p, or in a dry run only makes its results.
-func (b *Box) compute(p *program, in []kernels.Tensor, give func(int, tensor.Type) ([]byte, error)) error {
+// compute runs p; in a dry run its memory is only charged.
+func (b *Box) compute(p *program, in, out []kernels.Tensor) error {
 	if b.dry {
-		if err := b.ledger.charge(p.layout.arena); err != nil {
-			return err
+		n := tensor.AddSat(p.layout.arena, p.layout.frame)
+		err := b.ledger.charge(n)
+		if err == nil {
+			b.ledger.release(n)
 		}
-		b.ledger.release(p.layout.arena)
-		for i := range p.out {
-			if _, err := give(i, p.outType(i)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return err
 	}
 	start := time.Now()
-	_, err := p.run(b.ctx, b.m, b.ledger, in, give)
+	err := p.run(b.ctx, b.m, b.ledger, in, out)
 	b.kernel += time.Since(start)
 	return err
 }

@@ -39,6 +39,9 @@ type layout struct {
 	prologue []int32 // the constant ops behind them, in order
 	arena    int64   // bytes of intermediate values and scratch
 	scratch  int64   // its last bytes, shared by all ops
+	calls    int     // steps that compute
+	args     int     // their inputs and results
+	frame    int64   // bytes that the host needs for them
 	outputs  int64   // bytes
 	work     uint64
 	flops    int64
@@ -89,6 +92,10 @@ func (p *program) lay() layout {
 			l.prework = addWork(l.prework, work(o))
 		} else {
 			l.steps = append(l.steps, int32(i))
+			if !o.row.alias {
+				l.calls++
+				l.args += len(o.in) + len(o.plan.Out)
+			}
 			l.work = addWork(l.work, work(o))
 			l.flops = tensor.AddSat(l.flops, o.plan.Flops)
 			l.scratch = max(l.scratch, roundUp(o.scratch(p)))
@@ -137,6 +144,7 @@ func (p *program) lay() layout {
 		}
 	}
 	l.arena = tensor.AddSat(l.arena, l.scratch)
+	l.frame = int64(l.calls)*callWeight + int64(l.args)*argWeight
 	return l
 }
 

@@ -44,6 +44,13 @@ type ledger struct {
 	peak  atomic.Int64
 }
 
+// reset makes l the ledger of another run.
+func (l *ledger) reset(limit, base int64) {
+	l.limit, l.base = limit, base
+	l.used.Store(0)
+	l.peak.Store(0)
+}
+
 func (l *ledger) charge(n int64) error {
 	if n < 0 {
 		return ErrMemory

@@ -46,6 +46,15 @@ func allocate(l *ledger, n int64) (*memory, error) {
 	return m, nil
 }
 
+// add charges n bytes more, which live elsewhere, until free.
+func (m *memory) add(n int64) error {
+	err := m.ledger.charge(n)
+	if err == nil {
+		m.n += n
+	}
+	return err
+}
+
 // move charges the memory to another ledger, if that has room.
 func (m *memory) move(to *ledger) bool {
 	if to.charge(m.n) != nil {

@@ -115,7 +115,8 @@ type tree struct {
 	nodes  int
 	used   uint64
 	cost   int64
-	users  int  // requests on their way through it
+	users  int // requests on their way through it
+	idle   []*walk
 	gone   bool // no longer found; its programs go with its last user
 }
 
@@ -138,12 +139,12 @@ func (s *plans) program(id key) *program {
 	return p
 }
 
-func typesKey(in []kernels.Tensor) string {
-	b := make([]byte, 0, len(in)*abi.TypeSize)
+// appendTypes appends what trees are found by.
+func appendTypes(b []byte, in []kernels.Tensor) []byte {
 	for i := range in {
 		b = abi.AppendType(b, in[i].Type)
 	}
-	return string(b)
+	return b
 }
 
 func typesOf(in []kernels.Tensor) []tensor.Type {
@@ -165,7 +166,7 @@ func (m *Model) publish(b *Box) {
 	if s.trees == nil {
 		s.trees, s.byID = map[string]*tree{}, map[key]*program{}
 	}
-	k := typesKey(b.in)
+	k := string(appendTypes(nil, b.in))
 	t := s.trees[k]
 	if t == nil {
 		t = &tree{key: k, inputs: typesOf(b.in)}
@@ -216,10 +217,13 @@ func (s *plans) drop(m *Model, t *tree) {
 }
 
 // left ends a request's way through t.
-func (m *Model) left(t *tree) {
+func (m *Model) left(t *tree, w *walk) {
 	m.plans.mu.Lock()
 	defer m.plans.mu.Unlock()
 	t.users--
+	if len(t.idle) < maxIdle && w.waits() {
+		t.idle = append(t.idle, w)
+	}
 	m.plans.leave(m, t)
 }
 
@@ -315,25 +319,40 @@ func (t *tree) count(n *node) {
 	}
 }
 
-// lookup finds the tree for these types: as published, or by binding one that
-// was published for other sizes.
-func (m *Model) lookup(in []kernels.Tensor) *tree {
-	s := &m.plans
-	k := typesKey(in)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clock++
-	if t := s.trees[k]; t != nil {
-		t.used = s.clock
-		t.users++
-		return t
+// lookup finds the tree for these types, as published or by binding one that
+// was published for other sizes, and a walk through it.
+func (m *Model) lookup(in []kernels.Tensor) (*tree, *walk) {
+	var buf [8 * abi.TypeSize]byte
+	k := appendTypes(buf[:0], in)
+	m.plans.mu.Lock()
+	defer m.plans.mu.Unlock()
+	t := m.plans.trees[string(k)]
+	if t == nil {
+		t = m.rebound(string(k), in)
 	}
+	if t == nil {
+		return nil, nil
+	}
+	m.plans.clock++
+	t.used = m.plans.clock
+	t.users++
+	n := len(t.idle)
+	if n == 0 {
+		return t, new(walk)
+	}
+	w := t.idle[n-1]
+	t.idle = t.idle[:n-1]
+	return t, w
+}
+
+// rebound is a tree for other sizes, bound to these; nil, if none can be.
+func (m *Model) rebound(k string, in []kernels.Tensor) *tree {
+	s := &m.plans
 	for _, t := range s.near(in) {
 		u := t.bind(k, typesOf(in))
 		if u == nil {
 			continue
 		}
-		u.users++
 		if m.ledger.charge(u.cost) == nil {
 			s.put(m, u)
 		} else {

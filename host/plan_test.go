@@ -43,7 +43,8 @@ func trace(t testing.TB, m *Model, told bool, in kernels.Tensor) []float32 {
 
 func serve(t testing.TB, m *Model, in kernels.Tensor) ([]float32, bool) {
 	t.Helper()
-	out, _, ok, err := m.Serve(context.Background(), []kernels.Tensor{in}, m.limits)
+	out := make([]kernels.Tensor, 1)
+	_, ok, err := m.Serve(context.Background(), []kernels.Tensor{in}, out, m.limits)
 	if err != nil {
 		t.Fatal(err)
 	}

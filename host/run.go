@@ -51,91 +51,59 @@ func packInto(o *op, w kernels.Tensor, dst []byte) (err error) {
 	return nil
 }
 
-// run computes a sealed program on inputs whose types are its own. give makes
-// the memory of output i; everything else lives in an arena that ends with the
-// run. The caller has charged the work.
-func (p *program) run(ctx context.Context, m *Model, l *ledger, in []kernels.Tensor, give func(i int, t tensor.Type) ([]byte, error)) ([]kernels.Tensor, error) {
+// run computes a sealed program on inputs whose types are its own, into the
+// memory of out; everything else lives in an arena that ends with the run. The
+// caller has charged the work.
+func (p *program) run(ctx context.Context, m *Model, l *ledger, in, out []kernels.Tensor) error {
 	if err := m.prepare(ctx, p); err != nil {
-		return nil, err
+		return err
 	}
-	lay := &p.layout
 	f, err := m.frame(p, l)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer m.rest(p, f)
-	arena := f.arena
-	out := make([]kernels.Tensor, len(p.out))
-	for i := range out {
-		t := p.outType(i)
-		data, err := give(i, t)
-		if err != nil {
-			return nil, err
+	return f.run(ctx, m, in, out)
+}
+
+// run makes the calls of the frame.
+func (f *frame) run(ctx context.Context, m *Model, in, out []kernels.Tensor) error {
+	for _, b := range f.binds {
+		if b.out {
+			f.args[b.arg].Data = out[b.at].Data
+		} else {
+			f.args[b.arg].Data = in[b.at].Data
 		}
-		out[i] = kernels.Tensor{Type: t, Data: data}
 	}
-	scratch := arena.data[lay.arena-lay.scratch:]
-	c := &f.call
-	c.Ctx, c.Pool = ctx, m.pool
-	for _, s := range lay.steps {
-		o := &p.ops[s]
-		if o.row.alias {
-			continue
-		}
-		c.Plan, c.In, c.Out = &o.plan, c.In[:0], c.Out[:0]
-		packed := o.packs(p)
-		for i, v := range o.in {
-			switch {
-			case v == 0:
-				c.In = append(c.In, kernels.Tensor{})
-			case i == 1 && packed:
-				c.In = append(c.In, kernels.Tensor{Type: p.values[v-1].typ})
-			default:
-				c.In = append(c.In, p.tensor(int32(v)-1, in, out, arena.data))
-			}
-		}
-		for j := range o.plan.Out {
-			c.Out = append(c.Out, p.tensor(int32(o.first)-1+int32(j), in, out, arena.data))
-		}
-		c.Packed, c.Scratch = p.ready.packed[s], scratch[:o.scratch(p)]
+	profile := m.profile.Load()
+	for i := range f.calls {
 		if err := stopped(ctx); err != nil {
-			return nil, err
+			return err
 		}
-		profile := m.profile.Load()
+		c := &f.calls[i]
+		c.Ctx = ctx
 		if profile != nil {
 			profile.begin()
 		}
-		if err := execute(o.row.kernel, c); err != nil {
+		if err := execute(f.ops[i].row.kernel, c); err != nil {
 			if errors.Is(err, ErrInternal) {
 				m.poison()
 			}
-			return nil, err
+			return err
 		}
 		if profile != nil {
-			profile.end(o, c)
+			profile.end(f.ops[i], c)
 		}
 	}
-	for i, v := range p.out {
-		if pl := lay.places[v-1]; pl.kind != atOutput || pl.at != int64(i) {
-			copy(out[i].Data, p.tensor(int32(v)-1, in, out, arena.data).Data)
+	for _, c := range f.copies {
+		from := c.from
+		switch c.kind {
+		case atInput:
+			from = in[c.at].Data
+		case atOutput:
+			from = out[c.at].Data
 		}
+		copy(out[c.out].Data, from)
 	}
-	return out, nil
-}
-
-// tensor is value i during a run.
-func (p *program) tensor(i int32, in, out []kernels.Tensor, arena []byte) kernels.Tensor {
-	t := kernels.Tensor{Type: p.values[i].typ}
-	n := t.Type.Bytes()
-	switch pl := p.layout.places[i]; pl.kind {
-	case atInput:
-		t.Data = in[pl.at].Data
-	case atConst:
-		t.Data = p.ready.data[i]
-	case atArena:
-		t.Data = arena[pl.at : pl.at+n : pl.at+n]
-	case atOutput:
-		t.Data = out[pl.at].Data
-	}
-	return t
+	return nil
 }

@@ -8,30 +8,36 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// Serve answers a request from a published plan, without a guest. ok is false
-// when there is none that fits: the guest must be entered.
-func (m *Model) Serve(ctx context.Context, in []kernels.Tensor, limits Limits) (out []kernels.Tensor, cost Cost, ok bool, err error) {
-	t := m.lookup(in)
+// Serve answers a request from a published plan, without a guest: out gets the
+// results in the order of the output ports. ok is false when there is no plan
+// that fits: the guest must be entered.
+func (m *Model) Serve(ctx context.Context, in, out []kernels.Tensor, limits Limits) (cost Cost, ok bool, err error) {
+	t, w := m.lookup(in)
 	if t == nil {
-		return nil, Cost{}, false, nil
+		return Cost{}, false, nil
 	}
-	defer m.left(t)
-	w := walk{m: m, ctx: ctx, limits: limits, in: in, own: ledger{limit: limits.Memory, base: m.share()}}
+	defer m.left(t, w)
 	defer w.close()
-	out, ok, err = w.from(t.root)
+	w.m, w.ctx, w.limits, w.in, w.out = m, ctx, limits, in, out
+	w.own.reset(limits.Memory, m.share())
+	ok, err = w.from(t.root)
 	cost = Cost{Work: w.work, Flops: w.flops, Memory: w.own.base + w.own.peak.Load(), Exact: true}
-	return out, cost, ok, err
+	return cost, ok, err
 }
 
-// walk is one request on its way through a tree.
+// walk is one request on its way through a tree. Walks of a tree wait for the
+// next request, so that one that is served takes no memory for them; of a
+// request they keep nothing.
 type walk struct {
 	m      *Model
 	ctx    context.Context
 	limits Limits
 	own    ledger
 	in     []kernels.Tensor
-	made   []made    // what each step of the record left
-	read   []*memory // of model tensors
+	out    []kernels.Tensor
+	args   []kernels.Tensor // of the step under way
+	made   []made           // what each step of the record left
+	read   []*memory        // of model tensors
 	work   uint64
 	flops  int64
 	given  int64
@@ -43,16 +49,39 @@ type made struct {
 	mem []*memory
 }
 
+// madeWeight is what a result of a step takes besides its bytes.
+const madeWeight = 128
+
+// close frees what the request took.
 func (w *walk) close() {
 	for i := range w.made {
-		for _, m := range w.made[i].mem {
-			m.free()
+		m := &w.made[i]
+		for _, mem := range m.mem {
+			mem.free()
 		}
+		clear(m.out)
+		clear(m.mem)
+		m.out, m.mem = m.out[:0], m.mem[:0]
 	}
 	for _, m := range w.read {
 		m.free()
 	}
+	clear(w.read)
+	clear(w.args[:cap(w.args)])
+	*w = walk{made: w.made, args: w.args[:0], read: w.read[:0]}
 }
+
+// waits reports whether the walk is small enough to wait for another request.
+func (w *walk) waits() bool {
+	n := len(w.made) + cap(w.args)
+	for i := range w.made {
+		n += cap(w.made[i].out)
+	}
+	return n <= maxWaiting
+}
+
+// maxWaiting bounds the steps, results and arguments of a walk that waits.
+const maxWaiting = 512
 
 // tensor is the tensor behind a source; one that the model holds is read into
 // memory of its own.
@@ -76,23 +105,22 @@ func (w *walk) tensor(s source) (kernels.Tensor, error) {
 }
 
 // from follows the tree from its root to the results of a path.
-func (w *walk) from(n *node) ([]kernels.Tensor, bool, error) {
+func (w *walk) from(n *node) (bool, error) {
 	for n != nil {
 		if grow := int(n.first) + len(n.steps) - len(w.made); grow > 0 {
 			w.made = append(w.made, make([]made, grow)...)
 		}
 		for i := range n.steps {
 			if err := w.step(n, i); err != nil {
-				return nil, true, err
+				return true, err
 			}
 		}
 		if n.next == nil {
-			out, err := w.results(n)
-			return out, true, err
+			return true, w.results(n)
 		}
 		t, err := w.tensor(n.from)
 		if err != nil {
-			return nil, true, err
+			return true, err
 		}
 		var told [guardBytes]byte
 		p := told[:copy(told[:], t.Data[n.off:n.off+n.n])]
@@ -101,7 +129,7 @@ func (w *walk) from(n *node) ([]kernels.Tensor, bool, error) {
 		n = n.next[string(p)]
 		w.m.plans.mu.Unlock()
 	}
-	return nil, false, nil
+	return false, nil
 }
 
 // step does one step of n: it runs a program or frees a tensor.
@@ -119,28 +147,34 @@ func (w *walk) step(n *node, i int) error {
 		return ErrWork
 	}
 	w.flops = tensor.AddSat(w.flops, p.layout.flops)
-	in := make([]kernels.Tensor, len(s.in))
-	for j, src := range s.in {
+	w.args = w.args[:0]
+	for _, src := range s.in {
 		t, err := w.tensor(src)
 		if err != nil {
 			return err
 		}
-		in[j] = t
+		w.args = append(w.args, t)
 	}
-	mem := make([]*memory, len(p.out))
-	out, err := p.run(w.ctx, w.m, &w.own, in, func(j int, t tensor.Type) ([]byte, error) {
+	if err := w.own.charge(madeWeight * int64(len(p.out))); err != nil {
+		return err
+	}
+	m := &w.made[at]
+	for j := range p.out {
+		t := kernels.Tensor{Type: p.outType(j)}
+		var mem *memory
+		var err error
 		if n.gives(source{at, int32(j)}) {
-			return w.give(t)
+			t.Data, err = w.give(t.Type)
+		} else if mem, err = allocate(&w.own, t.Type.Bytes()); err == nil {
+			t.Data = mem.data
 		}
-		m, err := allocate(&w.own, t.Bytes())
 		if err != nil {
-			return nil, err
+			return err
 		}
-		mem[j] = m
-		return m.data, nil
-	})
-	w.made[at] = made{out, mem}
-	if refusal(err) == abi.ErrValue {
+		m.out, m.mem = append(m.out, t), append(m.mem, mem)
+	}
+	err := p.run(w.ctx, w.m, &w.own, w.args, m.out)
+	if err != nil && refusal(err) == abi.ErrValue {
 		return ErrValue
 	}
 	return err
@@ -169,15 +203,14 @@ func (w *walk) give(t tensor.Type) ([]byte, error) {
 
 // results are the outputs of the path that ends in n. A tensor that is not a
 // fresh result, or is one twice, is copied.
-func (w *walk) results(n *node) ([]kernels.Tensor, error) {
-	out := make([]kernels.Tensor, len(n.out))
+func (w *walk) results(n *node) error {
 	for i, s := range n.out {
 		if n.types[i] == (tensor.Type{}) {
 			continue
 		}
 		t, err := w.tensor(s)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		fresh := s.step >= n.first && w.made[s.step].mem[s.index] == nil
 		for _, before := range n.out[:i] {
@@ -186,13 +219,13 @@ func (w *walk) results(n *node) ([]kernels.Tensor, error) {
 		if !fresh {
 			data, err := w.give(t.Type)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			copy(data, t.Data)
 			t.Data = data
 		}
 		canonical(t.DType, t.Data)
-		out[i] = t
+		w.out[i] = t
 	}
-	return out, nil
+	return nil
 }

@@ -4,52 +4,126 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/host"
+	"github.com/glovebox-ml/glovebox/kernels"
 	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
 )
 
-// call is one call of the user's: its limits, its deadline, and what its errors
-// are explained with.
+// call is one call of the user's: its limits, and what its errors are explained
+// with. It is the context of all that is done for it, and ends with the
+// caller's, when its time is up, or when the gate that it came through closes.
 type call struct {
-	stage  Stage
-	limits Limits
-	again  bool            // the guest lacked something the first time
-	outer  context.Context // the caller's
-	ctx    context.Context // with the deadline of limits.Time
+	context.Context // the caller's
+	stage           Stage
+	limits          Limits
+	again           bool // the guest lacked something the first time
+	served          bool // by a plan
+
+	before, next *call // in its gate
+
+	deadline time.Time
+	timer    *time.Timer
+	why      atomic.Uint32 // the Kind for which it ended, if the caller's did not
+	mu       sync.Mutex
+	waited   context.Context // what Done waits for, once someone does
+	cancel   context.CancelFunc
+
+	// Of a run: what goes in and comes out, in the order of the ports, and
+	// where integers are copied to.
+	in, out []kernels.Tensor
+	copies  []byte
+}
+
+// Deadline is when the time of the call, or of its caller, is up.
+func (c *call) Deadline() (time.Time, bool) {
+	if d, ok := c.Context.Deadline(); ok && d.Before(c.deadline) {
+		return d, true
+	}
+	return c.deadline, true
+}
+
+// Done is closed when the call ends.
+func (c *call) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waited == nil {
+		c.waited, c.cancel = context.WithCancel(c.Context)
+		if c.why.Load() != 0 {
+			c.cancel()
+		}
+	}
+	return c.waited.Done()
+}
+
+// Err is why the call ended, or nil.
+func (c *call) Err() error {
+	switch Kind(c.why.Load()) {
+	case 0:
+		return c.Context.Err()
+	case ErrTime:
+		return context.DeadlineExceeded
+	}
+	return context.Canceled
+}
+
+// end ends the call for a reason that the caller's context does not know.
+func (c *call) end(why Kind) {
+	c.why.CompareAndSwap(0, uint32(why))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// finish ends the call's clock. True, if nothing knows of the call any more and
+// it may be another's.
+func (c *call) finish() bool {
+	idle := c.timer != nil && c.timer.Stop() && c.why.Load() == 0 && c.waited == nil
+	if c.cancel != nil {
+		c.cancel()
+	}
+	return idle
 }
 
 // attempt runs do under base, lowered by what the context says, with the guest
 // compiled before its clock starts. Where do needs more of the guest than there
 // is, it is run anew with guests that have more, in the time that is left;
 // nothing else of the first time is.
-func (r *Runtime) attempt(ctx context.Context, stage Stage, base Limits, do func(*call) error) error {
-	limits, err := limitsOf(ctx, stage, base)
-	if err != nil {
+func (r *Runtime) attempt(c *call, base Limits, do func(*call) error) (err error) {
+	if c.limits, err = limitsOf(c.Context, c.stage, base); err != nil {
 		return err
 	}
-	c := &call{stage: stage, limits: limits}
-	left := limits.Time
-	for need := extents[stage]; ; need = min(need+1, whole) {
+	left := c.limits.Time
+	for need := extents[c.stage]; ; need = min(need+1, whole) {
 		if need, err = r.guests.ready(need); err != nil {
 			return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
 		}
-		begin := time.Now()
-		if err = timed(ctx, c, left, do); err != engine.TrapAbsent || c.again && need == whole {
+		if err = c.timed(left, do); err != engine.TrapAbsent || c.again && need == whole {
 			return err
 		}
-		left -= time.Since(begin)
+		left = time.Until(c.deadline)
+		c.timer.Stop()
 		c.again = true
 	}
 }
 
 // timed runs do, for as long as is left. A panic of ours becomes ErrInternal.
-func timed(ctx context.Context, c *call, left time.Duration, do func(*call) error) (err error) {
-	inner, cancel := context.WithTimeout(ctx, left)
-	defer cancel()
-	c.outer, c.ctx = ctx, inner
+func (c *call) timed(left time.Duration, do func(*call) error) (err error) {
+	c.deadline = time.Now().Add(left)
+	switch left = time.Until(c.deadline); {
+	case left <= 0:
+		c.end(ErrTime)
+	case c.timer == nil:
+		c.timer = time.AfterFunc(left, func() { c.end(ErrTime) })
+	default:
+		c.timer.Reset(left)
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			err = faultf(c.stage, ErrInternal, "%s", quote(fmt.Sprint(r)))
@@ -108,9 +182,9 @@ func (c *call) fault(err error) *Fault {
 	case ErrInternal:
 		f.Err = errors.New(quote(err.Error()))
 	case ErrTime, ErrCanceled:
-		if context.Cause(c.ctx) == ErrClosed {
+		if Kind(c.why.Load()) == ErrClosed {
 			f.Kind = ErrClosed
-		} else if f.Kind == ErrTime && c.outer.Err() == nil {
+		} else if f.Kind == ErrTime && c.Context.Err() == nil {
 			f.Err = fmt.Errorf("over %v", c.limits.Time)
 		}
 	case ErrMemory:

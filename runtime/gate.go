@@ -1,52 +1,43 @@
 package runtime
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
-// gate counts the calls inside something that can be closed. Closing refuses
-// new calls, cancels those inside and waits until each has returned: only then
-// may memory that they read be given back.
+// gate holds the calls inside something that can be closed. Closing refuses new
+// calls, ends those inside and waits until each has returned: only then may
+// memory that they read be given back.
 type gate struct {
 	mu     sync.Mutex
 	closed bool
-	next   int
-	cancel map[int]context.CancelCauseFunc
+	inside *call // the first of a list
 	calls  sync.WaitGroup
 }
 
-// within runs do as a call inside. Its context ends with ErrClosed as the cause
-// when the gate closes.
-func (g *gate) within(ctx context.Context, stage Stage, do func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	id, ok := g.enter(cancel)
-	if !ok {
-		return &Fault{Kind: ErrClosed, Stage: stage, Offset: -1}
-	}
-	defer g.leave(id)
-	return do(ctx)
-}
-
-func (g *gate) enter(cancel context.CancelCauseFunc) (id int, ok bool) {
+// enter lets a call in, which must leave; false, if the gate is closed.
+func (g *gate) enter(c *call) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return 0, false
+		return false
 	}
-	if g.cancel == nil {
-		g.cancel = map[int]context.CancelCauseFunc{}
+	if c.next = g.inside; c.next != nil {
+		c.next.before = c
 	}
-	g.next++
-	g.cancel[g.next] = cancel
+	g.inside = c
 	g.calls.Add(1)
-	return g.next, true
+	return true
 }
 
-func (g *gate) leave(id int) {
+func (g *gate) leave(c *call) {
 	g.mu.Lock()
-	delete(g.cancel, id)
+	if c.before != nil {
+		c.before.next = c.next
+	} else {
+		g.inside = c.next
+	}
+	if c.next != nil {
+		c.next.before = c.before
+	}
+	c.before, c.next = nil, nil
 	g.mu.Unlock()
 	g.calls.Done()
 }
@@ -55,8 +46,8 @@ func (g *gate) leave(id int) {
 func (g *gate) close() {
 	g.mu.Lock()
 	g.closed = true
-	for _, cancel := range g.cancel {
-		cancel(ErrClosed)
+	for c := g.inside; c != nil; c = c.next {
+		c.end(ErrClosed)
 	}
 	g.mu.Unlock()
 	g.calls.Wait()

@@ -15,19 +15,18 @@ func TestGateWaitsForCalls(t *testing.T) {
 	entered := make(chan struct{}, 50)
 	for range 50 {
 		wg.Go(func() {
-			err := g.within(context.Background(), StageRun, func(ctx context.Context) error {
-				inside.Add(1)
-				entered <- struct{}{}
-				<-ctx.Done()
-				if context.Cause(ctx) != ErrClosed {
-					t.Errorf("ended by %v", context.Cause(ctx))
-				}
-				inside.Add(-1)
-				return nil
-			})
-			if err != nil && !errors.Is(err, ErrClosed) {
-				t.Error(err)
+			c := &call{Context: context.Background()}
+			if !g.enter(c) {
+				return
 			}
+			inside.Add(1)
+			entered <- struct{}{}
+			<-c.Done()
+			if !errors.Is(c.fault(c.Err()), ErrClosed) {
+				t.Errorf("ended by %v", c.fault(c.Err()))
+			}
+			inside.Add(-1)
+			g.leave(c)
 		})
 	}
 	<-entered
@@ -40,8 +39,10 @@ func TestGateWaitsForCalls(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	err := g.within(context.Background(), StageRun, func(context.Context) error { return nil })
-	if !errors.Is(err, ErrClosed) {
-		t.Errorf("entered a closed gate: %v", err)
+	if g.enter(&call{Context: context.Background()}) {
+		t.Error("entered a closed gate")
+	}
+	if g.inside != nil {
+		t.Error("a call is inside")
 	}
 }

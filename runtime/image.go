@@ -79,9 +79,9 @@ func (r *Runtime) Decode(ctx context.Context, p Part, spec ImageSpec) (value Ten
 // none.
 func (r *Runtime) decoded(c *call, v *visit) (Tensor, error) {
 	v.model.Freeze(v.box)
-	box := v.model.RunBox(c.ctx, nil, c.limits.host(), false)
+	box := v.model.RunBox(c, nil, c.limits.host(), false)
 	defer box.Close()
-	ret, err := v.guest.call(c.ctx, box, r.config.Logger, abi.ExportRun)
+	ret, err := v.guest.call(c, box, r.config.Logger, abi.ExportRun)
 	if err := c.ended(v.model, box, ret, err); err != nil {
 		return Tensor{}, err
 	}

@@ -43,8 +43,8 @@ func TestAttemptsShareTheTime(t *testing.T) {
 	r := with(t, doubling(), Config{})
 	const spent = 20 * time.Millisecond
 	var left []time.Duration
-	err := r.attempt(t.Context(), StageRun, defaults, func(c *call) error {
-		deadline, _ := c.ctx.Deadline()
+	err := r.attempt(&call{Context: t.Context(), stage: StageRun}, defaults, func(c *call) error {
+		deadline, _ := c.Deadline()
 		left = append(left, time.Until(deadline))
 		if c.again {
 			return nil

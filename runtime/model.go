@@ -35,6 +35,8 @@ type Model struct {
 	size    int64
 	maxIdle int
 
+	calls sync.Pool // of *call
+
 	mu    sync.Mutex
 	idle  []*guest
 	stats Stats
@@ -95,7 +97,7 @@ func (m *Model) Stats() Stats {
 // the SHA-256 of theirs, one after another.
 func (m *Model) Digest(ctx context.Context) (digest [sha256.Size]byte, err error) {
 	err = m.within(ctx, StageHash, func(c *call) error {
-		defer m.read.watch(c.ctx, StageHash)()
+		defer m.read.watch(c, StageHash)()
 		sums, err := digests(c, m.host, len(m.parts))
 		if err != nil {
 			return err
@@ -113,12 +115,11 @@ func (m *Model) Digest(ctx context.Context) (digest [sha256.Size]byte, err error
 // Run returns; the result is the caller's, also after Close.
 func (m *Model) Run(ctx context.Context, in Values) (res *Result, err error) {
 	err = m.within(ctx, StageRun, func(c *call) error {
-		bound, err := bind(m.inputs, in)
-		if err != nil {
+		if err := c.bind(m.inputs, in); err != nil {
 			return err
 		}
-		defer (&reading{}).watch(c.ctx, StageRun)()
-		out, cost, err := m.serve(c, bound)
+		defer (*reading)(nil).watch(c, StageRun)()
+		out, cost, err := m.serve(c)
 		if err != nil {
 			return err
 		}
@@ -142,11 +143,10 @@ func (m *Model) Cost(ctx context.Context, in map[string]Type) (cost Cost, err er
 			}
 			values[name] = Tensor{typ: typ}
 		}
-		bound, err := bind(m.inputs, values)
-		if err != nil {
+		if err := c.bind(m.inputs, values); err != nil {
 			return err
 		}
-		_, cost, err = m.enter(c, bound, true)
+		_, cost, err = m.enter(c, true)
 		return err
 	})
 	return cost, err
@@ -173,25 +173,50 @@ func (m *Model) Metadata(ctx context.Context) (fields []ReportField, err error) 
 
 // within runs do inside the gate, unless a fault of ours was seen before.
 func (m *Model) within(ctx context.Context, stage Stage, do func(*call) error) error {
-	return m.gate.within(ctx, stage, func(ctx context.Context) error {
-		if m.broken.Load() || m.host.Poisoned() {
-			return faultf(stage, ErrInternal, "the model had an internal fault before and must be loaded again")
-		}
-		err := m.rt.attempt(ctx, stage, m.limits, do)
-		if f, ok := err.(*Fault); ok && f.Kind == ErrInternal {
-			m.broken.Store(true)
-		}
-		return err
-	})
+	c, _ := m.calls.Get().(*call)
+	if c == nil {
+		c = &call{}
+	}
+	c.Context, c.stage = ctx, stage
+	if !m.gate.enter(c) {
+		return &Fault{Kind: ErrClosed, Stage: stage, Offset: -1}
+	}
+	defer m.leave(c)
+	if m.broken.Load() || m.host.Poisoned() {
+		return faultf(stage, ErrInternal, "the model had an internal fault before and must be loaded again")
+	}
+	err := m.rt.attempt(c, m.limits, do)
+	if f, ok := err.(*Fault); ok && f.Kind == ErrInternal {
+		m.broken.Store(true)
+	}
+	return err
+}
+
+// maxCopies bounds the copies of integers that wait with a call.
+const maxCopies = 1 << 20
+
+// leave ends a call. One that a plan served is the next one's, but for what was
+// in it: an engine that was entered may hold its context for longer.
+func (m *Model) leave(c *call) {
+	m.gate.leave(c)
+	if !c.finish() || !c.served || cap(c.copies) > maxCopies {
+		return
+	}
+	clear(c.in)
+	clear(c.out)
+	c.Context, c.served = nil, false
+	m.calls.Put(c)
 }
 
 // serve answers from a published plan, or else enters the guest.
-func (m *Model) serve(c *call, in []kernels.Tensor) ([]kernels.Tensor, Cost, error) {
+func (m *Model) serve(c *call) ([]kernels.Tensor, Cost, error) {
 	begin := time.Now()
-	out, cost, ok, err := m.host.Serve(c.ctx, in, c.limits.host())
+	c.out = slices.Grow(c.out[:0], len(m.outputs))[:len(m.outputs)]
+	cost, ok, err := m.host.Serve(c, c.in, c.out, c.limits.host())
 	if !ok && err == nil {
-		return m.enter(c, in, false)
+		return m.enter(c, false)
 	}
+	c.served = true
 	m.note(cost, func(s *Stats) {
 		s.Served++
 		s.KernelTime += time.Since(begin)
@@ -199,19 +224,19 @@ func (m *Model) serve(c *call, in []kernels.Tensor) ([]kernels.Tensor, Cost, err
 	if err != nil {
 		return nil, Cost{}, c.fault(err)
 	}
-	return out, costOf(cost), nil
+	return c.out, costOf(cost), nil
 }
 
 // enter runs the guest; dry only costs what it would run.
-func (m *Model) enter(c *call, in []kernels.Tensor, dry bool) ([]kernels.Tensor, Cost, error) {
+func (m *Model) enter(c *call, dry bool) ([]kernels.Tensor, Cost, error) {
 	begin := time.Now()
 	g, err := m.take(c)
 	if err != nil {
 		return nil, Cost{}, err
 	}
-	box := m.host.RunBox(c.ctx, in, c.limits.host(), dry)
+	box := m.host.RunBox(c, c.in, c.limits.host(), dry)
 	defer box.Close()
-	ret, err := g.call(c.ctx, box, m.rt.config.Logger, abi.ExportRun)
+	ret, err := g.call(c, box, m.rt.config.Logger, abi.ExportRun)
 	m.put(g, err)
 	if err == engine.TrapAbsent && box.Stopped() == nil {
 		return nil, Cost{}, err
@@ -246,7 +271,7 @@ func (m *Model) take(c *call) (*guest, error) {
 	}
 	if g == nil {
 		var err error
-		if g, err = newGuest(c.ctx, m.rt.guests, m.limits.Memory, m.rt.config.Seed); err != nil {
+		if g, err = newGuest(c, m.rt.guests, m.limits.Memory, m.rt.config.Seed); err != nil {
 			return nil, c.fault(err)
 		}
 	}

@@ -78,46 +78,61 @@ func portsOf(declared []abi.Port) []Port {
 // bind puts the values of a request into the order of the ports. An absent
 // optional input stays the zero Tensor. Floats are borrowed; integers are
 // copied, since an index must not change after it was checked.
-func bind(ports []Port, in Values) ([]kernels.Tensor, error) {
-	bound := make([]kernels.Tensor, len(ports))
-	used := 0
-	for i, p := range ports {
+func (c *call) bind(ports []Port, in Values) error {
+	c.in = slices.Grow(c.in[:0], len(ports))[:len(ports)]
+	used, copies := 0, 0
+	for i := range ports {
+		p := &ports[i]
 		v, ok := in[p.Name]
 		if !ok {
 			if p.Optional {
+				c.in[i] = kernels.Tensor{}
 				continue
 			}
-			return nil, faultf(StageRun, ErrInput, "no value for %s; %s", quote(p.Name), expects(ports))
+			return faultf(StageRun, ErrInput, "no value for %s; %s", quote(p.Name), expects(ports))
 		}
 		used++
 		t, ok := v.(Tensor)
 		if !ok {
-			return nil, faultf(StageRun, ErrInput, "%s takes a tensor", p)
+			return faultf(StageRun, ErrInput, "%s takes a tensor", p)
 		}
 		if err := p.fits(t.typ); err != nil {
-			return nil, err
+			return err
 		}
-		bound[i] = kernels.Tensor{Type: t.typ, Data: t.data}
-		if !t.typ.DType.IsFloat() || !aligned(t.data, maxElement) {
-			bound[i].Data = tensor.Aligned(int64(len(t.data)))
-			copy(bound[i].Data, t.data)
+		c.in[i] = kernels.Tensor{Type: t.typ, Data: t.data}
+		if copied(&c.in[i]) {
+			copies += len(t.data) + maxElement
 		}
 	}
 	if used != len(in) {
 		for _, name := range slices.Sorted(maps.Keys(in)) {
 			if !slices.ContainsFunc(ports, func(p Port) bool { return p.Name == name }) {
-				return nil, faultf(StageRun, ErrInput, "the model has no input %s; %s", quote(name), expects(ports))
+				return faultf(StageRun, ErrInput, "the model has no input %s; %s", quote(name), expects(ports))
 			}
 		}
 	}
-	return bound, nil
+	if copies > cap(c.copies) {
+		c.copies = tensor.Aligned(int64(copies))
+	}
+	free := c.copies[:cap(c.copies)]
+	for i := range c.in {
+		if t := &c.in[i]; copied(t) {
+			n := copy(free, t.Data)
+			t.Data = free[:n:n]
+			free = free[(n+maxElement-1)&^(maxElement-1):]
+		}
+	}
+	return nil
 }
+
+// copied reports whether an input is copied before kernels see it.
+func copied(t *kernels.Tensor) bool { return !t.DType.IsFloat() || !aligned(t.Data, maxElement) }
 
 // maxElement is the alignment that kernels may count on.
 const maxElement = 8
 
 // fits reports why a tensor of type t may not enter the port.
-func (p Port) fits(t tensor.Type) error {
+func (p *Port) fits(t tensor.Type) error {
 	ok := t.DType == tensor.DType(p.DType) && (!p.Ranked || int(t.Rank) == len(p.Dims))
 	if ok && p.Ranked {
 		for i, d := range p.Dims {

@@ -24,11 +24,15 @@ func WithProgress(ctx context.Context, f func(Event)) context.Context {
 const tick = 100 * time.Millisecond
 
 // watch reports what is read from now on to the context's progress function,
-// at the start, at the end when stop is called, and in between.
+// at the start, at the end when stop is called, and in between. Of a nil reading
+// nothing is read.
 func (r *reading) watch(ctx context.Context, stage Stage) (stop func()) {
 	f, ok := ctx.Value(progressKey{}).(func(Event))
 	if !ok || f == nil {
 		return func() {}
+	}
+	if r == nil {
+		r = &reading{}
 	}
 	before := r.done.Load()
 	quit, ended := make(chan struct{}), make(chan struct{})

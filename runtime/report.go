@@ -100,7 +100,7 @@ func newReport(c *call, v *visit, parts []Part, all bool) (*Report, error) {
 	for i, p := range parts {
 		part := ReportPart{Name: p.Name, Size: p.Size}
 		if p.Size <= hashed || all {
-			sum, err := v.model.Digest(c.ctx, i)
+			sum, err := v.model.Digest(c, i)
 			if err != nil {
 				return nil, c.fault(err)
 			}
@@ -180,7 +180,7 @@ func (r *Report) fault(f *Fault) {
 func digests(c *call, m *host.Model, parts int) ([][]byte, error) {
 	sums := make([][]byte, parts)
 	for i := range sums {
-		d, err := m.Digest(c.ctx, i)
+		d, err := m.Digest(c, i)
 		if err != nil {
 			return nil, c.fault(err)
 		}

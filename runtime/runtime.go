@@ -109,9 +109,13 @@ func (r *Runtime) load(ctx context.Context, files []*File, parts []Part) (m *Mod
 
 // within runs do inside the gate.
 func (r *Runtime) within(ctx context.Context, stage Stage, do func(*call) error) error {
-	return r.gate.within(ctx, stage, func(ctx context.Context) error {
-		return r.attempt(ctx, stage, r.config.Limits, do)
-	})
+	c := &call{Context: ctx, stage: stage}
+	if !r.gate.enter(c) {
+		return &Fault{Kind: ErrClosed, Stage: stage, Offset: -1}
+	}
+	defer r.gate.leave(c)
+	defer c.finish()
+	return r.attempt(c, r.config.Limits, do)
 }
 
 // visit is a fresh guest that was told to load something. Whoever keeps its
@@ -136,16 +140,16 @@ func (r *Runtime) visit(c *call, task abi.Task, parts []Part) (*visit, error) {
 	if err != nil {
 		return nil, c.fault(err)
 	}
-	v := &visit{model: m, parts: parts, read: read, box: m.LoadBox(c.ctx, task)}
-	if v.guest, err = newGuest(c.ctx, r.guests, c.limits.Memory, r.config.Seed); err != nil {
+	v := &visit{model: m, parts: parts, read: read, box: m.LoadBox(c, task)}
+	if v.guest, err = newGuest(c, r.guests, c.limits.Memory, r.config.Seed); err != nil {
 		v.close()
 		return nil, c.fault(err)
 	}
-	stop := read.watch(c.ctx, c.stage)
+	stop := read.watch(c, c.stage)
 	if r.config.KnownClosures {
 		task |= abi.OptionKnownClosures
 	}
-	ret, err := v.guest.call(c.ctx, v.box, r.config.Logger, abi.ExportLoad, uint64(task))
+	ret, err := v.guest.call(c, v.box, r.config.Logger, abi.ExportLoad, uint64(task))
 	stop()
 	if v.end = c.ended(m, v.box, ret, err); v.end == engine.TrapAbsent {
 		v.close()

@@ -118,7 +118,9 @@ func (m *trial) run(in ...kernels.Tensor) []kernels.Tensor {
 // serve answers from a published plan; nil, if there is none.
 func (m *trial) serve(in ...kernels.Tensor) []kernels.Tensor {
 	m.t.Helper()
-	out, _, ok, err := m.model.Serve(context.Background(), in, trialLimits)
+	_, ports := m.model.Ports()
+	out := make([]kernels.Tensor, len(ports))
+	_, ok, err := m.model.Serve(context.Background(), in, out, trialLimits)
 	if err != nil {
 		m.t.Fatal(err)
 	}

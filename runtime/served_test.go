@@ -1,0 +1,128 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A served run allocates its Result alone: the struct, the map and its first
+// group, and for each output the boxed Tensor and its elements.
+func TestServedRunsAllocateTheirResultAlone(t *testing.T) {
+	const result, perOutput = 3, 2
+	m := loaded(t, with(t, doubling(), Config{Threads: 1}))
+	in := row(t, 2)
+	var err error
+	// A pool may be emptied at any time, so the least of many counts.
+	least := 1000.0
+	for range 50 {
+		least = min(least, testing.AllocsPerRun(1, func() { _, err = m.Run(context.Background(), in) }))
+	}
+	if least != result+perOutput || err != nil {
+		t.Errorf("%v allocations, %v; want %d", least, err, result+perOutput)
+	}
+	if s := m.Stats(); s.Served != 99 {
+		t.Errorf("%d runs were served", s.Served)
+	}
+}
+
+// A run that ran out of time, or whose caller gave up, leaves nothing of that to
+// those after it.
+func TestRunsAfterOneThatEnded(t *testing.T) {
+	m := loaded(t, with(t, doubling(), Config{Threads: 1}))
+	in := row(t, 2)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	for range 3 {
+		for _, c := range []struct {
+			ctx  context.Context
+			want error
+		}{
+			{t.Context(), nil},
+			{WithLimits(t.Context(), Limits{Time: 1}), ErrTime},
+			{t.Context(), nil},
+			{canceled, ErrCanceled},
+			{late, ErrTime},
+		} {
+			if _, err := m.Run(c.ctx, in); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		}
+	}
+}
+
+// What the box costs: a served run of next to no work.
+func BenchmarkServedBox(b *testing.B) {
+	rt, err := New(b.Context(), Config{Threads: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rt.guests = doubling()
+	defer rt.Close()
+	m, err := rt.Load(b.Context(), Bytes("model", nil))
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, err := Of(make([]float32, 8), 2, 4)
+	if err != nil {
+		b.Fatal(err)
+	}
+	best(b, m, Values{"x": x})
+}
+
+// best times runs and reports the quickest of them too.
+func best(b *testing.B, m *Model, in Values) {
+	least := time.Hour
+	for b.Loop() {
+		start := time.Now()
+		if _, err := m.Run(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+		least = min(least, time.Since(start))
+	}
+	b.ReportMetric(float64(least.Nanoseconds()), "ns/best")
+	b.ReportAllocs()
+}
+
+// Served runs of small models, beside the time of their operations by
+// themselves.
+func BenchmarkServed(b *testing.B) {
+	for _, path := range []string{filepath.Join(models, "digits.onnx"), "../../shared/models/mnist-cntk/model.onnx"} {
+		b.Run(filepath.Base(filepath.Dir(path)), func(b *testing.B) {
+			rt, err := New(b.Context(), Config{Threads: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer rt.Close()
+			m, err := rt.LoadFile(b.Context(), path)
+			if err != nil {
+				b.Skip(err)
+			}
+			p := m.Inputs()[0]
+			shape, n := make([]int, len(p.Dims)), 1
+			for i, d := range p.Dims {
+				shape[i] = max(d.Size, 1)
+				n *= shape[i]
+			}
+			x, err := Of(make([]float32, n), shape...)
+			if err != nil {
+				b.Fatal(err)
+			}
+			in := Values{p.Name: x}
+			lines, err := m.Profile(b.Context(), in, 1000)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var kernels time.Duration
+			for _, l := range lines {
+				kernels += l.Time
+			}
+			best(b, m, in)
+			b.ReportMetric(float64(kernels.Nanoseconds()), "ns/kernels")
+		})
+	}
+}
