@@ -2,8 +2,8 @@ package vet
 
 import (
 	"bytes"
-	"encoding/binary"
 	"context"
+	"encoding/binary"
 	"reflect"
 	"strings"
 	"testing"

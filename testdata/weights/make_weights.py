@@ -4,7 +4,8 @@ repository, as numpy, h5py and safetensors read it:
     python make_weights.py ../../../shared
 
 golden.json has for each file the tensors with their type, shape and the SHA-256
-of their elements, little-endian, the last dim running fastest. Arrays of JLD2
+of their elements, little-endian, the last dim running fastest. Element types
+that numpy does not have are called as in the file. Arrays of JLD2
 have Julia's dims, which are HDF5's in the opposite order. A file that is to be
 refused has null.
 """
@@ -38,8 +39,27 @@ def arrays():
     }
 
 
+# The element types of safetensors, as its serialiser calls them, and how many
+# bytes two of their elements take. It does not write those of 6 bits.
+KINDS = {
+    "bool": 2, "uint8": 2, "int8": 2, "int16": 4, "uint16": 4, "float16": 4, "bfloat16": 4, "int32": 8, "uint32": 8, "float32": 8,
+    "complex64": 16, "float64": 16, "int64": 16, "uint64": 16, "float4_e2m1fn_x2": 2,
+    "float8_e5m2": 2, "float8_e4m3fn": 2, "float8_e8m0fnu": 2, "float8_e4m3fnuz": 2, "float8_e5m2fnuz": 2,
+}
+
+
+def write_kinds(path):
+    draw = np.random.default_rng(2)
+    data = {k: draw.integers(0, 2 if k == "bool" else 256, 6 * n // 2).astype("u1") for k, n in KINDS.items()}
+    names = {k: k for k in KINDS} | {"bool": 'quoted "\\ \x7f \u00e9 \U0001f600', "uint8": "lines\n\t\x01"}
+    spec = {names[k]: safetensors.TensorSpec(dtype=k, shape=[3, 2], data_ptr=x.ctypes.data, data_len=x.nbytes) for k, x in data.items()}
+    with open(path, "wb") as f:
+        f.write(safetensors.serialize(spec))
+
+
 def write():
     a = arrays()
+    write_kinds("kinds.safetensors")
     safetensors.numpy.save_file(a, "small.safetensors", {"by": "make_weights.py"})
     a["fortran"] = np.asfortranarray(rng.standard_normal((4, 5)).astype("<f4"))
     a["big"] = rng.standard_normal((4, 5)).astype(">f4")
@@ -77,8 +97,18 @@ def read_npz(path):
 
 
 def read_safetensors(path):
-    with safetensors.safe_open(path, "np") as f:
-        return {k: entry(f.get_tensor(k)) for k in f.keys()}
+    with open(path, "rb") as f:
+        raw = safetensors.deserialize(f.read())
+    ours = {"BOOL": "bool", "BF16": "bfloat16", "F": "float", "I": "int", "U": "uint"}
+    out = {}
+    for name, t in raw:
+        kind = t["dtype"]
+        if kind in ours:
+            kind = ours[kind]
+        elif kind[0] in ours and kind[1:] in ("8", "16", "32", "64") and kind != "F8":
+            kind = ours[kind[0]] + kind[1:]
+        out[name] = {"dtype": kind, "shape": list(t["shape"]), "sha256": hashlib.sha256(bytes(t["data"])).hexdigest()}
+    return out
 
 
 def read_h5(path):

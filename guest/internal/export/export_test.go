@@ -223,6 +223,17 @@ func TestMNIST(t *testing.T) {
 	}
 }
 
+// TestSameSafetensors writes what huggingface/safetensors wrote: it gives the
+// same bytes.
+func TestSameSafetensors(t *testing.T) {
+	for _, name := range []string{"kinds.safetensors", "small.safetensors"} {
+		original := read(t, filepath.Join(testdata, "weights", name))
+		if again := file(t, abi.TaskSafetensors, part("m", original)); !bytes.Equal(again, original) {
+			t.Errorf("%s is not what it was:\n%q\n%q", name, again, original)
+		}
+	}
+}
+
 // TestRoundTrip takes tensors from safetensors to npz and back.
 func TestRoundTrip(t *testing.T) {
 	original := read(t, filepath.Join(shared, "mnist-burn", "mnist.safetensors"))

@@ -100,7 +100,7 @@ func arrayHeader(t *weights.Tensor) []byte {
 		if t.DType != 0 {
 			kind = t.DType.String()
 		}
-		refuse("numpy has no elements of type %q, which tensor %q has", kind, t.Name)
+		refuse("an npz is not written with elements of type %q, which tensor %q has", kind, t.Name)
 	}
 	text := []byte("{'descr': '" + d + "', 'fortran_order': False, 'shape': (")
 	for i, dim := range t.Shape {

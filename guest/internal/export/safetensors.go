@@ -7,34 +7,25 @@ import (
 	"strconv"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/safetensors"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/strictjson"
-	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// stored are the names of element types in a safetensors file.
-var stored = map[tensor.DType]string{
-	tensor.Bool: "BOOL", tensor.Uint8: "U8", tensor.Int8: "I8", tensor.Uint16: "U16", tensor.Int16: "I16", tensor.Float16: "F16",
-	tensor.BFloat16: "BF16", tensor.Uint32: "U32", tensor.Int32: "I32", tensor.Float32: "F32", tensor.Uint64: "U64", tensor.Int64: "I64",
-	tensor.Float64: "F64",
-}
-
 // sorted are the tensors of w in the order of what huggingface/safetensors
-// writes: wide elements first, so that each lies at a multiple of its size, and
-// then by name.
+// writes: by element type, the wide ones first, so that each lies at a multiple
+// of its size, and then by name.
 func sorted(w *weights.File) []*weights.Tensor {
 	list := make([]*weights.Tensor, len(w.Tensors))
 	for i := range w.Tensors {
 		list[i] = &w.Tensors[i]
 	}
-	width := func(t *weights.Tensor) int {
-		if t.DType == 0 {
-			return 0
-		}
-		return t.DType.Size()
+	order := func(t *weights.Tensor) int {
+		_, n, _ := safetensors.ElementOf(t)
+		return n
 	}
 	slices.SortStableFunc(list, func(a, b *weights.Tensor) int {
-		return cmp.Or(cmp.Compare(width(b), width(a)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(order(b), order(a)), cmp.Compare(a.Name, b.Name))
 	})
 	names := map[string]bool{}
 	for _, t := range list {
@@ -63,10 +54,7 @@ func Safetensors(box abi.Box, w *weights.File) *File {
 	}
 	at := int64(0)
 	for _, t := range list {
-		kind, ok := stored[t.DType]
-		if !ok && w.Format == "safetensors" {
-			kind, ok = t.Element, true
-		}
+		e, _, ok := safetensors.ElementOf(t)
 		if !ok {
 			refuse("safetensors has no elements of type %q, which tensor %q has", t.Element, t.Name)
 		}
@@ -77,7 +65,7 @@ func Safetensors(box abi.Box, w *weights.File) *File {
 			head = append(head, ',')
 		}
 		head = append(strictjson.AppendString(head, t.Name), `:{"dtype":`...)
-		head = append(strictjson.AppendString(head, kind), `,"shape":[`...)
+		head = append(strictjson.AppendString(head, e.Name), `,"shape":[`...)
 		head = append(appendInts(head, t.Shape), `],"data_offsets":[`...)
 		head = append(appendInts(head, []int64{at, at + t.Size}), `]}`...)
 		at += t.Size

@@ -130,3 +130,33 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAppend(t *testing.T) {
+	for s, want := range map[string][2]string{
+		"":                   {`""`, `""`},
+		"a\"\\/é😀":           {`"a\"\\/é😀"`, `"a\"\\/é😀"`},
+		"\x00\x1b\b\f\n\r\t": {`"\u0000\u001b\b\f\n\r\t"`, `"\u0000\u001b\b\f\n\r\t"`},
+		"\x7f\u009b\u202e":   {"\"\x7f\u009b\u202e\"", `"\u007f\u009b\u202e"`},
+		"\U000e0001":         {"\"\U000e0001\"", `"\udb40\udc01"`},
+		"\xff":               {"\"\ufffd\"", "\"\ufffd\""},
+	} {
+		if got := [2]string{string(AppendString(nil, s)), string(AppendPrintable(nil, s))}; got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+}
+
+func FuzzAppend(f *testing.F) {
+	f.Add("a\"\\\x00\x7f\u202e😀\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, text := range [][]byte{AppendString(nil, s), AppendPrintable(nil, s)} {
+			var got string
+			if err := json.Unmarshal(text, &got); err != nil || got != string([]rune(s)) {
+				t.Errorf("%q: %s is %q, %v", s, text, got, err)
+			}
+			if v, fault := read(string(text)); fault != nil || v != got {
+				t.Errorf("%q: %s is read as %q, %+v", s, text, v, fault)
+			}
+		}
+	})
+}

@@ -92,7 +92,7 @@ func (w *writer) key(name string) {
 	w.WriteString(": ")
 }
 
-func (w *writer) string(s string) { w.Write(strictjson.AppendString(nil, s)) }
+func (w *writer) string(s string) { w.Write(strictjson.AppendPrintable(nil, s)) }
 func (w *writer) number(n int64)  { w.WriteString(strconv.FormatInt(n, 10)) }
 
 func (w *writer) numbers(ns []int64) {

@@ -190,6 +190,9 @@ func (h *header) shape() {
 			h.fail("a dimension expected")
 		}
 		h.pos += n
+		if h.pos < len(h.text) && h.text[h.pos] == 'L' { // of Python 2
+			h.pos++
+		}
 		if h.dims = append(h.dims, d); len(h.dims) > tensor.MaxRank {
 			h.lacks(h.pos, "an npy of more than %d dims is not supported", tensor.MaxRank)
 		}

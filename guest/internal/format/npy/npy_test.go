@@ -35,12 +35,12 @@ func load(b []byte, read weights.Reader) (*boxtest.Box, *weights.File, *abi.Faul
 }
 
 func TestRead(t *testing.T) {
-	b := array(dict(">u2", "True", "(2, 1)"), "abcd")
+	b := array(dict(">u2", "True", "(2L, 1)"), "abcd")
 	_, f, fault := load([]byte(b), Read)
 	if fault != nil {
 		t.Fatalf("%+v", *fault)
 	}
-	if got := fmt.Sprintf("%+v", f.Tensors); got != "[{Name:arr_0 DType:uint16 Element: Shape:[2 1] Blob:1 At:68 Size:4 ColumnMajor:true BigEndian:true Packed:0}]" {
+	if got := fmt.Sprintf("%+v", f.Tensors); got != "[{Name:arr_0 DType:uint16 Element: Shape:[2 1] Blob:1 At:69 Size:4 ColumnMajor:true BigEndian:true Packed:0}]" {
 		t.Error(got)
 	}
 }

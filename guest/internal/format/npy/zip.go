@@ -40,6 +40,8 @@ const (
 
 	methodStored   = 0
 	methodDeflated = 8
+	flagEncrypted  = 1
+	flagBehind     = 8
 	flagUTF8       = 0x800
 	flagsAllowed   = flagUTF8 | 6 // and how hard the compressor tried
 )
@@ -173,11 +175,16 @@ func (a *archive) central(c *scan.Cursor) (m member, offset uint64) {
 		}
 	}
 	extra(c, extras, wide)
-	if m.flags&^flagsAllowed != 0 {
+	switch {
+	case m.flags&flagEncrypted != 0:
+		a.lacks(at, m.name, "member %q is encrypted: save the arrays without a password", m.name)
+	case m.flags&flagBehind != 0:
+		a.lacks(at, m.name, "the sizes of member %q stand behind its data: save the arrays to a file, not to a stream", m.name)
+	case m.flags&^flagsAllowed != 0:
 		a.lacks(at, m.name, "flags %#x are not supported", m.flags)
 	}
 	if m.method != methodStored && m.method != methodDeflated {
-		a.lacks(at, m.name, "compression method %d is not supported", m.method)
+		a.lacks(at, m.name, "compression method %d of member %q is not supported: 0, stored, and 8, deflated, are", m.method, m.name)
 	}
 	if m.method == methodStored && m.packed != m.size {
 		c.FailAt(at, "member %q is stored, but of %d and %d bytes", m.name, m.packed, m.size)

@@ -30,21 +30,32 @@ const (
 	maxValue  = 1 << 20     // bytes of one text of the metadata; a report cuts it
 )
 
-// element is an element type of the format: its size in bits and, where
+// Element is an element type of the format: its size in bits and, where
 // operations take it, its number.
-type element struct {
+type Element struct {
+	Name  string
 	bits  uint64
 	dtype tensor.DType
 }
 
-var elements = map[string]element{
-	"BOOL": {8, tensor.Bool}, "U8": {8, tensor.Uint8}, "I8": {8, tensor.Int8},
-	"U16": {16, tensor.Uint16}, "I16": {16, tensor.Int16}, "F16": {16, tensor.Float16}, "BF16": {16, tensor.BFloat16},
-	"U32": {32, tensor.Uint32}, "I32": {32, tensor.Int32}, "F32": {32, tensor.Float32},
-	"U64": {64, tensor.Uint64}, "I64": {64, tensor.Int64}, "F64": {64, tensor.Float64},
-	"F4": {4, 0}, "F6_E2M3": {6, 0}, "F6_E3M2": {6, 0},
-	"F8_E5M2": {8, 0}, "F8_E4M3": {8, 0}, "F8_E8M0": {8, 0}, "F8_E5M2FNUZ": {8, 0}, "F8_E4M3FNUZ": {8, 0},
-	"C64": {64, 0},
+// elements are in the order of the format: tensors of the last are stored
+// first.
+var elements = [...]Element{
+	{"BOOL", 8, tensor.Bool}, {"F4", 4, 0}, {"F6_E2M3", 6, 0}, {"F6_E3M2", 6, 0}, {"U8", 8, tensor.Uint8}, {"I8", 8, tensor.Int8},
+	{"F8_E5M2", 8, 0}, {"F8_E4M3", 8, 0}, {"F8_E8M0", 8, 0}, {"F8_E4M3FNUZ", 8, 0}, {"F8_E5M2FNUZ", 8, 0},
+	{"I16", 16, tensor.Int16}, {"U16", 16, tensor.Uint16}, {"F16", 16, tensor.Float16}, {"BF16", 16, tensor.BFloat16},
+	{"I32", 32, tensor.Int32}, {"U32", 32, tensor.Uint32}, {"F32", 32, tensor.Float32}, {"C64", 64, 0}, {"F64", 64, tensor.Float64},
+	{"I64", 64, tensor.Int64}, {"U64", 64, tensor.Uint64},
+}
+
+// ElementOf is the element type of t and its place in the order of the format.
+func ElementOf(t *weights.Tensor) (e Element, order int, ok bool) {
+	for k, e := range elements {
+		if t.DType != 0 && e.dtype == t.DType || t.DType == 0 && e.dtype == 0 && e.Name == t.Element {
+			return e, k, true
+		}
+	}
+	return Element{}, -1, false
 }
 
 // Fits reports whether a file begins as one of this format does: a length below
@@ -115,8 +126,8 @@ func (r *reader) entry(name string, at int64) {
 	if have != 3 {
 		r.json.Refuse(at, "tensor %q has %d of 3 keys", name, have)
 	}
-	e, ok := elements[kind]
-	if !ok {
+	k := slices.IndexFunc(elements[:], func(e Element) bool { return e.Name == kind })
+	if k < 0 {
 		scan.Refuse(abi.Fault{
 			Kind: abi.FaultUnsupported, Blob: r.data.Blob().Handle(), Offset: at, Node: name, Text: fmt.Sprintf("header: element type %q is not known", kind),
 		})
@@ -124,6 +135,7 @@ func (r *reader) entry(name string, at int64) {
 	if len(span) != 2 || span[0] > span[1] || span[1] > r.data.Left() {
 		r.json.Refuse(at, "tensor %q has the data offsets %d, of %d bytes", name, span, r.data.Left())
 	}
+	e := elements[k]
 	size, fits := sizeOf(dims, e.bits)
 	if !fits || size != span[1]-span[0] {
 		r.json.Refuse(at, "tensor %q of %s%d does not take %d bytes", name, kind, dims, span[1]-span[0])

@@ -57,8 +57,8 @@ func TestRead(t *testing.T) {
 
 // TestElements reads each element type that the format has: 8 elements of it.
 func TestElements(t *testing.T) {
-	for name, e := range elements {
-		n := int(e.bits)
+	for _, e := range elements {
+		name, n := e.Name, int(e.bits)
 		f, fault := load(tensors(strings.Repeat("x", n), entry("t", name, "2,4", fmt.Sprint("0,", n))))
 		if fault != nil {
 			t.Errorf("%s: %+v", name, *fault)
