@@ -3,7 +3,9 @@ package export_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"math"
 	"os"
@@ -177,14 +179,8 @@ func TestFlux(t *testing.T) {
 				path = filepath.Join(shared, name)
 			}
 			model := read(t, path)
-			out, fault, err := serve(abi.TaskONNX, []host.Part{part("m", model)})
-			switch {
-			case fault != nil && strings.Contains(fault.Text, "give the shape of the input"):
-			case fault != nil || err != nil:
-				t.Fatalf("%+v, %v", fault, err)
-			default:
-				check(t, must(t, abi.TaskModel, []host.Part{part("m", out[0].Data)}, x), &c.Y, 1e-4)
-			}
+			direct := file(t, abi.TaskONNX, part("m", model))
+			check(t, must(t, abi.TaskModel, []host.Part{part("m", direct)}, x), &c.Y, 1e-4)
 			text := file(t, abi.TaskArchitecture, part("m", model))
 			turned := c.X.reversed()
 			x, _ := turned.tensor()
@@ -198,28 +194,93 @@ func TestFlux(t *testing.T) {
 	}
 }
 
-// TestMNIST builds the network that a person described, with weights that
-// PyTorch wrote, and compares with what NumPy gives.
-func TestMNIST(t *testing.T) {
-	folder := filepath.Join(shared, "mnist-burn")
-	weights := read(t, filepath.Join(folder, "mnist.safetensors"))
-	parts := []host.Part{part("m", read(t, filepath.Join(testdata, "architecture", "mnist.json"))), part("weights", weights)}
-	var golden map[string][]float64
-	if err := json.Unmarshal(read(t, filepath.Join(testdata, "architecture", "mnist_golden.json")), &golden); err != nil {
+// TestEachRank gives inputs of all ranks to models that say nothing about theirs,
+// and to what they become as ONNX: both take them and give the same, or both
+// refuse.
+func TestEachRank(t *testing.T) {
+	for name, features := range map[string]int64{
+		"sequence-lstm": 4, "sequence-gru": 4, "sequence-rnn": 4, "recur-lstm": 4, "recur-gru": 4, "recur-rnn": 4, "pools-adaptive": 8,
+	} {
+		t.Run(name, func(t *testing.T) {
+			model := read(t, filepath.Join(testdata, "flux", name+".bson"))
+			built := file(t, abi.TaskONNX, part("m", model))
+			taken := 0
+			for rank := 1; rank <= 5; rank++ {
+				in := numbers{DType: "float32", Shape: []int64{features, 7, 3, 2, 1}[:rank]}
+				for i := range tensor.Product(in.Shape) {
+					in.Values = append(in.Values, math.Sin(float64(i)))
+				}
+				x, _ := in.tensor()
+				want, refused, err := serve(abi.TaskModel, []host.Part{part("m", model)}, x)
+				got, fault, err2 := serve(abi.TaskModel, []host.Part{part("m", built)}, x)
+				if err != nil || err2 != nil || (refused == nil) != (fault == nil) {
+					t.Fatalf("rank %d: %+v, %+v, %v, %v", rank, refused, fault, err, err2)
+				}
+				if fault == nil {
+					check(t, got[0], &numbers{Shape: want[0].Shape(), Values: values(want[0])}, 1e-5)
+					taken++
+				}
+			}
+			if taken == 0 {
+				t.Error("no rank is taken")
+			}
+		})
+	}
+}
+
+// onnxGolden is what ONNX Runtime gives for an architecture that was built, and
+// which file it was given.
+type onnxGolden struct {
+	SHA256  string
+	Outputs map[string][]float64
+}
+
+func golden[T any](t *testing.T, name string) (g map[string]T) {
+	t.Helper()
+	if err := json.Unmarshal(read(t, filepath.Join(testdata, "architecture", name)), &g); err != nil {
 		t.Fatal(err)
 	}
-	built := file(t, abi.TaskONNX, parts...)
-	if again := file(t, abi.TaskONNX, parts...); !bytes.Equal(built, again) {
-		t.Error("another file the second time")
-	}
-	for name, y := range golden {
-		pixels := read(t, filepath.Join(folder, name, "input_0.pb"))
-		x := kernels.Tensor{Type: tensor.Of(tensor.Float32, 1, 1, 28, 28)}
-		x.Data = tensor.Aligned(x.Bytes())
-		copy(x.Data, pixels[len(pixels)-len(x.Data):]) // the last field of a TensorProto
-		want := &numbers{Shape: []int64{1, 10}, Values: y}
-		check(t, must(t, abi.TaskModel, parts, x), want, 1e-5)
-		check(t, must(t, abi.TaskModel, []host.Part{part("m", built)}, x), want, 1e-5)
+	return g
+}
+
+// TestBuild builds the networks that a person described. What is built is the
+// file that ONNX Runtime was given, and both it and the description give what
+// ONNX Runtime gives.
+func TestBuild(t *testing.T) {
+	mnist := golden[[]float64](t, "mnist_golden.json")
+	for name, want := range golden[onnxGolden](t, "onnx_golden.json") {
+		t.Run(name, func(t *testing.T) {
+			var weights []byte
+			folder, shape := filepath.Join(testdata, "models"), []int64{4, 1, 8, 8}
+			if name == "mnist" {
+				folder, shape = filepath.Join(shared, "mnist-burn"), []int64{1, 1, 28, 28}
+				weights = read(t, filepath.Join(folder, "mnist.safetensors"))
+			} else {
+				weights = file(t, abi.TaskSafetensors, part("m", read(t, filepath.Join(folder, "digits.onnx"))))
+			}
+			parts := []host.Part{part("m", read(t, filepath.Join(testdata, "architecture", name+".json"))), part("weights", weights)}
+			built := file(t, abi.TaskONNX, parts...)
+			if again := file(t, abi.TaskONNX, parts...); !bytes.Equal(built, again) {
+				t.Error("another file the second time")
+			}
+			if sum := sha256.Sum256(built); hex.EncodeToString(sum[:]) != want.SHA256 {
+				t.Error("it is not the file that ONNX Runtime was given: testdata/architecture/make_onnx_golden.py does that")
+			}
+			for set, values := range want.Outputs {
+				pixels := read(t, filepath.Join(folder, set, "input_0.pb"))
+				x := kernels.Tensor{Type: tensor.Of(tensor.Float32, shape...)}
+				x.Data = tensor.Aligned(x.Bytes())
+				copy(x.Data, pixels[len(pixels)-len(x.Data):]) // the last field of a TensorProto
+				y := &numbers{Shape: []int64{shape[0], 10}, Values: values}
+				for _, m := range [][]host.Part{parts, {part("m", built)}} {
+					got := must(t, abi.TaskModel, m, x)
+					check(t, got, y, 1e-5)
+					if name == "mnist" { // and what NumPy gives
+						check(t, got, &numbers{Shape: y.Shape, Values: mnist[set]}, 1e-5)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/layer"
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -56,8 +58,8 @@ type graph struct {
 	count   int
 }
 
-// attr is an attribute of a node: an int64, float64, string, []int64 or
-// []string.
+// attr is an attribute of a node: an int64, float64, string, []int64, []float64
+// or []string, or as bytes a GraphProto.
 type attr struct {
 	name  string
 	value any
@@ -74,6 +76,24 @@ func ONNX(box abi.Box, n layer.Network) *File {
 	for _, d := range n.Input.Dims {
 		x.dims = append(x.dims, max(d.Size, free))
 	}
+	y, fault := g.attempt(n, x)
+	if fault != nil && n.Input.Ranked {
+		scan.Refuse(*fault)
+	} else if fault != nil {
+		x, y = g.eachRank(n, x, fault)
+		n.Input.Ranked, n.Input.Dims = x.ranked, slices.Repeat([]abi.PortDim{{Size: free}}, len(x.dims))
+	}
+	g.node("Identity", []string{y.name}, []string{n.Output.Name})
+	out := n.Output
+	out.DType, out.Ranked, out.Dims = uint8(y.dtype), y.ranked, nil
+	for _, d := range y.dims {
+		out.Dims = append(out.Dims, abi.PortDim{Size: d})
+	}
+	return g.write(box, n.Input, out)
+}
+
+// network writes n as a function of x.
+func (g *graph) network(n layer.Network, x value) value {
 	ys := g.all(n.Root, []value{g.reversed(x, n.Reversed)})
 	if len(ys) != 1 {
 		refuse("a network that gives %d arrays", len(ys))
@@ -82,14 +102,7 @@ func ONNX(box abi.Box, n layer.Network) *File {
 	if d := tensor.DType(n.Output.DType); d != 0 {
 		y = g.cast(y, d)
 	}
-	y = g.reversed(y, n.Reversed)
-	g.node("Identity", []string{y.name}, []string{n.Output.Name})
-	out := n.Output
-	out.DType, out.Ranked, out.Dims = uint8(y.dtype), y.ranked, nil
-	for _, d := range y.dims {
-		out.Dims = append(out.Dims, abi.PortDim{Size: d})
-	}
-	return g.write(box, n.Input, out)
+	return g.reversed(y, n.Reversed)
 }
 
 func (g *graph) reversed(x value, do bool) value {
@@ -221,6 +234,8 @@ func (a attr) encode() []byte {
 		b, kind = number(b, 3, v), 2
 	case string:
 		b, kind = text(b, 4, v), 3
+	case []byte:
+		b, kind = message(b, 6, v), 5
 	case []float64:
 		for _, f := range v {
 			b = protowire.AppendFixed32(protowire.AppendTag(b, 7, protowire.Fixed32Type), math.Float32bits(float32(f)))

@@ -7,6 +7,9 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
+// maxWindows bounds the nodes that one axis of an adaptive pool becomes.
+const maxWindows = 1024
+
 // spatial gives x, which has images of n dims, and its dims from then on.
 func (g *graph) spatial(l *layer.Layer, x value, n int) value {
 	x = g.real(l, x)
@@ -96,14 +99,42 @@ func adaptivePool(g *graph, l *layer.Layer, x value) value {
 			g.lacks("%d results of a dim of %d", n, x.dims[2+i])
 		}
 	}
-	if slices.Contains(x.dims[2:], free) {
-		if !one {
-			g.lacks("%d results of an image whose size is not known; give the shape of the input", l.Size)
-		}
+	switch {
+	case !slices.Contains(x.dims[2:], free):
+		return pool(g, p, x)
+	case one:
 		p.Kind = map[layer.Kind]layer.Kind{layer.MaxPool: layer.GlobalMaxPool, layer.MeanPool: layer.GlobalMeanPool}[p.Kind]
 		return globalPool(g, p, x)
 	}
-	return pool(g, p, x)
+	return g.windows(l, x)
+}
+
+// windows is an adaptive pool of images whose size is known as the graph runs:
+// along each axis in turn, what is under each window becomes one element.
+func (g *graph) windows(l *layer.Layer, x value) value {
+	op := "ReduceMax"
+	if l.Kind == layer.AdaptiveMeanPool {
+		op = "ReduceMean"
+	}
+	y := x
+	for i, n := range l.Size {
+		if n > maxWindows {
+			g.lacks("%d results of an image whose size is not known; give the shape of the input", l.Size)
+		}
+		axis := g.vector(int64(2 + i))
+		length := g.op("Shape", []value{y}, attr{"start", int64(2 + i)}, attr{"end", int64(3 + i)})
+		length.dtype = tensor.Int64
+		step := g.one("Div", []value{length, g.vector(n)})
+		size := g.one("Sub", []value{length, g.one("Mul", []value{step, g.vector(n - 1)})})
+		var each []value
+		for k := range n {
+			start := g.one("Mul", []value{step, g.vector(k)})
+			part := g.op("Slice", []value{y, start, g.one("Add", []value{start, size}), axis})
+			each = append(each, g.op(op, []value{part, axis}, attr{"keepdims", int64(1)}))
+		}
+		y = g.op("Concat", each, attr{"axis", int64(2 + i)})
+	}
+	return y.with(append([]int64{x.dims[0], x.dims[1]}, l.Size...)...)
 }
 
 // filled is a vector of n equal numbers.
@@ -134,8 +165,8 @@ func batchNorm(g *graph, l *layer.Layer, x value) value {
 
 // statistics are the mean and the variance of each channel of x.
 func (g *graph) statistics(x value) (mean, variance value) {
-	if !x.ranked {
-		g.lacks("the statistics of an array whose rank is not known; give the shape of the input")
+	if !x.ranked || len(x.dims) < 2 {
+		g.lacks("the statistics of an array whose rank is not known, or leaves no channels; give the shape of the input")
 	}
 	axes := []int64{0}
 	for i := 2; i < len(x.dims); i++ {
