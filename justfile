@@ -24,7 +24,7 @@ hot models="out/models":
     warm=(*.onnx $models/m_mobilenetv2.onnx $data/{weights/*.[!pj]*,flux/*.bson,architecture/digits.json}
         $shared/{flux/*.[bj]*,alphago-bson/*.bson,mnist-burn/*.safetensors} $shared/../conformance/bson/*.bson)
     go run ./guest/image/build
-    GLOVEBOX_HOT_OUT=$PWD/guest/image GLOVEBOX_HOT="${hot[*]}" GLOVEBOX_WARM="${warm[*]}" go test -count=1 -run TestHot ./runtime
+    GLOVEBOX_HOT_OUT=$PWD/guest/image GLOVEBOX_HOT="${hot[*]}" GLOVEBOX_WARM="${warm[*]}" go test -count=1 -run 'TestHot$' ./runtime
     go run ./guest/image/build
 
 # The models and conformance data beside the checkout.
