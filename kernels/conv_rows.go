@@ -7,14 +7,15 @@ import (
 )
 
 // narrow is how few channels make it worth while to copy lines of x.
-const narrow = 8
+const narrow = 32
 
 // convRows are rows of x (places of y, terms) as a product reads them: where
 // they lie in x, and zeros where the window is in the padding.
 type convRows struct {
 	simd.Rows
 	parts []convPart
-	lines []float32
+	whole []convPart // parts before they were cut
+	lines haloed
 }
 
 // A convPart is some places of y along its last spatial dim.
@@ -29,6 +30,11 @@ var convRowsPool = sync.Pool{New: func() any { return new(convRows) }}
 // slide computes a patch of y. x and y begin at the first channel of the group.
 func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 	r := convRowsPool.Get().(*convRows)
+	if s.lines {
+		r.split(s, p.row0, p.row1)
+		r.lines.copy(s, r.parts, x)
+	}
+	r.Step = s.stride[2] * s.c
 	part := p
 	for lo, hi := p.row0, 0; lo < p.row1; lo = hi {
 		if hi = lo + rowsAtOnce; hi+rowsAtOnce/3 > p.row1 {
@@ -36,6 +42,10 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 		}
 		part.row1 = hi
 		r.split(s, lo, hi)
+		if !s.lines {
+			r.cut(s)
+		}
+		r.count()
 		c, last := y[lo*s.ldc+p.col0:], end
 		if end.Plus != nil {
 			last.Plus = end.Plus[(lo-p.row0)*s.ldc:]
@@ -43,7 +53,7 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 		for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
 			terms := min(p.k1-k, simd.Block)
 			if s.lines {
-				r.copyLines(s, x)
+				r.locateLines(s)
 			} else {
 				r.locate(s, x, k, terms)
 			}
@@ -58,6 +68,14 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 	convRowsPool.Put(r)
 }
 
+// count lists how many rows each part has.
+func (r *convRows) count() {
+	r.Counts = r.Counts[:0]
+	for i := range r.parts {
+		r.Counts = append(r.Counts, r.parts[i].count)
+	}
+}
+
 // split cuts the places lo … hi of y into parts.
 func (r *convRows) split(s *convStep, lo, hi int) {
 	r.parts = r.parts[:0]
@@ -66,6 +84,26 @@ func (r *convRows) split(s *convStep, lo, hi int) {
 		corner, image := s.corner(lo)
 		r.parts = append(r.parts, convPart{count, image, corner})
 		lo += count
+	}
+}
+
+// cut cuts parts once more, so that each tap is in the padding for all places of
+// a part or for none: places whose windows leave their line are parts of their
+// own.
+func (r *convRows) cut(s *convStep) {
+	r.whole, r.parts = r.parts, r.whole[:0]
+	for i := range r.whole {
+		p := r.whole[i]
+		first, last := s.inside(&p)
+		for k, n := 0, 1; k < p.count; k += n {
+			if n = 1; k == first && first < last {
+				n = last - first
+			}
+			q := p
+			q.count = n
+			q.corner[2] += k * s.stride[2]
+			r.parts = append(r.parts, q)
+		}
 	}
 }
 
@@ -81,23 +119,15 @@ func (r *convRows) locate(s *convStep, x []float32, k, terms int) {
 		n := min(s.cg-from, terms)
 		r.Lens = append(r.Lens, n)
 		for i := range r.parts {
-			r.locatePart(s, &r.parts[i], tap, from)
+			p, at := &r.parts[i], -1
+			left := p.corner[2] + tap[2]*s.dilation[2]
+			if line, ok := s.line(p, tap); ok && uint(left) < uint(s.in[2]) {
+				at = (line+left)*s.c + from
+			}
+			r.At = append(r.At, at)
 		}
 		terms, from = terms-n, 0
 		s.next(&tap)
-	}
-}
-
-func (r *convRows) locatePart(s *convStep, p *convPart, tap [3]int, from int) {
-	line, ok := s.line(p, tap)
-	left := p.corner[2] + tap[2]*s.dilation[2]
-	for range p.count {
-		at := -1
-		if ok && uint(left) < uint(s.in[2]) {
-			at = (line+left)*s.c + from
-		}
-		r.At = append(r.At, at)
-		left += s.stride[2]
 	}
 }
 
@@ -108,39 +138,77 @@ func (s *convStep) line(p *convPart, tap [3]int) (place int, ok bool) {
 	return p.image + (y*s.in[1]+x)*s.in[2], uint(y) < uint(s.in[0]) && uint(x) < uint(s.in[1])
 }
 
-// copyLines makes the rows of all terms, a run for each line of the window. The
-// lines of x are copied with zeros on both sides, so that the window's places
-// on a line are neighbours everywhere.
-func (r *convRows) copyLines(s *convStep, x []float32) {
-	r.At, r.Lens, r.lines = r.At[:0], r.Lens[:0], r.lines[:0]
+// haloed are the lines of x that some places of y take, with zeros where the
+// padding is, so that a window's places on a line are neighbours everywhere.
+type haloed struct {
+	x     []float32
+	first int   // line of x
+	at    []int // where in x above each line from first on begins, or unread
+	left  int   // the place on its line where each begins
+}
+
+const unread = -1
+
+// lineNumber is the number of the line of x that a tap reads for a part, unless
+// it is in the padding.
+func (s *convStep) lineNumber(p *convPart, tap [3]int) (n int, ok bool) {
+	place, ok := s.line(p, tap)
+	return place / max(s.in[2], 1), ok
+}
+
+// copy copies what parts read of x.
+func (h *haloed) copy(s *convStep, parts []convPart, x []float32) {
+	h.x, h.at = h.x[:0], h.at[:0]
+	right := 0
+	for i := range parts {
+		p := &parts[i]
+		end := p.corner[2] + (p.count-1)*s.stride[2] + s.kernel[2]
+		if i == 0 {
+			h.left, right = p.corner[2], end
+		}
+		h.left, right = min(h.left, p.corner[2]), max(right, end)
+	}
+	lo := min(max(h.left, 0), right)
+	hi := max(lo, min(right, s.in[2]))
+	for i := range parts {
+		for t := 0; t < s.taps(); t += s.kernel[2] {
+			n, ok := s.lineNumber(&parts[i], s.tap(t))
+			if !ok {
+				continue
+			}
+			if len(h.at) == 0 {
+				h.first = n
+			}
+			for n-h.first >= len(h.at) {
+				h.at = append(h.at, unread)
+			}
+			if h.at[n-h.first] != unread {
+				continue
+			}
+			h.at[n-h.first] = len(h.x)
+			h.x = appendZeros(h.x, (lo-h.left)*s.c)
+			if from := n * s.in[2]; lo < hi {
+				h.x = append(h.x, x[(from+lo)*s.c:(from+hi)*s.c]...)
+			}
+			h.x = appendZeros(h.x, (right-hi)*s.c)
+		}
+	}
+}
+
+// locateLines makes the rows of all terms, a run for each line of the window.
+func (r *convRows) locateLines(s *convStep) {
+	r.X, r.At, r.Lens = r.lines.x, r.At[:0], r.Lens[:0]
 	for t := 0; t < s.taps(); t += s.kernel[2] {
 		tap := s.tap(t)
 		r.Lens = append(r.Lens, s.kernel[2]*s.c)
 		for i := range r.parts {
-			p := &r.parts[i]
-			line, ok := s.line(p, tap)
-			for j := range p.count {
-				at := -1
-				if ok {
-					at = len(r.lines) + j*s.stride[2]*s.c
-				}
-				r.At = append(r.At, at)
+			p, at := &r.parts[i], -1
+			if n, ok := s.lineNumber(p, tap); ok {
+				at = r.lines.at[n-r.lines.first] + (p.corner[2]-r.lines.left)*s.c
 			}
-			if !ok {
-				continue
-			}
-			first := p.corner[2]
-			end := first + (p.count-1)*s.stride[2] + s.kernel[2]
-			lo := min(max(first, 0), end)
-			hi := max(lo, min(end, s.in[2]))
-			r.lines = appendZeros(r.lines, (lo-first)*s.c)
-			if lo < hi {
-				r.lines = append(r.lines, x[(line+lo)*s.c:(line+hi)*s.c]...)
-			}
-			r.lines = appendZeros(r.lines, (end-hi)*s.c)
+			r.At = append(r.At, at)
 		}
 	}
-	r.X = r.lines
 }
 
 func appendZeros(x []float32, n int) []float32 {

@@ -39,19 +39,31 @@ func newGemm(m, n, k int) gemm {
 
 // newProduct cuts a product that is done by simd.Gemm. Its tiles have as many
 // rows as go through the columns together, or some times as many, and are wide,
-// so that rows and columns are read from memory few times.
+// so that rows and columns are read from memory few times. There are enough of
+// them for some cores, unless each would be over at once.
 func newProduct(m, n, k int) gemm {
-	const tiles = 8 // for some cores
+	const (
+		enough = 8
+		least  = 1 << 17
+		near   = 1 << 16 // elements of columns that stay in the cache
+	)
 	g := gemm{m: m, n: n, k: k, ldc: n}
 	g.depth = max(1, min(k, maxDepth))
 	g.rows, g.cols = max(1, m), 256
+	wide := (n + simd.Panel - 1) / simd.Panel * simd.Panel
+	tiles := max(1, min(enough, int(tensor.MulSat(tensor.MulSat(int64(m), int64(wide)), int64(k))/least)))
 	if m > rowsAtOnce+rowsAtOnce/3 {
 		g.rows = rowsAtOnce
 	}
-	if (m+g.rows-1)/g.rows*(n+g.cols-1)/g.cols < tiles {
+	count := func() int { return (m + g.rows - 1) / g.rows * ((n + g.cols - 1) / g.cols) }
+	for g.rows > rowsAtOnce/3 && count() < tiles && tensor.MulSat(int64(k), int64(wide)) <= near {
+		g.rows = max(rowsAtOnce/3, g.rows/2/8*8)
+	}
+	if count() < tiles {
 		g.cols /= 2
 	}
-	g.rows *= min(max(1, productWork/(g.rows*max(1, min(n, g.cols))*g.depth)), 4, max(1, m/g.rows/tiles))
+	work := g.rows * max(1, min(wide, g.cols)) * g.depth
+	g.rows *= max(1, min(productWork/work, 16, m/g.rows/tiles))
 	return g
 }
 

@@ -10,13 +10,17 @@ import (
 // other bits.
 const Block = 1024
 
-// Rows is the left operand (m, k) of a product, which may lie in pieces: row i
-// is its runs one after another, and run r is the Lens[r] elements of X from
-// At[r·m+i] on, or as many zeros where that is negative.
+// Rows is the left operand (m, k) of a product, which may lie in pieces: a row
+// is its runs one after another, run r of Lens[r] elements. The rows are in
+// parts, part p of Counts[p] rows. Run r of its first row begins at
+// X[At[r·parts+p]], that of each further one Step elements on; where At is
+// negative the run is zeros in all of them.
 type Rows struct {
-	X    []float32
-	At   []int // (runs, m)
-	Lens []int // (runs)
+	X      []float32
+	Step   int
+	At     []int // (runs, parts)
+	Lens   []int // (runs)
+	Counts []int // (parts)
 }
 
 // Ending is what becomes of the sums of a product, the zero Ending nothing:
@@ -47,30 +51,34 @@ func Gemm(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n
 	for i, rows := 0, 0; i < m; i += rows {
 		// A few rows at the end go with those before.
 		panels := b
-		if rows = m - i; rows > len(w.at) {
+		if rows = m - i; rows > maxRows {
 			rows = 72
 			panels = b[:min(len(b), max(0, (n-1)/Panel*ldb+k*Panel))]
 		}
-		for r := range rows {
-			w.at[r] = (i + r) * lda
-		}
-		rest := Ending{end.Bias, nil, end.Clamp, end.Low, end.High}
+		w.at[0], w.counts[0] = i*lda, rows
+		w.rows = Rows{a, lda, w.at[:], w.lens[:], w.counts[:]}
+		w.end = Ending{end.Bias, nil, end.Clamp, end.Low, end.High}
 		if end.Plus != nil {
-			rest.Plus = end.Plus[i*ldc:]
+			w.end.Plus = end.Plus[i*ldc:]
 		}
-		GemmRows(c[i*ldc:], ldc, &Rows{a, w.at[:rows], w.lens[:]}, panels, ldb, rows, n, add, &rest)
+		GemmRows(c[i*ldc:], ldc, &w.rows, panels, ldb, rows, n, add, &w.end)
 	}
+	w.rows, w.end = Rows{}, Ending{}
 }
+
+// maxRows is how many rows may go through the columns together.
+const maxRows = 96
 
 // strided are rows at equal distances.
 type strided struct {
-	at   [96]int
-	lens [1]int
+	at, lens, counts [1]int
+	rows             Rows
+	end              Ending
 }
 
 var rowsOf = sync.Pool{New: func() any { return new(strided) }}
 
-// GemmRows is Gemm for a left operand in pieces.
+// GemmRows is Gemm for a left operand in pieces, of at most 96 rows.
 func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
 	if m <= 0 || n <= 0 {
 		return
@@ -96,14 +104,25 @@ func GemmRows(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add
 // check panics unless the runs of m rows lie within X, as an index out of
 // range does, and returns the length of a row.
 func (a *Rows) check(m int) (k int) {
+	if m > maxRows || a.Step < 0 {
+		panic("simd: too many rows, or a negative stride")
+	}
+	for _, count := range a.Counts {
+		if m -= count; count < 0 || m < 0 {
+			panic("simd: parts of other rows")
+		}
+	}
+	if m != 0 {
+		panic("simd: parts of other rows")
+	}
+	parts := len(a.Counts)
 	for r, n := range a.Lens {
 		if n < 0 || n > Block-k {
 			panic("simd: a row is longer than a block")
 		}
 		k += n
-		last := max(len(a.X)-n, -1)
-		for _, at := range a.At[r*m:][:m:m] {
-			if at > last {
+		for p, at := range a.At[r*parts:][:parts:parts] {
+			if reach := max(a.Counts[p]-1, 0)*a.Step + n; at >= 0 && at > len(a.X)-reach {
 				panic("simd: a run beyond its memory")
 			}
 		}
@@ -114,13 +133,18 @@ func (a *Rows) check(m int) (k int) {
 // gemmPortable is GemmRows.
 func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int, add bool, end *Ending) {
 	var memory [Block]float32
+	part, first := 0, 0
 	for i := range m {
+		for i-first >= a.Counts[part] {
+			first += a.Counts[part]
+			part++
+		}
 		row := memory[:0]
 		for r, n := range a.Lens {
-			if at := a.At[r*m+i]; at < 0 {
+			if at := a.At[r*len(a.Counts)+part]; at < 0 {
 				row = append(row, zeros[:n]...)
 			} else {
-				row = append(row, a.X[at:at+n]...)
+				row = append(row, a.X[at+(i-first)*a.Step:][:n]...)
 			}
 		}
 		for j := 0; j < n; j += half {

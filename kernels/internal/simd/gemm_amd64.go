@@ -2,12 +2,15 @@
 
 package simd
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
-// A tile multiplies a few rows by a few panels of columns; _asm/gemm/tile.go
-// says what its operands are.
-type tile func(c *float32, ldc int, columns uint64, add bool,
-	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32,
+// A tile multiplies so many times a few rows by a few panels of columns;
+// _asm/gemm/tile.go says what its operands are.
+type tile func(times int, c *float32, ldc int, columns uint64, add bool,
+	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int,
 	bias, plus *float32, clamp bool, low, high, zero float32)
 
 // tiles512[p] are the tiles of p panels by their number of rows, less one.
@@ -25,12 +28,41 @@ var (
 // more: the widest that leave no narrow one behind.
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
 
+// places are where the runs of all rows begin, run by run.
+type places struct{ at []int }
+
+var placesOf = sync.Pool{New: func() any { return new(places) }}
+
+// list sets them, for at least one run.
+func (p *places) list(a *Rows, m int) []int {
+	if need := max(len(a.Lens), 1) * m; len(p.at) < need {
+		p.at = make([]int, need)
+	}
+	rest := p.at
+	for r := range a.Lens {
+		for i, count := range a.Counts {
+			part, at, step := rest[:count], a.At[r*len(a.Counts)+i], a.Step
+			if at < 0 {
+				step = 0
+			}
+			for k := range part {
+				part[k] = at
+				at += step
+			}
+			rest = rest[count:]
+		}
+	}
+	return p.at
+}
+
 func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	if active == portable {
 		gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
 		return
 	}
 	zero := end.zero()
+	places := placesOf.Get().(*places)
+	at := places.list(a, m)
 	x, lens, runs := first(a.X), first(a.Lens), len(a.Lens)
 	for j := 0; j < n; {
 		wide, family := 1, tiles256
@@ -44,19 +76,25 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 		if j+wide*Panel >= n {
 			ahead = after(b, ldb, j/Panel+wide, k)
 		}
-		for i := 0; i < m; i += len(family) {
-			rows := min(len(family), m-i)
-			fetch := panels
-			if len(ahead) > 0 {
-				fetch = &ahead[0]
-				ahead = from(ahead, ldb)
+		fetches := 0
+		if ldb > 0 {
+			fetches = (len(ahead) + ldb - 1) / ldb
+		}
+		for i, rows := 0, 0; i < m; i += rows {
+			times := (m - i) / len(family)
+			high := len(family)
+			if times == 0 {
+				times, high = 1, m-i
 			}
-			family[rows-1](&c[i*ldc+j], ldc, columns, add,
-				x, &zeros[0], first(from(a.At, i)), m, lens, runs, panels, ldb, fetch,
+			rows = times * high
+			family[high-1](times, &c[i*ldc+j], ldc, columns, add,
+				x, &zeros[0], &at[i], m, lens, runs, panels, ldb, first(ahead), fetches,
 				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, end.Low, end.High, zero)
+			ahead, fetches = from(ahead, times*ldb), fetches-times
 		}
 		j += wide * Panel
 	}
+	placesOf.Put(places)
 }
 
 // after is what of b is read next behind those panels: the next block of rows

@@ -58,13 +58,17 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm512_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_1x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -73,125 +77,147 @@ TEXT ·gemm512_1x16(SB), NOSPLIT, $0-136
 alone:
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
-	MOVQ       at+48(FP), DI
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (DI), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    stride+56(FP), CX
-	LEAQ    (DI)(CX*8), DI
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z1
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z2
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      64(AX), Z1
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z2
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      128(AX), Z1
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z2
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      192(AX), Z1
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z2
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z1
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z2
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z1
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z1
 	VADDPS    Z0, Z1, Z0
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (BX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (BX), K1, Z1
 	VADDPS    Z0, Z1, Z0
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z1
-	VBROADCASTSS high+128(FP), Z2
-	VBROADCASTSS zero+132(FP), Z3
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
 	VMAXPS       Z0, Z1, Z0
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x08, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x01, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_2x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -204,130 +230,131 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	MOVQ       at+48(FP), R8
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R8), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R8), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R8)(CX*8), R8
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z2
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z3
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS (DI)(CX*4), Z3
+	VBROADCASTSS (R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      64(AX), Z2
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z3
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z3
+	VBROADCASTSS 4(R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      128(AX), Z2
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z3
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z3
+	VBROADCASTSS 8(R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      192(AX), Z2
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z3
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z3
+	VBROADCASTSS 12(R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z2
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z3
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS (DI)(CX*4), Z3
+	VBROADCASTSS (R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z2
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z2
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z2
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z2
-	VBROADCASTSS high+128(FP), Z3
-	VBROADCASTSS zero+132(FP), Z4
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
 	VMAXPS       Z0, Z2, Z0
 	VADDPS       Z4, Z0, Z0
 	VMINPS       Z0, Z3, Z0
@@ -337,19 +364,40 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x10, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x02, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_3x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -366,152 +414,153 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	MOVQ       at+48(FP), R9
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R9), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R9), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R9), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z3
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z4
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS (DI)(CX*4), Z4
+	VBROADCASTSS (R8)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS (R8)(CX*4), Z4
+	VBROADCASTSS (R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      64(AX), Z3
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z4
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z4
+	VBROADCASTSS 4(R8)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 4(R8)(CX*4), Z4
+	VBROADCASTSS 4(R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      128(AX), Z3
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z4
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z4
+	VBROADCASTSS 8(R8)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 8(R8)(CX*4), Z4
+	VBROADCASTSS 8(R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      192(AX), Z3
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z4
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z4
+	VBROADCASTSS 12(R8)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 12(R8)(CX*4), Z4
+	VBROADCASTSS 12(R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z3
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z4
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS (DI)(CX*4), Z4
+	VBROADCASTSS (R8)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS (R8)(CX*4), Z4
+	VBROADCASTSS (R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z3
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z1, Z3, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z3
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z3
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z1, Z3, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z3
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z3
-	VBROADCASTSS high+128(FP), Z4
-	VBROADCASTSS zero+132(FP), Z5
+	VBROADCASTSS low+140(FP), Z3
+	VBROADCASTSS high+144(FP), Z4
+	VBROADCASTSS zero+148(FP), Z5
 	VMAXPS       Z0, Z3, Z0
 	VADDPS       Z5, Z0, Z0
 	VMINPS       Z0, Z4, Z0
@@ -524,21 +573,42 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x18, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x03, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_4x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -559,174 +629,175 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       at+48(FP), R10
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R10), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R10), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R10), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R10), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R10)(CX*8), R10
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z4
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z5
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS (DI)(CX*4), Z5
+	VBROADCASTSS (R8)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS (R8)(CX*4), Z5
+	VBROADCASTSS (R9)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS (R9)(CX*4), Z5
+	VBROADCASTSS (R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      64(AX), Z4
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z5
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z5
+	VBROADCASTSS 4(R8)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 4(R8)(CX*4), Z5
+	VBROADCASTSS 4(R9)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 4(R9)(CX*4), Z5
+	VBROADCASTSS 4(R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      128(AX), Z4
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z5
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z5
+	VBROADCASTSS 8(R8)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 8(R8)(CX*4), Z5
+	VBROADCASTSS 8(R9)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 8(R9)(CX*4), Z5
+	VBROADCASTSS 8(R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      192(AX), Z4
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z5
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z5
+	VBROADCASTSS 12(R8)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 12(R8)(CX*4), Z5
+	VBROADCASTSS 12(R9)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 12(R9)(CX*4), Z5
+	VBROADCASTSS 12(R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z4
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z5
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS (DI)(CX*4), Z5
+	VBROADCASTSS (R8)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS (R8)(CX*4), Z5
+	VBROADCASTSS (R9)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS (R9)(CX*4), Z5
+	VBROADCASTSS (R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z4
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z4
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z4
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z4
-	VBROADCASTSS high+128(FP), Z5
-	VBROADCASTSS zero+132(FP), Z6
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -742,23 +813,44 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x20, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x04, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_5x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -783,164 +875,165 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
-	MOVQ       at+48(FP), R11
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R11), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R11), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R11), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R11), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R11), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
 	TESTQ   R10, R10
-	LEAQ    (CX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R11)(CX*8), R11
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z5
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z6
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS (DI)(CX*4), Z6
+	VBROADCASTSS (R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (R8)(CX*4), Z6
+	VBROADCASTSS (R9)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS (R9)(CX*4), Z6
+	VBROADCASTSS (R10)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS (R10)(CX*4), Z6
+	VBROADCASTSS (R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      64(AX), Z5
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z6
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z6
+	VBROADCASTSS 4(R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(R8)(CX*4), Z6
+	VBROADCASTSS 4(R9)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 4(R9)(CX*4), Z6
+	VBROADCASTSS 4(R10)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 4(R10)(CX*4), Z6
+	VBROADCASTSS 4(R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      128(AX), Z5
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z6
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z6
+	VBROADCASTSS 8(R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 8(R8)(CX*4), Z6
+	VBROADCASTSS 8(R9)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 8(R9)(CX*4), Z6
+	VBROADCASTSS 8(R10)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 8(R10)(CX*4), Z6
+	VBROADCASTSS 8(R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      192(AX), Z5
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z6
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z6
+	VBROADCASTSS 12(R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 12(R8)(CX*4), Z6
+	VBROADCASTSS 12(R9)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 12(R9)(CX*4), Z6
+	VBROADCASTSS 12(R10)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 12(R10)(CX*4), Z6
+	VBROADCASTSS 12(R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z5
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z6
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS (DI)(CX*4), Z6
+	VBROADCASTSS (R8)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (R8)(CX*4), Z6
+	VBROADCASTSS (R9)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS (R9)(CX*4), Z6
+	VBROADCASTSS (R10)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS (R10)(CX*4), Z6
+	VBROADCASTSS (R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z0, Z5, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z1, Z5, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z2, Z5, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z3, Z5, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z4, Z5, Z4
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z5
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
 	VADDPS    Z5, Z2, Z2
@@ -948,31 +1041,31 @@ bias:
 	VADDPS    Z5, Z4, Z4
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z5
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z0, Z5, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z1, Z5, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z2, Z5, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z3, Z5, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z5
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z5
 	VADDPS    Z4, Z5, Z4
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z5
-	VBROADCASTSS high+128(FP), Z6
-	VBROADCASTSS zero+132(FP), Z7
+	VBROADCASTSS low+140(FP), Z5
+	VBROADCASTSS high+144(FP), Z6
+	VBROADCASTSS zero+148(FP), Z7
 	VMAXPS       Z0, Z5, Z0
 	VADDPS       Z7, Z0, Z0
 	VMINPS       Z0, Z6, Z0
@@ -991,25 +1084,46 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x28, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x05, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_6x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -1038,182 +1152,183 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       at+48(FP), R12
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R12), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R12), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R12), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R12), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R12), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
 	TESTQ   R10, R10
-	LEAQ    (CX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R12), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
 	TESTQ   R11, R11
-	LEAQ    (CX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R12)(CX*8), R12
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z6
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z7
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS (DI)(CX*4), Z7
+	VBROADCASTSS (R8)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS (R8)(CX*4), Z7
+	VBROADCASTSS (R9)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS (R9)(CX*4), Z7
+	VBROADCASTSS (R10)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS (R10)(CX*4), Z7
+	VBROADCASTSS (R11)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS (R11)(CX*4), Z7
+	VBROADCASTSS (R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      64(AX), Z6
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z7
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z7
+	VBROADCASTSS 4(R8)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 4(R8)(CX*4), Z7
+	VBROADCASTSS 4(R9)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 4(R9)(CX*4), Z7
+	VBROADCASTSS 4(R10)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 4(R10)(CX*4), Z7
+	VBROADCASTSS 4(R11)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 4(R11)(CX*4), Z7
+	VBROADCASTSS 4(R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      128(AX), Z6
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z7
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z7
+	VBROADCASTSS 8(R8)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 8(R8)(CX*4), Z7
+	VBROADCASTSS 8(R9)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 8(R9)(CX*4), Z7
+	VBROADCASTSS 8(R10)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 8(R10)(CX*4), Z7
+	VBROADCASTSS 8(R11)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 8(R11)(CX*4), Z7
+	VBROADCASTSS 8(R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      192(AX), Z6
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z7
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z7
+	VBROADCASTSS 12(R8)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 12(R8)(CX*4), Z7
+	VBROADCASTSS 12(R9)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 12(R9)(CX*4), Z7
+	VBROADCASTSS 12(R10)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 12(R10)(CX*4), Z7
+	VBROADCASTSS 12(R11)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 12(R11)(CX*4), Z7
+	VBROADCASTSS 12(R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z6
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z7
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS (DI)(CX*4), Z7
+	VBROADCASTSS (R8)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS (R8)(CX*4), Z7
+	VBROADCASTSS (R9)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS (R9)(CX*4), Z7
+	VBROADCASTSS (R10)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS (R10)(CX*4), Z7
+	VBROADCASTSS (R11)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS (R11)(CX*4), Z7
+	VBROADCASTSS (R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
@@ -1222,34 +1337,34 @@ bias:
 	VADDPS    Z6, Z5, Z5
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z6
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z6
-	VBROADCASTSS high+128(FP), Z7
-	VBROADCASTSS zero+132(FP), Z8
+	VBROADCASTSS low+140(FP), Z6
+	VBROADCASTSS high+144(FP), Z7
+	VBROADCASTSS zero+148(FP), Z8
 	VMAXPS       Z0, Z6, Z0
 	VADDPS       Z8, Z0, Z0
 	VMINPS       Z0, Z7, Z0
@@ -1271,27 +1386,48 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x30, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x06, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_7x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_7x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_7x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_7x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -1324,10 +1460,14 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1335,189 +1475,186 @@ alone:
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
-	MOVQ       at+48(FP), R13
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R13), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R13), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R13), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R13), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R13), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
 	TESTQ   R10, R10
-	LEAQ    (CX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R13), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
 	TESTQ   R11, R11
-	LEAQ    (CX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    48(R13), R12
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
 	TESTQ   R12, R12
-	LEAQ    (CX)(R12*4), R12
-	CMOVQLT BX, R12
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R13)(CX*8), R13
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(DX), R13
+	TESTQ   R13, R13
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z7
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z8
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS (DI)(CX*4), Z8
+	VBROADCASTSS (R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (R8)(CX*4), Z8
+	VBROADCASTSS (R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS (R9)(CX*4), Z8
+	VBROADCASTSS (R10)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R10)(CX*4), Z8
+	VBROADCASTSS (R11)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS (R11)(CX*4), Z8
+	VBROADCASTSS (R12)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS (R12)(CX*4), Z8
+	VBROADCASTSS (R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      64(AX), Z7
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z8
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z8
+	VBROADCASTSS 4(R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(R8)(CX*4), Z8
+	VBROADCASTSS 4(R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 4(R9)(CX*4), Z8
+	VBROADCASTSS 4(R10)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 4(R10)(CX*4), Z8
+	VBROADCASTSS 4(R11)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 4(R11)(CX*4), Z8
+	VBROADCASTSS 4(R12)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 4(R12)(CX*4), Z8
+	VBROADCASTSS 4(R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      128(AX), Z7
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z8
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z8
+	VBROADCASTSS 8(R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 8(R8)(CX*4), Z8
+	VBROADCASTSS 8(R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 8(R9)(CX*4), Z8
+	VBROADCASTSS 8(R10)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(R10)(CX*4), Z8
+	VBROADCASTSS 8(R11)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 8(R11)(CX*4), Z8
+	VBROADCASTSS 8(R12)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 8(R12)(CX*4), Z8
+	VBROADCASTSS 8(R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      192(AX), Z7
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z8
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z8
+	VBROADCASTSS 12(R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 12(R8)(CX*4), Z8
+	VBROADCASTSS 12(R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 12(R9)(CX*4), Z8
+	VBROADCASTSS 12(R10)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 12(R10)(CX*4), Z8
+	VBROADCASTSS 12(R11)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 12(R11)(CX*4), Z8
+	VBROADCASTSS 12(R12)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 12(R12)(CX*4), Z8
+	VBROADCASTSS 12(R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z7
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z8
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS (DI)(CX*4), Z8
+	VBROADCASTSS (R8)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (R8)(CX*4), Z8
+	VBROADCASTSS (R9)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS (R9)(CX*4), Z8
+	VBROADCASTSS (R10)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R10)(CX*4), Z8
+	VBROADCASTSS (R11)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS (R11)(CX*4), Z8
+	VBROADCASTSS (R12)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS (R12)(CX*4), Z8
+	VBROADCASTSS (R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z0, Z7, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z1, Z7, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z2, Z7, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z3, Z7, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z4, Z7, Z4
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z5, Z7, Z5
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z6, Z7, Z6
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z7
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
 	VADDPS    Z7, Z2, Z2
@@ -1527,37 +1664,37 @@ bias:
 	VADDPS    Z7, Z6, Z6
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z7
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z0, Z7, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z1, Z7, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z2, Z7, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z3, Z7, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z4, Z7, Z4
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z5, Z7, Z5
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z7
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z7
 	VADDPS    Z6, Z7, Z6
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z7
-	VBROADCASTSS high+128(FP), Z8
-	VBROADCASTSS zero+132(FP), Z9
+	VBROADCASTSS low+140(FP), Z7
+	VBROADCASTSS high+144(FP), Z8
+	VBROADCASTSS zero+148(FP), Z9
 	VMAXPS       Z0, Z7, Z0
 	VADDPS       Z9, Z0, Z0
 	VMINPS       Z0, Z8, Z0
@@ -1582,29 +1719,50 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x38, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x07, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_8x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_8x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_8x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_8x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -1641,10 +1799,14 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1653,206 +1815,203 @@ alone:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       at+48(FP), R14
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R14), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R14), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R14), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R14), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R14), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
 	TESTQ   R10, R10
-	LEAQ    (CX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R14), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
 	TESTQ   R11, R11
-	LEAQ    (CX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    48(R14), R12
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
 	TESTQ   R12, R12
-	LEAQ    (CX)(R12*4), R12
-	CMOVQLT BX, R12
-	MOVQ    56(R14), R13
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(DX), R13
 	TESTQ   R13, R13
-	LEAQ    (CX)(R13*4), R13
-	CMOVQLT BX, R13
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R14)(CX*8), R14
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	MOVQ    56(DX), R14
+	TESTQ   R14, R14
+	LEAQ    (BX)(R14*4), R14
+	CMOVQLT SI, R14
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z8
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z9
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS (DI)(CX*4), Z9
+	VBROADCASTSS (R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS (R8)(CX*4), Z9
+	VBROADCASTSS (R9)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (R9)(CX*4), Z9
+	VBROADCASTSS (R10)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS (R10)(CX*4), Z9
+	VBROADCASTSS (R11)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS (R11)(CX*4), Z9
+	VBROADCASTSS (R12)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS (R12)(CX*4), Z9
+	VBROADCASTSS (R13)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS (R13)(CX*4), Z9
+	VBROADCASTSS (R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      64(AX), Z8
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Z9
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 4(DI)(CX*4), Z9
+	VBROADCASTSS 4(R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 4(R8)(CX*4), Z9
+	VBROADCASTSS 4(R9)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 4(R9)(CX*4), Z9
+	VBROADCASTSS 4(R10)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 4(R10)(CX*4), Z9
+	VBROADCASTSS 4(R11)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 4(R11)(CX*4), Z9
+	VBROADCASTSS 4(R12)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 4(R12)(CX*4), Z9
+	VBROADCASTSS 4(R13)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 4(R13)(CX*4), Z9
+	VBROADCASTSS 4(R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      128(AX), Z8
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Z9
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 8(DI)(CX*4), Z9
+	VBROADCASTSS 8(R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 8(R8)(CX*4), Z9
+	VBROADCASTSS 8(R9)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 8(R9)(CX*4), Z9
+	VBROADCASTSS 8(R10)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 8(R10)(CX*4), Z9
+	VBROADCASTSS 8(R11)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 8(R11)(CX*4), Z9
+	VBROADCASTSS 8(R12)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 8(R12)(CX*4), Z9
+	VBROADCASTSS 8(R13)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 8(R13)(CX*4), Z9
+	VBROADCASTSS 8(R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      192(AX), Z8
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Z9
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 12(DI)(CX*4), Z9
+	VBROADCASTSS 12(R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 12(R8)(CX*4), Z9
+	VBROADCASTSS 12(R9)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 12(R9)(CX*4), Z9
+	VBROADCASTSS 12(R10)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 12(R10)(CX*4), Z9
+	VBROADCASTSS 12(R11)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 12(R11)(CX*4), Z9
+	VBROADCASTSS 12(R12)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 12(R12)(CX*4), Z9
+	VBROADCASTSS 12(R13)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 12(R13)(CX*4), Z9
+	VBROADCASTSS 12(R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z8
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Z9
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS (DI)(CX*4), Z9
+	VBROADCASTSS (R8)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS (R8)(CX*4), Z9
+	VBROADCASTSS (R9)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (R9)(CX*4), Z9
+	VBROADCASTSS (R10)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS (R10)(CX*4), Z9
+	VBROADCASTSS (R11)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS (R11)(CX*4), Z9
+	VBROADCASTSS (R12)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS (R12)(CX*4), Z9
+	VBROADCASTSS (R13)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS (R13)(CX*4), Z9
+	VBROADCASTSS (R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      columns+16(FP), CX
-	KMOVW     CX, K1
-	SHRQ      $0x10, CX
-	CMPB      add+24(FP), $0x00
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	MOVQ      AX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 bias:
-	MOVQ      bias+104(FP), CX
-	TESTQ     CX, CX
+	MOVQ      bias+120(FP), BX
+	TESTQ     BX, BX
 	JZ        plus
-	VMOVUPS.Z (CX), K1, Z8
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z2, Z2
@@ -1863,40 +2022,40 @@ bias:
 	VADDPS    Z8, Z7, Z7
 
 plus:
-	MOVQ      plus+112(FP), CX
-	TESTQ     CX, CX
+	MOVQ      plus+128(FP), BX
+	TESTQ     BX, BX
 	JZ        clamp
-	VMOVUPS.Z (CX), K1, Z8
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	ADDQ      DX, CX
-	VMOVUPS.Z (CX), K1, Z8
+	ADDQ      CX, BX
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      DX, CX
+	ADDQ      CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z8
-	VBROADCASTSS high+128(FP), Z9
-	VBROADCASTSS zero+132(FP), Z10
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
 	VMAXPS       Z0, Z8, Z0
 	VADDPS       Z10, Z0, Z0
 	VMINPS       Z0, Z9, Z0
@@ -1924,31 +2083,52 @@ clamp:
 
 set:
 	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
 	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
+	ADDQ    CX, AX
+	ADDQ    $0x40, at+56(FP)
+	MOVQ    ldc+16(FP), BX
+	IMUL3Q  $0x08, BX, BX
+	ADDQ    BX, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_1x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_1x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_1x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -1959,127 +2139,128 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	MOVQ       at+48(FP), R8
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R8), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R8)(BX*8), R8
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
+	TESTQ   R8, R8
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z2
 	VMOVUPS      (AX)(CX*1), Z3
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z4
+	VBROADCASTSS (R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      64(AX), Z2
 	VMOVUPS      64(AX)(CX*1), Z3
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z4
+	VBROADCASTSS 4(R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      128(AX), Z2
 	VMOVUPS      128(AX)(CX*1), Z3
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z4
+	VBROADCASTSS 8(R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      192(AX), Z2
 	VMOVUPS      192(AX)(CX*1), Z3
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z4
+	VBROADCASTSS 12(R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z2
 	VMOVUPS      (AX)(CX*1), Z3
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z4
+	VBROADCASTSS (R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z2
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	VMOVUPS.Z 64(BX), K2, Z2
+	VMOVUPS.Z 64(SI), K2, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z2
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(BX), K2, Z2
+	VMOVUPS.Z 64(SI), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z2
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z0, Z2, Z0
-	VMOVUPS.Z 64(BX), K2, Z2
+	VMOVUPS.Z 64(SI), K2, Z2
 	VADDPS    Z1, Z2, Z1
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z2
-	VBROADCASTSS high+128(FP), Z3
-	VBROADCASTSS zero+132(FP), Z4
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
 	VMAXPS       Z0, Z2, Z0
 	VADDPS       Z4, Z0, Z0
 	VMINPS       Z0, Z3, Z0
@@ -2091,16 +2272,37 @@ set:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x08, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x01, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_2x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_2x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_2x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -2117,160 +2319,161 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       at+48(FP), R9
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R9), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R9), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R9)(BX*8), R9
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
+	TESTQ   R9, R9
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z6
+	VBROADCASTSS (R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (R8)(BX*4), Z6
+	VBROADCASTSS (R9)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      64(AX), Z4
 	VMOVUPS      64(AX)(CX*1), Z5
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z6
+	VBROADCASTSS 4(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z6
+	VBROADCASTSS 4(R9)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      128(AX), Z4
 	VMOVUPS      128(AX)(CX*1), Z5
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z6
+	VBROADCASTSS 8(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z6
+	VBROADCASTSS 8(R9)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      192(AX), Z4
 	VMOVUPS      192(AX)(CX*1), Z5
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z6
+	VBROADCASTSS 12(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z6
+	VBROADCASTSS 12(R9)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z6
+	VBROADCASTSS (R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (R8)(BX*4), Z6
+	VBROADCASTSS (R9)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z4
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z4
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z4
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z4
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z4
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 64(BX), K2, Z4
+	VMOVUPS.Z 64(SI), K2, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z4
-	VBROADCASTSS high+128(FP), Z5
-	VBROADCASTSS zero+132(FP), Z6
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -2291,16 +2494,37 @@ set:
 	VMOVUPS Z2, K1, (AX)
 	VMOVUPS Z3, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x10, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x02, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_3x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_3x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_3x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -2323,193 +2547,194 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       at+48(FP), R10
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R10), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R10), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R10), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R10)(BX*8), R10
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
+	TESTQ   R10, R10
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z8
+	VBROADCASTSS (R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (R8)(BX*4), Z8
+	VBROADCASTSS (R9)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R9)(BX*4), Z8
+	VBROADCASTSS (R10)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      64(AX), Z6
 	VMOVUPS      64(AX)(CX*1), Z7
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z8
+	VBROADCASTSS 4(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z8
+	VBROADCASTSS 4(R9)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 4(R9)(BX*4), Z8
+	VBROADCASTSS 4(R10)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      128(AX), Z6
 	VMOVUPS      128(AX)(CX*1), Z7
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z8
+	VBROADCASTSS 8(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z8
+	VBROADCASTSS 8(R9)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(R9)(BX*4), Z8
+	VBROADCASTSS 8(R10)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      192(AX), Z6
 	VMOVUPS      192(AX)(CX*1), Z7
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z8
+	VBROADCASTSS 12(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z8
+	VBROADCASTSS 12(R9)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 12(R9)(BX*4), Z8
+	VBROADCASTSS 12(R10)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z8
+	VBROADCASTSS (R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (R8)(BX*4), Z8
+	VBROADCASTSS (R9)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (R9)(BX*4), Z8
+	VBROADCASTSS (R10)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z6
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z6
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z2, Z6, Z2
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z3, Z6, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z6
-	VBROADCASTSS high+128(FP), Z7
-	VBROADCASTSS zero+132(FP), Z8
+	VBROADCASTSS low+140(FP), Z6
+	VBROADCASTSS high+144(FP), Z7
+	VBROADCASTSS zero+148(FP), Z8
 	VMAXPS       Z0, Z6, Z0
 	VADDPS       Z8, Z0, Z0
 	VMINPS       Z0, Z7, Z0
@@ -2539,16 +2764,37 @@ set:
 	VMOVUPS Z4, K1, (AX)
 	VMOVUPS Z5, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x18, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x03, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_4x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_4x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_4x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -2577,10 +2823,14 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2589,214 +2839,211 @@ alone:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       at+48(FP), R11
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R11), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R11), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R11), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R11), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R11)(BX*8), R11
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
+	TESTQ   R11, R11
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z10
+	VBROADCASTSS (R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (R8)(BX*4), Z10
+	VBROADCASTSS (R9)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (R9)(BX*4), Z10
+	VBROADCASTSS (R10)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R10)(BX*4), Z10
+	VBROADCASTSS (R11)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      64(AX), Z8
 	VMOVUPS      64(AX)(CX*1), Z9
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z10
+	VBROADCASTSS 4(R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z10
+	VBROADCASTSS 4(R9)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 4(R9)(BX*4), Z10
+	VBROADCASTSS 4(R10)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 4(R10)(BX*4), Z10
+	VBROADCASTSS 4(R11)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      128(AX), Z8
 	VMOVUPS      128(AX)(CX*1), Z9
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z10
+	VBROADCASTSS 8(R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z10
+	VBROADCASTSS 8(R9)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(R9)(BX*4), Z10
+	VBROADCASTSS 8(R10)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 8(R10)(BX*4), Z10
+	VBROADCASTSS 8(R11)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      192(AX), Z8
 	VMOVUPS      192(AX)(CX*1), Z9
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z10
+	VBROADCASTSS 12(R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z10
+	VBROADCASTSS 12(R9)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 12(R9)(BX*4), Z10
+	VBROADCASTSS 12(R10)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(R10)(BX*4), Z10
+	VBROADCASTSS 12(R11)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z10
+	VBROADCASTSS (R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (R8)(BX*4), Z10
+	VBROADCASTSS (R9)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (R9)(BX*4), Z10
+	VBROADCASTSS (R10)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R10)(BX*4), Z10
+	VBROADCASTSS (R11)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z8
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
 	VADDPS    Z8, Z4, Z4
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z3, Z3
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z8
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z8
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 64(BX), K2, Z8
+	VMOVUPS.Z 64(SI), K2, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z8
-	VBROADCASTSS high+128(FP), Z9
-	VBROADCASTSS zero+132(FP), Z10
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
 	VMAXPS       Z0, Z8, Z0
 	VADDPS       Z10, Z0, Z0
 	VMINPS       Z0, Z9, Z0
@@ -2835,16 +3082,37 @@ set:
 	VMOVUPS Z6, K1, (AX)
 	VMOVUPS Z7, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x20, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x04, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_5x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_5x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_5x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -2879,10 +3147,14 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2893,203 +3165,200 @@ alone:
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	MOVQ       at+48(FP), R12
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R12), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R12), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R12), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R12), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R12), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R12)(BX*8), R12
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
+	TESTQ   R12, R12
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z10
 	VMOVUPS      (AX)(CX*1), Z11
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z12
+	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (R8)(BX*4), Z12
+	VBROADCASTSS (R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R9)(BX*4), Z12
+	VBROADCASTSS (R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R10)(BX*4), Z12
+	VBROADCASTSS (R11)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R11)(BX*4), Z12
+	VBROADCASTSS (R12)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      64(AX), Z10
 	VMOVUPS      64(AX)(CX*1), Z11
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z12
+	VBROADCASTSS 4(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z12
+	VBROADCASTSS 4(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(R9)(BX*4), Z12
+	VBROADCASTSS 4(R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 4(R10)(BX*4), Z12
+	VBROADCASTSS 4(R11)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 4(R11)(BX*4), Z12
+	VBROADCASTSS 4(R12)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      128(AX), Z10
 	VMOVUPS      128(AX)(CX*1), Z11
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z12
+	VBROADCASTSS 8(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z12
+	VBROADCASTSS 8(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(R9)(BX*4), Z12
+	VBROADCASTSS 8(R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 8(R10)(BX*4), Z12
+	VBROADCASTSS 8(R11)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 8(R11)(BX*4), Z12
+	VBROADCASTSS 8(R12)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      192(AX), Z10
 	VMOVUPS      192(AX)(CX*1), Z11
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z12
+	VBROADCASTSS 12(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z12
+	VBROADCASTSS 12(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 12(R9)(BX*4), Z12
+	VBROADCASTSS 12(R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(R10)(BX*4), Z12
+	VBROADCASTSS 12(R11)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 12(R11)(BX*4), Z12
+	VBROADCASTSS 12(R12)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z10
 	VMOVUPS      (AX)(CX*1), Z11
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z12
+	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (R8)(BX*4), Z12
+	VBROADCASTSS (R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R9)(BX*4), Z12
+	VBROADCASTSS (R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R10)(BX*4), Z12
+	VBROADCASTSS (R11)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R11)(BX*4), Z12
+	VBROADCASTSS (R12)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z0, Z10, Z0
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z1, Z10, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z2, Z10, Z2
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z3, Z10, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z4, Z10, Z4
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z5, Z10, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z6, Z10, Z6
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z7, Z10, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z8, Z10, Z8
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z9, Z10, Z9
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z10
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
 	VADDPS    Z10, Z4, Z4
 	VADDPS    Z10, Z6, Z6
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z10, Z1, Z1
 	VADDPS    Z10, Z3, Z3
 	VADDPS    Z10, Z5, Z5
@@ -3097,41 +3366,41 @@ bias:
 	VADDPS    Z10, Z9, Z9
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z10
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z0, Z10, Z0
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z1, Z10, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z2, Z10, Z2
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z3, Z10, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z4, Z10, Z4
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z5, Z10, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z6, Z10, Z6
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z7, Z10, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z10
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z10
 	VADDPS    Z8, Z10, Z8
-	VMOVUPS.Z 64(BX), K2, Z10
+	VMOVUPS.Z 64(SI), K2, Z10
 	VADDPS    Z9, Z10, Z9
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z10
-	VBROADCASTSS high+128(FP), Z11
-	VBROADCASTSS zero+132(FP), Z12
+	VBROADCASTSS low+140(FP), Z10
+	VBROADCASTSS high+144(FP), Z11
+	VBROADCASTSS zero+148(FP), Z12
 	VMAXPS       Z0, Z10, Z0
 	VADDPS       Z12, Z0, Z0
 	VMINPS       Z0, Z11, Z0
@@ -3179,16 +3448,37 @@ set:
 	VMOVUPS Z8, K1, (AX)
 	VMOVUPS Z9, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x28, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x05, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_6x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_6x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_6x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -3229,10 +3519,14 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3245,228 +3539,225 @@ alone:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       at+48(FP), R13
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R13), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R13), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R13), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R13), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R13), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R13), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R13)(BX*8), R13
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(BX), R13
+	TESTQ   R13, R13
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z14
+	VBROADCASTSS (R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (R8)(BX*4), Z14
+	VBROADCASTSS (R9)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (R9)(BX*4), Z14
+	VBROADCASTSS (R10)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R10)(BX*4), Z14
+	VBROADCASTSS (R11)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R11)(BX*4), Z14
+	VBROADCASTSS (R12)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R12)(BX*4), Z14
+	VBROADCASTSS (R13)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z14
+	VBROADCASTSS 4(R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z14
+	VBROADCASTSS 4(R9)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 4(R9)(BX*4), Z14
+	VBROADCASTSS 4(R10)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 4(R10)(BX*4), Z14
+	VBROADCASTSS 4(R11)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 4(R11)(BX*4), Z14
+	VBROADCASTSS 4(R12)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 4(R12)(BX*4), Z14
+	VBROADCASTSS 4(R13)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z14
+	VBROADCASTSS 8(R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z14
+	VBROADCASTSS 8(R9)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(R9)(BX*4), Z14
+	VBROADCASTSS 8(R10)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 8(R10)(BX*4), Z14
+	VBROADCASTSS 8(R11)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 8(R11)(BX*4), Z14
+	VBROADCASTSS 8(R12)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 8(R12)(BX*4), Z14
+	VBROADCASTSS 8(R13)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z14
+	VBROADCASTSS 12(R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z14
+	VBROADCASTSS 12(R9)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 12(R9)(BX*4), Z14
+	VBROADCASTSS 12(R10)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(R10)(BX*4), Z14
+	VBROADCASTSS 12(R11)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 12(R11)(BX*4), Z14
+	VBROADCASTSS 12(R12)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 12(R12)(BX*4), Z14
+	VBROADCASTSS 12(R13)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z14
+	VBROADCASTSS (R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (R8)(BX*4), Z14
+	VBROADCASTSS (R9)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (R9)(BX*4), Z14
+	VBROADCASTSS (R10)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R10)(BX*4), Z14
+	VBROADCASTSS (R11)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R11)(BX*4), Z14
+	VBROADCASTSS (R12)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R12)(BX*4), Z14
+	VBROADCASTSS (R13)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
 	VADDPS    Z12, Z4, Z4
 	VADDPS    Z12, Z6, Z6
 	VADDPS    Z12, Z8, Z8
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z3, Z3
 	VADDPS    Z12, Z5, Z5
@@ -3475,46 +3766,46 @@ bias:
 	VADDPS    Z12, Z11, Z11
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z12
-	VBROADCASTSS high+128(FP), Z13
-	VBROADCASTSS zero+132(FP), Z14
+	VBROADCASTSS low+140(FP), Z12
+	VBROADCASTSS high+144(FP), Z13
+	VBROADCASTSS zero+148(FP), Z14
 	VMAXPS       Z0, Z12, Z0
 	VADDPS       Z14, Z0, Z0
 	VMINPS       Z0, Z13, Z0
@@ -3571,16 +3862,37 @@ set:
 	VMOVUPS Z10, K1, (AX)
 	VMOVUPS Z11, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x30, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x06, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_7x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_7x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_7x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_7x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -3627,10 +3939,14 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3645,245 +3961,242 @@ alone:
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	MOVQ       at+48(FP), R14
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R14), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R14), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R14), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R14), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R14), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R14), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    48(R14), R13
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(BX), R13
 	TESTQ   R13, R13
-	LEAQ    (BX)(R13*4), R13
-	CMOVQLT SI, R13
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R14)(BX*8), R14
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	MOVQ    48(BX), R14
+	TESTQ   R14, R14
+	LEAQ    (SI)(R14*4), R14
+	CMOVQLT DI, R14
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z14
 	VMOVUPS      (AX)(CX*1), Z15
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z16
+	VBROADCASTSS (R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (R8)(BX*4), Z16
+	VBROADCASTSS (R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R9)(BX*4), Z16
+	VBROADCASTSS (R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R10)(BX*4), Z16
+	VBROADCASTSS (R11)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R11)(BX*4), Z16
+	VBROADCASTSS (R12)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R12)(BX*4), Z16
+	VBROADCASTSS (R13)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R13)(BX*4), Z16
+	VBROADCASTSS (R14)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      64(AX), Z14
 	VMOVUPS      64(AX)(CX*1), Z15
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z16
+	VBROADCASTSS 4(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z16
+	VBROADCASTSS 4(R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(R9)(BX*4), Z16
+	VBROADCASTSS 4(R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 4(R10)(BX*4), Z16
+	VBROADCASTSS 4(R11)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 4(R11)(BX*4), Z16
+	VBROADCASTSS 4(R12)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 4(R12)(BX*4), Z16
+	VBROADCASTSS 4(R13)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 4(R13)(BX*4), Z16
+	VBROADCASTSS 4(R14)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      128(AX), Z14
 	VMOVUPS      128(AX)(CX*1), Z15
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z16
+	VBROADCASTSS 8(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z16
+	VBROADCASTSS 8(R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(R9)(BX*4), Z16
+	VBROADCASTSS 8(R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 8(R10)(BX*4), Z16
+	VBROADCASTSS 8(R11)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(R11)(BX*4), Z16
+	VBROADCASTSS 8(R12)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 8(R12)(BX*4), Z16
+	VBROADCASTSS 8(R13)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 8(R13)(BX*4), Z16
+	VBROADCASTSS 8(R14)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      192(AX), Z14
 	VMOVUPS      192(AX)(CX*1), Z15
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z16
+	VBROADCASTSS 12(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z16
+	VBROADCASTSS 12(R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 12(R9)(BX*4), Z16
+	VBROADCASTSS 12(R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(R10)(BX*4), Z16
+	VBROADCASTSS 12(R11)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 12(R11)(BX*4), Z16
+	VBROADCASTSS 12(R12)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 12(R12)(BX*4), Z16
+	VBROADCASTSS 12(R13)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 12(R13)(BX*4), Z16
+	VBROADCASTSS 12(R14)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z14
 	VMOVUPS      (AX)(CX*1), Z15
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z16
+	VBROADCASTSS (R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (R8)(BX*4), Z16
+	VBROADCASTSS (R9)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R9)(BX*4), Z16
+	VBROADCASTSS (R10)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R10)(BX*4), Z16
+	VBROADCASTSS (R11)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R11)(BX*4), Z16
+	VBROADCASTSS (R12)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R12)(BX*4), Z16
+	VBROADCASTSS (R13)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R13)(BX*4), Z16
+	VBROADCASTSS (R14)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z0, Z14, Z0
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z1, Z14, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z2, Z14, Z2
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z3, Z14, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z4, Z14, Z4
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z5, Z14, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z6, Z14, Z6
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z7, Z14, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z8, Z14, Z8
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z9, Z14, Z9
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z10, Z14, Z10
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z11, Z14, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z12, Z14, Z12
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z13, Z14, Z13
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z14
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
 	VADDPS    Z14, Z4, Z4
@@ -3891,7 +4204,7 @@ bias:
 	VADDPS    Z14, Z8, Z8
 	VADDPS    Z14, Z10, Z10
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z14, Z1, Z1
 	VADDPS    Z14, Z3, Z3
 	VADDPS    Z14, Z5, Z5
@@ -3901,51 +4214,51 @@ bias:
 	VADDPS    Z14, Z13, Z13
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z14
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z0, Z14, Z0
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z1, Z14, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z2, Z14, Z2
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z3, Z14, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z4, Z14, Z4
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z5, Z14, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z6, Z14, Z6
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z7, Z14, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z8, Z14, Z8
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z9, Z14, Z9
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z10, Z14, Z10
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z11, Z14, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z14
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z14
 	VADDPS    Z12, Z14, Z12
-	VMOVUPS.Z 64(BX), K2, Z14
+	VMOVUPS.Z 64(SI), K2, Z14
 	VADDPS    Z13, Z14, Z13
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z14
-	VBROADCASTSS high+128(FP), Z15
-	VBROADCASTSS zero+132(FP), Z16
+	VBROADCASTSS low+140(FP), Z14
+	VBROADCASTSS high+144(FP), Z15
+	VBROADCASTSS zero+148(FP), Z16
 	VMAXPS       Z0, Z14, Z0
 	VADDPS       Z16, Z0, Z0
 	VMINPS       Z0, Z15, Z0
@@ -4011,16 +4324,37 @@ set:
 	VMOVUPS Z12, K1, (AX)
 	VMOVUPS Z13, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x38, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x07, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_8x32(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_8x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_8x32(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_8x32(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -4073,10 +4407,14 @@ alone:
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4093,269 +4431,266 @@ alone:
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	MOVQ       at+48(FP), R15
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R15), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R15), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R15), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R15), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R15), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R15), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    48(R15), R13
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(BX), R13
 	TESTQ   R13, R13
-	LEAQ    (BX)(R13*4), R13
-	CMOVQLT SI, R13
-	MOVQ    56(R15), R14
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	MOVQ    48(BX), R14
 	TESTQ   R14, R14
-	LEAQ    (BX)(R14*4), R14
-	CMOVQLT SI, R14
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R15)(BX*8), R15
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R14*4), R14
+	CMOVQLT DI, R14
+	MOVQ    56(BX), R15
+	TESTQ   R15, R15
+	LEAQ    (SI)(R15*4), R15
+	CMOVQLT DI, R15
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z18
+	VBROADCASTSS (R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (R8)(BX*4), Z18
+	VBROADCASTSS (R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (R9)(BX*4), Z18
+	VBROADCASTSS (R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R10)(BX*4), Z18
+	VBROADCASTSS (R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R11)(BX*4), Z18
+	VBROADCASTSS (R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R12)(BX*4), Z18
+	VBROADCASTSS (R13)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R13)(BX*4), Z18
+	VBROADCASTSS (R14)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R14)(BX*4), Z18
+	VBROADCASTSS (R15)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      64(AX), Z16
 	VMOVUPS      64(AX)(CX*1), Z17
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z18
+	VBROADCASTSS 4(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(R8)(BX*4), Z18
+	VBROADCASTSS 4(R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 4(R9)(BX*4), Z18
+	VBROADCASTSS 4(R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 4(R10)(BX*4), Z18
+	VBROADCASTSS 4(R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 4(R11)(BX*4), Z18
+	VBROADCASTSS 4(R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 4(R12)(BX*4), Z18
+	VBROADCASTSS 4(R13)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 4(R13)(BX*4), Z18
+	VBROADCASTSS 4(R14)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 4(R14)(BX*4), Z18
+	VBROADCASTSS 4(R15)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      128(AX), Z16
 	VMOVUPS      128(AX)(CX*1), Z17
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z18
+	VBROADCASTSS 8(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 8(R8)(BX*4), Z18
+	VBROADCASTSS 8(R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(R9)(BX*4), Z18
+	VBROADCASTSS 8(R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 8(R10)(BX*4), Z18
+	VBROADCASTSS 8(R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 8(R11)(BX*4), Z18
+	VBROADCASTSS 8(R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 8(R12)(BX*4), Z18
+	VBROADCASTSS 8(R13)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 8(R13)(BX*4), Z18
+	VBROADCASTSS 8(R14)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 8(R14)(BX*4), Z18
+	VBROADCASTSS 8(R15)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      192(AX), Z16
 	VMOVUPS      192(AX)(CX*1), Z17
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z18
+	VBROADCASTSS 12(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 12(R8)(BX*4), Z18
+	VBROADCASTSS 12(R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 12(R9)(BX*4), Z18
+	VBROADCASTSS 12(R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(R10)(BX*4), Z18
+	VBROADCASTSS 12(R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 12(R11)(BX*4), Z18
+	VBROADCASTSS 12(R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 12(R12)(BX*4), Z18
+	VBROADCASTSS 12(R13)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 12(R13)(BX*4), Z18
+	VBROADCASTSS 12(R14)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 12(R14)(BX*4), Z18
+	VBROADCASTSS 12(R15)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z18
+	VBROADCASTSS (R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (R8)(BX*4), Z18
+	VBROADCASTSS (R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (R9)(BX*4), Z18
+	VBROADCASTSS (R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R10)(BX*4), Z18
+	VBROADCASTSS (R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R11)(BX*4), Z18
+	VBROADCASTSS (R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R12)(BX*4), Z18
+	VBROADCASTSS (R13)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R13)(BX*4), Z18
+	VBROADCASTSS (R14)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R14)(BX*4), Z18
+	VBROADCASTSS (R15)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z16
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
 	VADDPS    Z16, Z4, Z4
@@ -4364,7 +4699,7 @@ bias:
 	VADDPS    Z16, Z10, Z10
 	VADDPS    Z16, Z12, Z12
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z16, Z1, Z1
 	VADDPS    Z16, Z3, Z3
 	VADDPS    Z16, Z5, Z5
@@ -4375,56 +4710,56 @@ bias:
 	VADDPS    Z16, Z15, Z15
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z16
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z16
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 64(BX), K2, Z16
+	VMOVUPS.Z 64(SI), K2, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z16
-	VBROADCASTSS high+128(FP), Z17
-	VBROADCASTSS zero+132(FP), Z18
+	VBROADCASTSS low+140(FP), Z16
+	VBROADCASTSS high+144(FP), Z17
+	VBROADCASTSS zero+148(FP), Z18
 	VMAXPS       Z0, Z16, Z0
 	VADDPS       Z18, Z0, Z0
 	VMINPS       Z0, Z17, Z0
@@ -4499,16 +4834,37 @@ set:
 	VMOVUPS Z14, K1, (AX)
 	VMOVUPS Z15, K2, 64(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x40, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x08, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_1x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_1x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_1x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -4521,31 +4877,33 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	MOVQ       at+48(FP), R8
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R8), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R8)(BX*8), R8
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
+	TESTQ   R8, R8
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -4553,7 +4911,7 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z4
 	VMOVUPS      (AX)(CX*2), Z5
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z6
+	VBROADCASTSS (R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
@@ -4561,7 +4919,7 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z4
 	VMOVUPS      64(AX)(CX*2), Z5
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z6
+	VBROADCASTSS 4(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
@@ -4569,7 +4927,7 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z4
 	VMOVUPS      128(AX)(CX*2), Z5
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z6
+	VBROADCASTSS 8(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
@@ -4577,18 +4935,18 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z4
 	VMOVUPS      192(AX)(CX*2), Z5
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z6
+	VBROADCASTSS 12(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -4596,71 +4954,70 @@ term:
 	VMOVUPS      (AX)(CX*1), Z4
 	VMOVUPS      (AX)(CX*2), Z5
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z6
+	VBROADCASTSS (R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z3
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	VMOVUPS.Z 64(BX), K2, Z3
+	VMOVUPS.Z 64(SI), K2, Z3
 	VADDPS    Z1, Z3, Z1
-	VMOVUPS.Z 128(BX), K3, Z3
+	VMOVUPS.Z 128(SI), K3, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z3
+	VMOVUPS.Z (SI), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	VMOVUPS.Z 64(BX), K2, Z3
+	VMOVUPS.Z 64(SI), K2, Z3
 	VADDPS    Z3, Z1, Z1
-	VMOVUPS.Z 128(BX), K3, Z3
+	VMOVUPS.Z 128(SI), K3, Z3
 	VADDPS    Z3, Z2, Z2
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z3
+	VMOVUPS.Z (SI), K1, Z3
 	VADDPS    Z0, Z3, Z0
-	VMOVUPS.Z 64(BX), K2, Z3
+	VMOVUPS.Z 64(SI), K2, Z3
 	VADDPS    Z1, Z3, Z1
-	VMOVUPS.Z 128(BX), K3, Z3
+	VMOVUPS.Z 128(SI), K3, Z3
 	VADDPS    Z2, Z3, Z2
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z3
-	VBROADCASTSS high+128(FP), Z4
-	VBROADCASTSS zero+132(FP), Z5
+	VBROADCASTSS low+140(FP), Z3
+	VBROADCASTSS high+144(FP), Z4
+	VBROADCASTSS zero+148(FP), Z5
 	VMAXPS       Z0, Z3, Z0
 	VADDPS       Z5, Z0, Z0
 	VMINPS       Z0, Z4, Z0
@@ -4676,16 +5033,37 @@ set:
 	VMOVUPS Z1, K2, 64(AX)
 	VMOVUPS Z2, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x08, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x01, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_2x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_2x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_2x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -4706,38 +5084,40 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	MOVQ       at+48(FP), R9
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R9), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R9), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R9)(BX*8), R9
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
+	TESTQ   R9, R9
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -4745,11 +5125,11 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z7
 	VMOVUPS      (AX)(CX*2), Z8
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z9
+	VBROADCASTSS (R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (R8)(BX*4), Z9
+	VBROADCASTSS (R9)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
@@ -4757,11 +5137,11 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z7
 	VMOVUPS      64(AX)(CX*2), Z8
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z9
+	VBROADCASTSS 4(R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z9
+	VBROADCASTSS 4(R9)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
@@ -4769,11 +5149,11 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z7
 	VMOVUPS      128(AX)(CX*2), Z8
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z9
+	VBROADCASTSS 8(R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z9
+	VBROADCASTSS 8(R9)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
@@ -4781,22 +5161,22 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z7
 	VMOVUPS      192(AX)(CX*2), Z8
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z9
+	VBROADCASTSS 12(R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z9
+	VBROADCASTSS 12(R9)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -4804,92 +5184,91 @@ term:
 	VMOVUPS      (AX)(CX*1), Z7
 	VMOVUPS      (AX)(CX*2), Z8
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z9
+	VBROADCASTSS (R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS (R8)(BX*4), Z9
+	VBROADCASTSS (R9)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z3
 	VFMADD231PS  Z9, Z7, Z4
 	VFMADD231PS  Z9, Z8, Z5
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	VMOVUPS.Z 128(BX), K3, Z6
+	VMOVUPS.Z 128(SI), K3, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 128(BX), K3, Z6
+	VMOVUPS.Z 128(SI), K3, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z6
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z3, Z3
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 128(BX), K3, Z6
+	VMOVUPS.Z 128(SI), K3, Z6
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z5, Z5
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z6
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z0, Z6, Z0
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z1, Z6, Z1
-	VMOVUPS.Z 128(BX), K3, Z6
+	VMOVUPS.Z 128(SI), K3, Z6
 	VADDPS    Z2, Z6, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z6
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z6
 	VADDPS    Z3, Z6, Z3
-	VMOVUPS.Z 64(BX), K2, Z6
+	VMOVUPS.Z 64(SI), K2, Z6
 	VADDPS    Z4, Z6, Z4
-	VMOVUPS.Z 128(BX), K3, Z6
+	VMOVUPS.Z 128(SI), K3, Z6
 	VADDPS    Z5, Z6, Z5
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z6
-	VBROADCASTSS high+128(FP), Z7
-	VBROADCASTSS zero+132(FP), Z8
+	VBROADCASTSS low+140(FP), Z6
+	VBROADCASTSS high+144(FP), Z7
+	VBROADCASTSS zero+148(FP), Z8
 	VMAXPS       Z0, Z6, Z0
 	VADDPS       Z8, Z0, Z0
 	VMINPS       Z0, Z7, Z0
@@ -4918,16 +5297,37 @@ set:
 	VMOVUPS Z4, K2, 64(AX)
 	VMOVUPS Z5, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x10, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x02, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_3x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_3x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_3x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -4956,10 +5356,14 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4969,32 +5373,30 @@ alone:
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
-	MOVQ       at+48(FP), R10
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R10), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R10), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R10), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R10)(BX*8), R10
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
+	TESTQ   R10, R10
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -5002,15 +5404,15 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z10
 	VMOVUPS      (AX)(CX*2), Z11
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z12
+	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (R8)(BX*4), Z12
+	VBROADCASTSS (R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R9)(BX*4), Z12
+	VBROADCASTSS (R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
@@ -5018,15 +5420,15 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z10
 	VMOVUPS      64(AX)(CX*2), Z11
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z12
+	VBROADCASTSS 4(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z12
+	VBROADCASTSS 4(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 4(R9)(BX*4), Z12
+	VBROADCASTSS 4(R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
@@ -5034,15 +5436,15 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z10
 	VMOVUPS      128(AX)(CX*2), Z11
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z12
+	VBROADCASTSS 8(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z12
+	VBROADCASTSS 8(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 8(R9)(BX*4), Z12
+	VBROADCASTSS 8(R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
@@ -5050,26 +5452,26 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z10
 	VMOVUPS      192(AX)(CX*2), Z11
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z12
+	VBROADCASTSS 12(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z12
+	VBROADCASTSS 12(R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(R9)(BX*4), Z12
+	VBROADCASTSS 12(R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -5077,113 +5479,112 @@ term:
 	VMOVUPS      (AX)(CX*1), Z10
 	VMOVUPS      (AX)(CX*2), Z11
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z12
+	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
 	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS (R8)(BX*4), Z12
+	VBROADCASTSS (R9)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z3
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R9)(BX*4), Z12
+	VBROADCASTSS (R10)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z6
 	VFMADD231PS  Z12, Z10, Z7
 	VFMADD231PS  Z12, Z11, Z8
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z9
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z0, Z9, Z0
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z1, Z9, Z1
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z2, Z9, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z9
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z3, Z9, Z3
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z4, Z9, Z4
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z5, Z9, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z9
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z6, Z9, Z6
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z7, Z9, Z7
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z8, Z9, Z8
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z9
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z3, Z3
 	VADDPS    Z9, Z6, Z6
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z9, Z1, Z1
 	VADDPS    Z9, Z4, Z4
 	VADDPS    Z9, Z7, Z7
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z9, Z2, Z2
 	VADDPS    Z9, Z5, Z5
 	VADDPS    Z9, Z8, Z8
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z9
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z0, Z9, Z0
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z1, Z9, Z1
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z2, Z9, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z9
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z3, Z9, Z3
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z4, Z9, Z4
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z5, Z9, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z9
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z9
 	VADDPS    Z6, Z9, Z6
-	VMOVUPS.Z 64(BX), K2, Z9
+	VMOVUPS.Z 64(SI), K2, Z9
 	VADDPS    Z7, Z9, Z7
-	VMOVUPS.Z 128(BX), K3, Z9
+	VMOVUPS.Z 128(SI), K3, Z9
 	VADDPS    Z8, Z9, Z8
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z9
-	VBROADCASTSS high+128(FP), Z10
-	VBROADCASTSS zero+132(FP), Z11
+	VBROADCASTSS low+140(FP), Z9
+	VBROADCASTSS high+144(FP), Z10
+	VBROADCASTSS zero+148(FP), Z11
 	VMAXPS       Z0, Z9, Z0
 	VADDPS       Z11, Z0, Z0
 	VMINPS       Z0, Z10, Z0
@@ -5225,16 +5626,37 @@ set:
 	VMOVUPS Z7, K2, 64(AX)
 	VMOVUPS Z8, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x18, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x03, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_4x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_4x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_4x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -5271,10 +5693,14 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5287,36 +5713,34 @@ alone:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       at+48(FP), R11
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R11), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R11), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R11), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R11), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R11)(BX*8), R11
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
+	TESTQ   R11, R11
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -5324,19 +5748,19 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z15
+	VBROADCASTSS (R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (R8)(BX*4), Z15
+	VBROADCASTSS (R9)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (R9)(BX*4), Z15
+	VBROADCASTSS (R10)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (R10)(BX*4), Z15
+	VBROADCASTSS (R11)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
@@ -5344,19 +5768,19 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z13
 	VMOVUPS      64(AX)(CX*2), Z14
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z15
+	VBROADCASTSS 4(R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z15
+	VBROADCASTSS 4(R9)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS 4(R9)(BX*4), Z15
+	VBROADCASTSS 4(R10)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS 4(R10)(BX*4), Z15
+	VBROADCASTSS 4(R11)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
@@ -5364,19 +5788,19 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z13
 	VMOVUPS      128(AX)(CX*2), Z14
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z15
+	VBROADCASTSS 8(R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z15
+	VBROADCASTSS 8(R9)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS 8(R9)(BX*4), Z15
+	VBROADCASTSS 8(R10)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS 8(R10)(BX*4), Z15
+	VBROADCASTSS 8(R11)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
@@ -5384,30 +5808,30 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z13
 	VMOVUPS      192(AX)(CX*2), Z14
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z15
+	VBROADCASTSS 12(R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z15
+	VBROADCASTSS 12(R9)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS 12(R9)(BX*4), Z15
+	VBROADCASTSS 12(R10)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS 12(R10)(BX*4), Z15
+	VBROADCASTSS 12(R11)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -5415,134 +5839,133 @@ term:
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z15
+	VBROADCASTSS (R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
 	VFMADD231PS  Z15, Z14, Z2
-	VBROADCASTSS (R8)(BX*4), Z15
+	VBROADCASTSS (R9)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z3
 	VFMADD231PS  Z15, Z13, Z4
 	VFMADD231PS  Z15, Z14, Z5
-	VBROADCASTSS (R9)(BX*4), Z15
+	VBROADCASTSS (R10)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z6
 	VFMADD231PS  Z15, Z13, Z7
 	VFMADD231PS  Z15, Z14, Z8
-	VBROADCASTSS (R10)(BX*4), Z15
+	VBROADCASTSS (R11)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z9
 	VFMADD231PS  Z15, Z13, Z10
 	VFMADD231PS  Z15, Z14, Z11
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z3, Z12, Z3
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z8, Z12, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z3, Z3
 	VADDPS    Z12, Z6, Z6
 	VADDPS    Z12, Z9, Z9
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z4, Z4
 	VADDPS    Z12, Z7, Z7
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z12, Z2, Z2
 	VADDPS    Z12, Z5, Z5
 	VADDPS    Z12, Z8, Z8
 	VADDPS    Z12, Z11, Z11
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z3, Z12, Z3
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z5, Z12, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z7, Z12, Z7
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z8, Z12, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z12
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 64(BX), K2, Z12
+	VMOVUPS.Z 64(SI), K2, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 128(BX), K3, Z12
+	VMOVUPS.Z 128(SI), K3, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z12
-	VBROADCASTSS high+128(FP), Z13
-	VBROADCASTSS zero+132(FP), Z14
+	VBROADCASTSS low+140(FP), Z12
+	VBROADCASTSS high+144(FP), Z13
+	VBROADCASTSS zero+148(FP), Z14
 	VMAXPS       Z0, Z12, Z0
 	VADDPS       Z14, Z0, Z0
 	VMINPS       Z0, Z13, Z0
@@ -5597,16 +6020,37 @@ set:
 	VMOVUPS Z10, K2, 64(AX)
 	VMOVUPS Z11, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x20, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x04, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_5x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_5x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_5x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -5651,10 +6095,14 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5670,40 +6118,38 @@ alone:
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
-	MOVQ       at+48(FP), R12
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R12), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R12), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R12), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R12), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R12), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R12)(BX*8), R12
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
+	TESTQ   R12, R12
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -5711,23 +6157,23 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z16
 	VMOVUPS      (AX)(CX*2), Z17
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z18
+	VBROADCASTSS (R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS (R8)(BX*4), Z18
+	VBROADCASTSS (R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R9)(BX*4), Z18
+	VBROADCASTSS (R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS (R10)(BX*4), Z18
+	VBROADCASTSS (R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R11)(BX*4), Z18
+	VBROADCASTSS (R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
@@ -5735,23 +6181,23 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z16
 	VMOVUPS      64(AX)(CX*2), Z17
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z18
+	VBROADCASTSS 4(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z18
+	VBROADCASTSS 4(R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 4(R9)(BX*4), Z18
+	VBROADCASTSS 4(R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS 4(R10)(BX*4), Z18
+	VBROADCASTSS 4(R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 4(R11)(BX*4), Z18
+	VBROADCASTSS 4(R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
@@ -5759,23 +6205,23 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z16
 	VMOVUPS      128(AX)(CX*2), Z17
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z18
+	VBROADCASTSS 8(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z18
+	VBROADCASTSS 8(R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 8(R9)(BX*4), Z18
+	VBROADCASTSS 8(R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS 8(R10)(BX*4), Z18
+	VBROADCASTSS 8(R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 8(R11)(BX*4), Z18
+	VBROADCASTSS 8(R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
@@ -5783,34 +6229,34 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z16
 	VMOVUPS      192(AX)(CX*2), Z17
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z18
+	VBROADCASTSS 12(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z18
+	VBROADCASTSS 12(R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(R9)(BX*4), Z18
+	VBROADCASTSS 12(R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS 12(R10)(BX*4), Z18
+	VBROADCASTSS 12(R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 12(R11)(BX*4), Z18
+	VBROADCASTSS 12(R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -5818,103 +6264,102 @@ term:
 	VMOVUPS      (AX)(CX*1), Z16
 	VMOVUPS      (AX)(CX*2), Z17
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z18
+	VBROADCASTSS (R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z2
-	VBROADCASTSS (R8)(BX*4), Z18
+	VBROADCASTSS (R9)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z3
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R9)(BX*4), Z18
+	VBROADCASTSS (R10)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z6
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z8
-	VBROADCASTSS (R10)(BX*4), Z18
+	VBROADCASTSS (R11)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z9
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R11)(BX*4), Z18
+	VBROADCASTSS (R12)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z12
 	VFMADD231PS  Z18, Z16, Z13
 	VFMADD231PS  Z18, Z17, Z14
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z0, Z15, Z0
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z1, Z15, Z1
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z2, Z15, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z3, Z15, Z3
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z4, Z15, Z4
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z5, Z15, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z6, Z15, Z6
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z7, Z15, Z7
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z8, Z15, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z9, Z15, Z9
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z10, Z15, Z10
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z11, Z15, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z12, Z15, Z12
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z13, Z15, Z13
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z14, Z15, Z14
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z15
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z15, Z0, Z0
 	VADDPS    Z15, Z3, Z3
 	VADDPS    Z15, Z6, Z6
 	VADDPS    Z15, Z9, Z9
 	VADDPS    Z15, Z12, Z12
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z15, Z1, Z1
 	VADDPS    Z15, Z4, Z4
 	VADDPS    Z15, Z7, Z7
 	VADDPS    Z15, Z10, Z10
 	VADDPS    Z15, Z13, Z13
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z15, Z2, Z2
 	VADDPS    Z15, Z5, Z5
 	VADDPS    Z15, Z8, Z8
@@ -5922,51 +6367,51 @@ bias:
 	VADDPS    Z15, Z14, Z14
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z15
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z0, Z15, Z0
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z1, Z15, Z1
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z2, Z15, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z3, Z15, Z3
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z4, Z15, Z4
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z5, Z15, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z6, Z15, Z6
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z7, Z15, Z7
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z8, Z15, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z9, Z15, Z9
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z10, Z15, Z10
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z11, Z15, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z15
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z15
 	VADDPS    Z12, Z15, Z12
-	VMOVUPS.Z 64(BX), K2, Z15
+	VMOVUPS.Z 64(SI), K2, Z15
 	VADDPS    Z13, Z15, Z13
-	VMOVUPS.Z 128(BX), K3, Z15
+	VMOVUPS.Z 128(SI), K3, Z15
 	VADDPS    Z14, Z15, Z14
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z15
-	VBROADCASTSS high+128(FP), Z16
-	VBROADCASTSS zero+132(FP), Z17
+	VBROADCASTSS low+140(FP), Z15
+	VBROADCASTSS high+144(FP), Z16
+	VBROADCASTSS zero+148(FP), Z17
 	VMAXPS       Z0, Z15, Z0
 	VADDPS       Z17, Z0, Z0
 	VMINPS       Z0, Z16, Z0
@@ -6034,16 +6479,37 @@ set:
 	VMOVUPS Z13, K2, 64(AX)
 	VMOVUPS Z14, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x28, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x05, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_6x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_6x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_6x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -6096,10 +6562,14 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6118,44 +6588,42 @@ alone:
 	VPXORD     Z15, Z15, Z15
 	VPXORD     Z16, Z16, Z16
 	VPXORD     Z17, Z17, Z17
-	MOVQ       at+48(FP), R13
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R13), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R13), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R13), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R13), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R13), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R13), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R13)(BX*8), R13
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(BX), R13
+	TESTQ   R13, R13
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -6163,27 +6631,27 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z19
 	VMOVUPS      (AX)(CX*2), Z20
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z21
+	VBROADCASTSS (R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS (R8)(BX*4), Z21
+	VBROADCASTSS (R9)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS (R9)(BX*4), Z21
+	VBROADCASTSS (R10)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS (R10)(BX*4), Z21
+	VBROADCASTSS (R11)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS (R11)(BX*4), Z21
+	VBROADCASTSS (R12)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS (R12)(BX*4), Z21
+	VBROADCASTSS (R13)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
@@ -6191,27 +6659,27 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z19
 	VMOVUPS      64(AX)(CX*2), Z20
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z21
+	VBROADCASTSS 4(R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z21
+	VBROADCASTSS 4(R9)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS 4(R9)(BX*4), Z21
+	VBROADCASTSS 4(R10)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS 4(R10)(BX*4), Z21
+	VBROADCASTSS 4(R11)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS 4(R11)(BX*4), Z21
+	VBROADCASTSS 4(R12)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS 4(R12)(BX*4), Z21
+	VBROADCASTSS 4(R13)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
@@ -6219,27 +6687,27 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z19
 	VMOVUPS      128(AX)(CX*2), Z20
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z21
+	VBROADCASTSS 8(R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z21
+	VBROADCASTSS 8(R9)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS 8(R9)(BX*4), Z21
+	VBROADCASTSS 8(R10)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS 8(R10)(BX*4), Z21
+	VBROADCASTSS 8(R11)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS 8(R11)(BX*4), Z21
+	VBROADCASTSS 8(R12)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS 8(R12)(BX*4), Z21
+	VBROADCASTSS 8(R13)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
@@ -6247,38 +6715,38 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z19
 	VMOVUPS      192(AX)(CX*2), Z20
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z21
+	VBROADCASTSS 12(R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z21
+	VBROADCASTSS 12(R9)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS 12(R9)(BX*4), Z21
+	VBROADCASTSS 12(R10)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS 12(R10)(BX*4), Z21
+	VBROADCASTSS 12(R11)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS 12(R11)(BX*4), Z21
+	VBROADCASTSS 12(R12)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS 12(R12)(BX*4), Z21
+	VBROADCASTSS 12(R13)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -6286,116 +6754,115 @@ term:
 	VMOVUPS      (AX)(CX*1), Z19
 	VMOVUPS      (AX)(CX*2), Z20
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z21
+	VBROADCASTSS (R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
 	VFMADD231PS  Z21, Z20, Z2
-	VBROADCASTSS (R8)(BX*4), Z21
+	VBROADCASTSS (R9)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z3
 	VFMADD231PS  Z21, Z19, Z4
 	VFMADD231PS  Z21, Z20, Z5
-	VBROADCASTSS (R9)(BX*4), Z21
+	VBROADCASTSS (R10)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z6
 	VFMADD231PS  Z21, Z19, Z7
 	VFMADD231PS  Z21, Z20, Z8
-	VBROADCASTSS (R10)(BX*4), Z21
+	VBROADCASTSS (R11)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z9
 	VFMADD231PS  Z21, Z19, Z10
 	VFMADD231PS  Z21, Z20, Z11
-	VBROADCASTSS (R11)(BX*4), Z21
+	VBROADCASTSS (R12)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z12
 	VFMADD231PS  Z21, Z19, Z13
 	VFMADD231PS  Z21, Z20, Z14
-	VBROADCASTSS (R12)(BX*4), Z21
+	VBROADCASTSS (R13)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z15
 	VFMADD231PS  Z21, Z19, Z16
 	VFMADD231PS  Z21, Z20, Z17
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z0, Z18, Z0
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z1, Z18, Z1
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z2, Z18, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z3, Z18, Z3
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z4, Z18, Z4
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z5, Z18, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z6, Z18, Z6
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z7, Z18, Z7
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z8, Z18, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z9, Z18, Z9
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z10, Z18, Z10
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z11, Z18, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z12, Z18, Z12
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z13, Z18, Z13
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z14, Z18, Z14
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z15, Z18, Z15
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z16, Z18, Z16
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z17, Z18, Z17
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z18
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z3, Z3
 	VADDPS    Z18, Z6, Z6
 	VADDPS    Z18, Z9, Z9
 	VADDPS    Z18, Z12, Z12
 	VADDPS    Z18, Z15, Z15
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z18, Z1, Z1
 	VADDPS    Z18, Z4, Z4
 	VADDPS    Z18, Z7, Z7
 	VADDPS    Z18, Z10, Z10
 	VADDPS    Z18, Z13, Z13
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z18, Z2, Z2
 	VADDPS    Z18, Z5, Z5
 	VADDPS    Z18, Z8, Z8
@@ -6404,58 +6871,58 @@ bias:
 	VADDPS    Z18, Z17, Z17
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z18
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z0, Z18, Z0
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z1, Z18, Z1
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z2, Z18, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z3, Z18, Z3
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z4, Z18, Z4
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z5, Z18, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z6, Z18, Z6
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z7, Z18, Z7
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z8, Z18, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z9, Z18, Z9
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z10, Z18, Z10
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z11, Z18, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z12, Z18, Z12
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z13, Z18, Z13
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z14, Z18, Z14
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z18
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z18
 	VADDPS    Z15, Z18, Z15
-	VMOVUPS.Z 64(BX), K2, Z18
+	VMOVUPS.Z 64(SI), K2, Z18
 	VADDPS    Z16, Z18, Z16
-	VMOVUPS.Z 128(BX), K3, Z18
+	VMOVUPS.Z 128(SI), K3, Z18
 	VADDPS    Z17, Z18, Z17
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z18
-	VBROADCASTSS high+128(FP), Z19
-	VBROADCASTSS zero+132(FP), Z20
+	VBROADCASTSS low+140(FP), Z18
+	VBROADCASTSS high+144(FP), Z19
+	VBROADCASTSS zero+148(FP), Z20
 	VMAXPS       Z0, Z18, Z0
 	VADDPS       Z20, Z0, Z0
 	VMINPS       Z0, Z19, Z0
@@ -6536,16 +7003,37 @@ set:
 	VMOVUPS Z16, K2, 64(AX)
 	VMOVUPS Z17, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x30, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x06, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_7x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_7x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_7x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_7x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -6606,10 +7094,14 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6631,48 +7123,46 @@ alone:
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
 	VPXORD     Z20, Z20, Z20
-	MOVQ       at+48(FP), R14
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R14), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R14), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R14), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R14), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R14), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R14), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    48(R14), R13
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(BX), R13
 	TESTQ   R13, R13
-	LEAQ    (BX)(R13*4), R13
-	CMOVQLT SI, R13
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R14)(BX*8), R14
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	MOVQ    48(BX), R14
+	TESTQ   R14, R14
+	LEAQ    (SI)(R14*4), R14
+	CMOVQLT DI, R14
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -6680,31 +7170,31 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z22
 	VMOVUPS      (AX)(CX*2), Z23
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z24
+	VBROADCASTSS (R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS (R8)(BX*4), Z24
+	VBROADCASTSS (R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R9)(BX*4), Z24
+	VBROADCASTSS (R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS (R10)(BX*4), Z24
+	VBROADCASTSS (R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R11)(BX*4), Z24
+	VBROADCASTSS (R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS (R12)(BX*4), Z24
+	VBROADCASTSS (R13)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R13)(BX*4), Z24
+	VBROADCASTSS (R14)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
@@ -6712,31 +7202,31 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z22
 	VMOVUPS      64(AX)(CX*2), Z23
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z24
+	VBROADCASTSS 4(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z24
+	VBROADCASTSS 4(R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 4(R9)(BX*4), Z24
+	VBROADCASTSS 4(R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS 4(R10)(BX*4), Z24
+	VBROADCASTSS 4(R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 4(R11)(BX*4), Z24
+	VBROADCASTSS 4(R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS 4(R12)(BX*4), Z24
+	VBROADCASTSS 4(R13)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 4(R13)(BX*4), Z24
+	VBROADCASTSS 4(R14)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
@@ -6744,31 +7234,31 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z22
 	VMOVUPS      128(AX)(CX*2), Z23
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z24
+	VBROADCASTSS 8(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z24
+	VBROADCASTSS 8(R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 8(R9)(BX*4), Z24
+	VBROADCASTSS 8(R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS 8(R10)(BX*4), Z24
+	VBROADCASTSS 8(R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 8(R11)(BX*4), Z24
+	VBROADCASTSS 8(R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS 8(R12)(BX*4), Z24
+	VBROADCASTSS 8(R13)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 8(R13)(BX*4), Z24
+	VBROADCASTSS 8(R14)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
@@ -6776,42 +7266,42 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z22
 	VMOVUPS      192(AX)(CX*2), Z23
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z24
+	VBROADCASTSS 12(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z24
+	VBROADCASTSS 12(R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(R9)(BX*4), Z24
+	VBROADCASTSS 12(R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS 12(R10)(BX*4), Z24
+	VBROADCASTSS 12(R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(R11)(BX*4), Z24
+	VBROADCASTSS 12(R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS 12(R12)(BX*4), Z24
+	VBROADCASTSS 12(R13)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 12(R13)(BX*4), Z24
+	VBROADCASTSS 12(R14)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -6819,113 +7309,112 @@ term:
 	VMOVUPS      (AX)(CX*1), Z22
 	VMOVUPS      (AX)(CX*2), Z23
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z24
+	VBROADCASTSS (R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
 	VFMADD231PS  Z24, Z23, Z2
-	VBROADCASTSS (R8)(BX*4), Z24
+	VBROADCASTSS (R9)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z3
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R9)(BX*4), Z24
+	VBROADCASTSS (R10)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z6
 	VFMADD231PS  Z24, Z22, Z7
 	VFMADD231PS  Z24, Z23, Z8
-	VBROADCASTSS (R10)(BX*4), Z24
+	VBROADCASTSS (R11)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R11)(BX*4), Z24
+	VBROADCASTSS (R12)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z12
 	VFMADD231PS  Z24, Z22, Z13
 	VFMADD231PS  Z24, Z23, Z14
-	VBROADCASTSS (R12)(BX*4), Z24
+	VBROADCASTSS (R13)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z15
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R13)(BX*4), Z24
+	VBROADCASTSS (R14)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z18
 	VFMADD231PS  Z24, Z22, Z19
 	VFMADD231PS  Z24, Z23, Z20
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z0, Z21, Z0
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z1, Z21, Z1
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z2, Z21, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z3, Z21, Z3
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z4, Z21, Z4
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z5, Z21, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z6, Z21, Z6
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z7, Z21, Z7
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z8, Z21, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z9, Z21, Z9
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z10, Z21, Z10
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z11, Z21, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z12, Z21, Z12
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z13, Z21, Z13
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z14, Z21, Z14
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z15, Z21, Z15
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z16, Z21, Z16
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z17, Z21, Z17
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z18, Z21, Z18
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z19, Z21, Z19
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z20, Z21, Z20
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z21
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z21, Z0, Z0
 	VADDPS    Z21, Z3, Z3
 	VADDPS    Z21, Z6, Z6
@@ -6933,7 +7422,7 @@ bias:
 	VADDPS    Z21, Z12, Z12
 	VADDPS    Z21, Z15, Z15
 	VADDPS    Z21, Z18, Z18
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z21, Z1, Z1
 	VADDPS    Z21, Z4, Z4
 	VADDPS    Z21, Z7, Z7
@@ -6941,7 +7430,7 @@ bias:
 	VADDPS    Z21, Z13, Z13
 	VADDPS    Z21, Z16, Z16
 	VADDPS    Z21, Z19, Z19
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z21, Z2, Z2
 	VADDPS    Z21, Z5, Z5
 	VADDPS    Z21, Z8, Z8
@@ -6951,65 +7440,65 @@ bias:
 	VADDPS    Z21, Z20, Z20
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z21
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z0, Z21, Z0
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z1, Z21, Z1
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z2, Z21, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z3, Z21, Z3
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z4, Z21, Z4
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z5, Z21, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z6, Z21, Z6
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z7, Z21, Z7
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z8, Z21, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z9, Z21, Z9
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z10, Z21, Z10
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z11, Z21, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z12, Z21, Z12
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z13, Z21, Z13
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z14, Z21, Z14
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z15, Z21, Z15
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z16, Z21, Z16
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z17, Z21, Z17
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z21
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z21
 	VADDPS    Z18, Z21, Z18
-	VMOVUPS.Z 64(BX), K2, Z21
+	VMOVUPS.Z 64(SI), K2, Z21
 	VADDPS    Z19, Z21, Z19
-	VMOVUPS.Z 128(BX), K3, Z21
+	VMOVUPS.Z 128(SI), K3, Z21
 	VADDPS    Z20, Z21, Z20
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z21
-	VBROADCASTSS high+128(FP), Z22
-	VBROADCASTSS zero+132(FP), Z23
+	VBROADCASTSS low+140(FP), Z21
+	VBROADCASTSS high+144(FP), Z22
+	VBROADCASTSS zero+148(FP), Z23
 	VMAXPS       Z0, Z21, Z0
 	VADDPS       Z23, Z0, Z0
 	VMINPS       Z0, Z22, Z0
@@ -7103,16 +7592,37 @@ set:
 	VMOVUPS Z19, K2, 64(AX)
 	VMOVUPS Z20, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x38, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x07, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_8x48(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_8x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_8x48(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_8x48(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -7181,10 +7691,14 @@ alone:
 	PREFETCHT0 64(AX)
 	PREFETCHT0 128(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	MOVQ       runs+80(FP), SI
+	MOVQ       SI, (SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7209,52 +7723,50 @@ alone:
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	MOVQ       at+48(FP), R15
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), BX
-	MOVQ    zeros+40(FP), SI
-	MOVQ    (R15), DI
-	TESTQ   DI, DI
-	LEAQ    (BX)(DI*4), DI
-	CMOVQLT SI, DI
-	MOVQ    8(R15), R8
+	MOVQ    x+40(FP), SI
+	MOVQ    zeros+48(FP), DI
+	MOVQ    (BX), R8
 	TESTQ   R8, R8
-	LEAQ    (BX)(R8*4), R8
-	CMOVQLT SI, R8
-	MOVQ    16(R15), R9
+	LEAQ    (SI)(R8*4), R8
+	CMOVQLT DI, R8
+	MOVQ    8(BX), R9
 	TESTQ   R9, R9
-	LEAQ    (BX)(R9*4), R9
-	CMOVQLT SI, R9
-	MOVQ    24(R15), R10
+	LEAQ    (SI)(R9*4), R9
+	CMOVQLT DI, R9
+	MOVQ    16(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (BX)(R10*4), R10
-	CMOVQLT SI, R10
-	MOVQ    32(R15), R11
+	LEAQ    (SI)(R10*4), R10
+	CMOVQLT DI, R10
+	MOVQ    24(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (BX)(R11*4), R11
-	CMOVQLT SI, R11
-	MOVQ    40(R15), R12
+	LEAQ    (SI)(R11*4), R11
+	CMOVQLT DI, R11
+	MOVQ    32(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (BX)(R12*4), R12
-	CMOVQLT SI, R12
-	MOVQ    48(R15), R13
+	LEAQ    (SI)(R12*4), R12
+	CMOVQLT DI, R12
+	MOVQ    40(BX), R13
 	TESTQ   R13, R13
-	LEAQ    (BX)(R13*4), R13
-	CMOVQLT SI, R13
-	MOVQ    56(R15), R14
+	LEAQ    (SI)(R13*4), R13
+	CMOVQLT DI, R13
+	MOVQ    48(BX), R14
 	TESTQ   R14, R14
-	LEAQ    (BX)(R14*4), R14
-	CMOVQLT SI, R14
-	MOVQ    stride+56(FP), BX
-	LEAQ    (R15)(BX*8), R15
-	MOVQ    lens+64(FP), SI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (SI), SI
-	XORQ    BX, BX
-	SUBQ    $0x04, SI
+	LEAQ    (SI)(R14*4), R14
+	CMOVQLT DI, R14
+	MOVQ    56(BX), R15
+	TESTQ   R15, R15
+	LEAQ    (SI)(R15*4), R15
+	CMOVQLT DI, R15
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), DI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (DI), DI
+	XORQ    SI, SI
+	SUBQ    $0x04, DI
 	JLT     rest
 
 terms:
@@ -7262,35 +7774,35 @@ terms:
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z27
+	VBROADCASTSS (R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS (R8)(BX*4), Z27
+	VBROADCASTSS (R9)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS (R9)(BX*4), Z27
+	VBROADCASTSS (R10)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS (R10)(BX*4), Z27
+	VBROADCASTSS (R11)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS (R11)(BX*4), Z27
+	VBROADCASTSS (R12)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS (R12)(BX*4), Z27
+	VBROADCASTSS (R13)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS (R13)(BX*4), Z27
+	VBROADCASTSS (R14)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS (R14)(BX*4), Z27
+	VBROADCASTSS (R15)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
@@ -7298,35 +7810,35 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z25
 	VMOVUPS      64(AX)(CX*2), Z26
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(DI)(BX*4), Z27
+	VBROADCASTSS 4(R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS 4(R8)(BX*4), Z27
+	VBROADCASTSS 4(R9)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS 4(R9)(BX*4), Z27
+	VBROADCASTSS 4(R10)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS 4(R10)(BX*4), Z27
+	VBROADCASTSS 4(R11)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS 4(R11)(BX*4), Z27
+	VBROADCASTSS 4(R12)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS 4(R12)(BX*4), Z27
+	VBROADCASTSS 4(R13)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS 4(R13)(BX*4), Z27
+	VBROADCASTSS 4(R14)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS 4(R14)(BX*4), Z27
+	VBROADCASTSS 4(R15)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
@@ -7334,35 +7846,35 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z25
 	VMOVUPS      128(AX)(CX*2), Z26
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(DI)(BX*4), Z27
+	VBROADCASTSS 8(R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS 8(R8)(BX*4), Z27
+	VBROADCASTSS 8(R9)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS 8(R9)(BX*4), Z27
+	VBROADCASTSS 8(R10)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS 8(R10)(BX*4), Z27
+	VBROADCASTSS 8(R11)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS 8(R11)(BX*4), Z27
+	VBROADCASTSS 8(R12)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS 8(R12)(BX*4), Z27
+	VBROADCASTSS 8(R13)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS 8(R13)(BX*4), Z27
+	VBROADCASTSS 8(R14)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS 8(R14)(BX*4), Z27
+	VBROADCASTSS 8(R15)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
@@ -7370,46 +7882,46 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z25
 	VMOVUPS      192(AX)(CX*2), Z26
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(DI)(BX*4), Z27
+	VBROADCASTSS 12(R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS 12(R8)(BX*4), Z27
+	VBROADCASTSS 12(R9)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS 12(R9)(BX*4), Z27
+	VBROADCASTSS 12(R10)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS 12(R10)(BX*4), Z27
+	VBROADCASTSS 12(R11)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS 12(R11)(BX*4), Z27
+	VBROADCASTSS 12(R12)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS 12(R12)(BX*4), Z27
+	VBROADCASTSS 12(R13)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS 12(R13)(BX*4), Z27
+	VBROADCASTSS 12(R14)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS 12(R14)(BX*4), Z27
+	VBROADCASTSS 12(R15)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	SUBQ         $0x04, SI
+	SUBQ         $0x04, DI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, SI
+	ADDQ $0x04, DI
 	JZ   ran
 
 term:
@@ -7417,124 +7929,123 @@ term:
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
 	PREFETCHT1   (DX)
-	VBROADCASTSS (DI)(BX*4), Z27
+	VBROADCASTSS (R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
 	VFMADD231PS  Z27, Z26, Z2
-	VBROADCASTSS (R8)(BX*4), Z27
+	VBROADCASTSS (R9)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z4
 	VFMADD231PS  Z27, Z26, Z5
-	VBROADCASTSS (R9)(BX*4), Z27
+	VBROADCASTSS (R10)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z7
 	VFMADD231PS  Z27, Z26, Z8
-	VBROADCASTSS (R10)(BX*4), Z27
+	VBROADCASTSS (R11)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z9
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z11
-	VBROADCASTSS (R11)(BX*4), Z27
+	VBROADCASTSS (R12)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z12
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z14
-	VBROADCASTSS (R12)(BX*4), Z27
+	VBROADCASTSS (R13)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z15
 	VFMADD231PS  Z27, Z25, Z16
 	VFMADD231PS  Z27, Z26, Z17
-	VBROADCASTSS (R13)(BX*4), Z27
+	VBROADCASTSS (R14)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z18
 	VFMADD231PS  Z27, Z25, Z19
 	VFMADD231PS  Z27, Z26, Z20
-	VBROADCASTSS (R14)(BX*4), Z27
+	VBROADCASTSS (R15)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z21
 	VFMADD231PS  Z27, Z25, Z22
 	VFMADD231PS  Z27, Z26, Z23
-	ADDQ         $0x01, BX
+	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	DECQ         SI
+	DECQ         DI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	SHRQ      $0x10, DX
 	KMOVW     DX, K3
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	MOVQ      AX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z3, Z24, Z3
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z5, Z24, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z7, Z24, Z7
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z8, Z24, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z15, Z24, Z15
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z17, Z24, Z17
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z19, Z24, Z19
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z20, Z24, Z20
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 bias:
-	MOVQ      bias+104(FP), BX
-	TESTQ     BX, BX
+	MOVQ      bias+120(FP), SI
+	TESTQ     SI, SI
 	JZ        plus
-	VMOVUPS.Z (BX), K1, Z24
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z3, Z3
 	VADDPS    Z24, Z6, Z6
@@ -7543,7 +8054,7 @@ bias:
 	VADDPS    Z24, Z15, Z15
 	VADDPS    Z24, Z18, Z18
 	VADDPS    Z24, Z21, Z21
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z24, Z1, Z1
 	VADDPS    Z24, Z4, Z4
 	VADDPS    Z24, Z7, Z7
@@ -7552,7 +8063,7 @@ bias:
 	VADDPS    Z24, Z16, Z16
 	VADDPS    Z24, Z19, Z19
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z24, Z2, Z2
 	VADDPS    Z24, Z5, Z5
 	VADDPS    Z24, Z8, Z8
@@ -7563,72 +8074,72 @@ bias:
 	VADDPS    Z24, Z23, Z23
 
 plus:
-	MOVQ      plus+112(FP), BX
-	TESTQ     BX, BX
+	MOVQ      plus+128(FP), SI
+	TESTQ     SI, SI
 	JZ        clamp
-	VMOVUPS.Z (BX), K1, Z24
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z3, Z24, Z3
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z5, Z24, Z5
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z7, Z24, Z7
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z8, Z24, Z8
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z15, Z24, Z15
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z17, Z24, Z17
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z19, Z24, Z19
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z20, Z24, Z20
-	ADDQ      CX, BX
-	VMOVUPS.Z (BX), K1, Z24
+	ADDQ      CX, SI
+	VMOVUPS.Z (SI), K1, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 64(BX), K2, Z24
+	VMOVUPS.Z 64(SI), K2, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 128(BX), K3, Z24
+	VMOVUPS.Z 128(SI), K3, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, BX
+	ADDQ      CX, SI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z24
-	VBROADCASTSS high+128(FP), Z25
-	VBROADCASTSS zero+132(FP), Z26
+	VBROADCASTSS low+140(FP), Z24
+	VBROADCASTSS high+144(FP), Z25
+	VBROADCASTSS zero+148(FP), Z26
 	VMAXPS       Z0, Z24, Z0
 	VADDPS       Z26, Z0, Z0
 	VMINPS       Z0, Z25, Z0
@@ -7735,16 +8246,37 @@ set:
 	VMOVUPS Z22, K2, 64(AX)
 	VMOVUPS Z23, K3, 128(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x40, at+56(FP)
+	MOVQ    ldc+16(FP), SI
+	IMUL3Q  $0x08, SI, SI
+	ADDQ    SI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    SI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), SI
+	ADDQ SI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_1x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_1x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x64(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_1x64(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -7759,43 +8291,45 @@ alone:
 	PREFETCHT0 128(AX)
 	PREFETCHT0 192(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
-	LEAQ       (AX)(CX*2), BX
-	ADDQ       CX, BX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	LEAQ       (AX)(CX*2), SI
+	ADDQ       CX, SI
+	MOVQ       runs+80(FP), DI
+	MOVQ       DI, (SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	MOVQ       at+48(FP), R9
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), SI
-	MOVQ    zeros+40(FP), DI
-	MOVQ    (R9), R8
-	TESTQ   R8, R8
-	LEAQ    (SI)(R8*4), R8
-	CMOVQLT DI, R8
-	MOVQ    stride+56(FP), SI
-	LEAQ    (R9)(SI*8), R9
-	MOVQ    lens+64(FP), DI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DI), DI
-	XORQ    SI, SI
-	SUBQ    $0x04, DI
+	MOVQ    x+40(FP), DI
+	MOVQ    zeros+48(FP), R8
+	MOVQ    (BX), R9
+	TESTQ   R9, R9
+	LEAQ    (DI)(R9*4), R9
+	CMOVQLT R8, R9
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), R8
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (R8), R8
+	XORQ    DI, DI
+	SUBQ    $0x04, R8
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
 	VMOVUPS      (AX)(CX*2), Z6
-	VMOVUPS      (BX), Z7
+	VMOVUPS      (SI), Z7
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z8
+	VBROADCASTSS (R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
@@ -7803,9 +8337,9 @@ terms:
 	VMOVUPS      64(AX), Z4
 	VMOVUPS      64(AX)(CX*1), Z5
 	VMOVUPS      64(AX)(CX*2), Z6
-	VMOVUPS      64(BX), Z7
+	VMOVUPS      64(SI), Z7
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(R8)(SI*4), Z8
+	VBROADCASTSS 4(R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
@@ -7813,9 +8347,9 @@ terms:
 	VMOVUPS      128(AX), Z4
 	VMOVUPS      128(AX)(CX*1), Z5
 	VMOVUPS      128(AX)(CX*2), Z6
-	VMOVUPS      128(BX), Z7
+	VMOVUPS      128(SI), Z7
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(R8)(SI*4), Z8
+	VBROADCASTSS 8(R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
@@ -7823,51 +8357,50 @@ terms:
 	VMOVUPS      192(AX), Z4
 	VMOVUPS      192(AX)(CX*1), Z5
 	VMOVUPS      192(AX)(CX*2), Z6
-	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(SI), Z7
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(R8)(SI*4), Z8
+	VBROADCASTSS 12(R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $0x04, DI
+	ADDQ         $+256, SI
+	SUBQ         $0x04, R8
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DI
+	ADDQ $0x04, R8
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
 	VMOVUPS      (AX)(CX*2), Z6
-	VMOVUPS      (BX), Z7
+	VMOVUPS      (SI), Z7
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z8
+	VBROADCASTSS (R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	ADDQ         $0x01, SI
+	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	DECQ         DI
+	ADDQ         $+64, SI
+	DECQ         R8
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
@@ -7876,52 +8409,52 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, SI
-	VMOVUPS.Z (SI), K1, Z4
+	MOVQ      AX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(SI), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	VMOVUPS.Z 128(SI), K3, Z4
+	VMOVUPS.Z 128(DI), K3, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 192(SI), K4, Z4
+	VMOVUPS.Z 192(DI), K4, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 bias:
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	MOVQ      bias+120(FP), DI
+	TESTQ     DI, DI
 	JZ        plus
-	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(SI), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	VMOVUPS.Z 128(SI), K3, Z4
+	VMOVUPS.Z 128(DI), K3, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 192(SI), K4, Z4
+	VMOVUPS.Z 192(DI), K4, Z4
 	VADDPS    Z4, Z3, Z3
 
 plus:
-	MOVQ      plus+112(FP), SI
-	TESTQ     SI, SI
+	MOVQ      plus+128(FP), DI
+	TESTQ     DI, DI
 	JZ        clamp
-	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z0, Z4, Z0
-	VMOVUPS.Z 64(SI), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z1, Z4, Z1
-	VMOVUPS.Z 128(SI), K3, Z4
+	VMOVUPS.Z 128(DI), K3, Z4
 	VADDPS    Z2, Z4, Z2
-	VMOVUPS.Z 192(SI), K4, Z4
+	VMOVUPS.Z 192(DI), K4, Z4
 	VADDPS    Z3, Z4, Z3
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z4
-	VBROADCASTSS high+128(FP), Z5
-	VBROADCASTSS zero+132(FP), Z6
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
 	VMAXPS       Z0, Z4, Z0
 	VADDPS       Z6, Z0, Z0
 	VMINPS       Z0, Z5, Z0
@@ -7941,16 +8474,37 @@ set:
 	VMOVUPS Z2, K3, 128(AX)
 	VMOVUPS Z3, K4, 192(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x08, at+56(FP)
+	MOVQ    ldc+16(FP), DI
+	IMUL3Q  $0x01, DI, DI
+	ADDQ    DI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    DI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), DI
+	ADDQ DI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_2x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_2x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x64(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_2x64(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -7975,12 +8529,16 @@ alone:
 	PREFETCHT0 128(AX)
 	PREFETCHT0 192(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
-	LEAQ       (AX)(CX*2), BX
-	ADDQ       CX, BX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	LEAQ       (AX)(CX*2), SI
+	ADDQ       CX, SI
+	MOVQ       runs+80(FP), DI
+	MOVQ       DI, (SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7989,42 +8547,40 @@ alone:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	MOVQ       at+48(FP), R10
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), SI
-	MOVQ    zeros+40(FP), DI
-	MOVQ    (R10), R8
-	TESTQ   R8, R8
-	LEAQ    (SI)(R8*4), R8
-	CMOVQLT DI, R8
-	MOVQ    8(R10), R9
+	MOVQ    x+40(FP), DI
+	MOVQ    zeros+48(FP), R8
+	MOVQ    (BX), R9
 	TESTQ   R9, R9
-	LEAQ    (SI)(R9*4), R9
-	CMOVQLT DI, R9
-	MOVQ    stride+56(FP), SI
-	LEAQ    (R10)(SI*8), R10
-	MOVQ    lens+64(FP), DI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DI), DI
-	XORQ    SI, SI
-	SUBQ    $0x04, DI
+	LEAQ    (DI)(R9*4), R9
+	CMOVQLT R8, R9
+	MOVQ    8(BX), R10
+	TESTQ   R10, R10
+	LEAQ    (DI)(R10*4), R10
+	CMOVQLT R8, R10
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), R8
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (R8), R8
+	XORQ    DI, DI
+	SUBQ    $0x04, R8
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
 	VMOVUPS      (AX)(CX*2), Z10
-	VMOVUPS      (BX), Z11
+	VMOVUPS      (SI), Z11
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z12
+	VBROADCASTSS (R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R9)(SI*4), Z12
+	VBROADCASTSS (R10)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
@@ -8032,14 +8588,14 @@ terms:
 	VMOVUPS      64(AX), Z8
 	VMOVUPS      64(AX)(CX*1), Z9
 	VMOVUPS      64(AX)(CX*2), Z10
-	VMOVUPS      64(BX), Z11
+	VMOVUPS      64(SI), Z11
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(R8)(SI*4), Z12
+	VBROADCASTSS 4(R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(R9)(SI*4), Z12
+	VBROADCASTSS 4(R10)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
@@ -8047,14 +8603,14 @@ terms:
 	VMOVUPS      128(AX), Z8
 	VMOVUPS      128(AX)(CX*1), Z9
 	VMOVUPS      128(AX)(CX*2), Z10
-	VMOVUPS      128(BX), Z11
+	VMOVUPS      128(SI), Z11
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(R8)(SI*4), Z12
+	VBROADCASTSS 8(R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(R9)(SI*4), Z12
+	VBROADCASTSS 8(R10)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
@@ -8062,61 +8618,60 @@ terms:
 	VMOVUPS      192(AX), Z8
 	VMOVUPS      192(AX)(CX*1), Z9
 	VMOVUPS      192(AX)(CX*2), Z10
-	VMOVUPS      192(BX), Z11
+	VMOVUPS      192(SI), Z11
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(R8)(SI*4), Z12
+	VBROADCASTSS 12(R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 12(R9)(SI*4), Z12
+	VBROADCASTSS 12(R10)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $0x04, DI
+	ADDQ         $+256, SI
+	SUBQ         $0x04, R8
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DI
+	ADDQ $0x04, R8
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
 	VMOVUPS      (AX)(CX*2), Z10
-	VMOVUPS      (BX), Z11
+	VMOVUPS      (SI), Z11
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z12
+	VBROADCASTSS (R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (R9)(SI*4), Z12
+	VBROADCASTSS (R10)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	ADDQ         $0x01, SI
+	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	DECQ         DI
+	ADDQ         $+64, SI
+	DECQ         R8
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
@@ -8125,74 +8680,74 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, SI
-	VMOVUPS.Z (SI), K1, Z8
+	MOVQ      AX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(SI), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	VMOVUPS.Z 128(SI), K3, Z8
+	VMOVUPS.Z 128(DI), K3, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 192(SI), K4, Z8
+	VMOVUPS.Z 192(DI), K4, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(SI), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	VMOVUPS.Z 128(SI), K3, Z8
+	VMOVUPS.Z 128(DI), K3, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 192(SI), K4, Z8
+	VMOVUPS.Z 192(DI), K4, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 bias:
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	MOVQ      bias+120(FP), DI
+	TESTQ     DI, DI
 	JZ        plus
-	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(SI), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z5, Z5
-	VMOVUPS.Z 128(SI), K3, Z8
+	VMOVUPS.Z 128(DI), K3, Z8
 	VADDPS    Z8, Z2, Z2
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 192(SI), K4, Z8
+	VMOVUPS.Z 192(DI), K4, Z8
 	VADDPS    Z8, Z3, Z3
 	VADDPS    Z8, Z7, Z7
 
 plus:
-	MOVQ      plus+112(FP), SI
-	TESTQ     SI, SI
+	MOVQ      plus+128(FP), DI
+	TESTQ     DI, DI
 	JZ        clamp
-	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z0, Z8, Z0
-	VMOVUPS.Z 64(SI), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z1, Z8, Z1
-	VMOVUPS.Z 128(SI), K3, Z8
+	VMOVUPS.Z 128(DI), K3, Z8
 	VADDPS    Z2, Z8, Z2
-	VMOVUPS.Z 192(SI), K4, Z8
+	VMOVUPS.Z 192(DI), K4, Z8
 	VADDPS    Z3, Z8, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z4, Z8, Z4
-	VMOVUPS.Z 64(SI), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z5, Z8, Z5
-	VMOVUPS.Z 128(SI), K3, Z8
+	VMOVUPS.Z 128(DI), K3, Z8
 	VADDPS    Z6, Z8, Z6
-	VMOVUPS.Z 192(SI), K4, Z8
+	VMOVUPS.Z 192(DI), K4, Z8
 	VADDPS    Z7, Z8, Z7
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z8
-	VBROADCASTSS high+128(FP), Z9
-	VBROADCASTSS zero+132(FP), Z10
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
 	VMAXPS       Z0, Z8, Z0
 	VADDPS       Z10, Z0, Z0
 	VMINPS       Z0, Z9, Z0
@@ -8229,16 +8784,37 @@ set:
 	VMOVUPS Z6, K3, 128(AX)
 	VMOVUPS Z7, K4, 192(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x10, at+56(FP)
+	MOVQ    ldc+16(FP), DI
+	IMUL3Q  $0x02, DI, DI
+	ADDQ    DI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    DI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), DI
+	ADDQ DI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_3x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_3x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x64(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_3x64(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -8273,12 +8849,16 @@ alone:
 	PREFETCHT0 128(AX)
 	PREFETCHT0 192(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
-	LEAQ       (AX)(CX*2), BX
-	ADDQ       CX, BX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	LEAQ       (AX)(CX*2), SI
+	ADDQ       CX, SI
+	MOVQ       runs+80(FP), DI
+	MOVQ       DI, (SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8291,51 +8871,49 @@ alone:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	MOVQ       at+48(FP), R11
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), SI
-	MOVQ    zeros+40(FP), DI
-	MOVQ    (R11), R8
-	TESTQ   R8, R8
-	LEAQ    (SI)(R8*4), R8
-	CMOVQLT DI, R8
-	MOVQ    8(R11), R9
+	MOVQ    x+40(FP), DI
+	MOVQ    zeros+48(FP), R8
+	MOVQ    (BX), R9
 	TESTQ   R9, R9
-	LEAQ    (SI)(R9*4), R9
-	CMOVQLT DI, R9
-	MOVQ    16(R11), R10
+	LEAQ    (DI)(R9*4), R9
+	CMOVQLT R8, R9
+	MOVQ    8(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (SI)(R10*4), R10
-	CMOVQLT DI, R10
-	MOVQ    stride+56(FP), SI
-	LEAQ    (R11)(SI*8), R11
-	MOVQ    lens+64(FP), DI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DI), DI
-	XORQ    SI, SI
-	SUBQ    $0x04, DI
+	LEAQ    (DI)(R10*4), R10
+	CMOVQLT R8, R10
+	MOVQ    16(BX), R11
+	TESTQ   R11, R11
+	LEAQ    (DI)(R11*4), R11
+	CMOVQLT R8, R11
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), R8
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (R8), R8
+	XORQ    DI, DI
+	SUBQ    $0x04, R8
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	VMOVUPS      (BX), Z15
+	VMOVUPS      (SI), Z15
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z16
+	VBROADCASTSS (R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R9)(SI*4), Z16
+	VBROADCASTSS (R10)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R10)(SI*4), Z16
+	VBROADCASTSS (R11)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
@@ -8343,19 +8921,19 @@ terms:
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
 	VMOVUPS      64(AX)(CX*2), Z14
-	VMOVUPS      64(BX), Z15
+	VMOVUPS      64(SI), Z15
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(R8)(SI*4), Z16
+	VBROADCASTSS 4(R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(R9)(SI*4), Z16
+	VBROADCASTSS 4(R10)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 4(R10)(SI*4), Z16
+	VBROADCASTSS 4(R11)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
@@ -8363,19 +8941,19 @@ terms:
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
 	VMOVUPS      128(AX)(CX*2), Z14
-	VMOVUPS      128(BX), Z15
+	VMOVUPS      128(SI), Z15
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(R8)(SI*4), Z16
+	VBROADCASTSS 8(R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(R9)(SI*4), Z16
+	VBROADCASTSS 8(R10)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(R10)(SI*4), Z16
+	VBROADCASTSS 8(R11)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
@@ -8383,71 +8961,70 @@ terms:
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
 	VMOVUPS      192(AX)(CX*2), Z14
-	VMOVUPS      192(BX), Z15
+	VMOVUPS      192(SI), Z15
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(R8)(SI*4), Z16
+	VBROADCASTSS 12(R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 12(R9)(SI*4), Z16
+	VBROADCASTSS 12(R10)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 12(R10)(SI*4), Z16
+	VBROADCASTSS 12(R11)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $0x04, DI
+	ADDQ         $+256, SI
+	SUBQ         $0x04, R8
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DI
+	ADDQ $0x04, R8
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	VMOVUPS      (BX), Z15
+	VMOVUPS      (SI), Z15
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z16
+	VBROADCASTSS (R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (R9)(SI*4), Z16
+	VBROADCASTSS (R10)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R10)(SI*4), Z16
+	VBROADCASTSS (R11)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	ADDQ         $0x01, SI
+	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	DECQ         DI
+	ADDQ         $+64, SI
+	DECQ         R8
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
@@ -8456,96 +9033,96 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, SI
-	VMOVUPS.Z (SI), K1, Z12
+	MOVQ      AX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z12
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z12
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 bias:
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	MOVQ      bias+120(FP), DI
+	TESTQ     DI, DI
 	JZ        plus
-	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z4, Z4
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z1, Z1
 	VADDPS    Z12, Z5, Z5
 	VADDPS    Z12, Z9, Z9
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z12, Z2, Z2
 	VADDPS    Z12, Z6, Z6
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z12, Z3, Z3
 	VADDPS    Z12, Z7, Z7
 	VADDPS    Z12, Z11, Z11
 
 plus:
-	MOVQ      plus+112(FP), SI
-	TESTQ     SI, SI
+	MOVQ      plus+128(FP), DI
+	TESTQ     DI, DI
 	JZ        clamp
-	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z0, Z12, Z0
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z1, Z12, Z1
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z2, Z12, Z2
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z3, Z12, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z12
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z4, Z12, Z4
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z5, Z12, Z5
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z6, Z12, Z6
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z7, Z12, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z12
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z8, Z12, Z8
-	VMOVUPS.Z 64(SI), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z9, Z12, Z9
-	VMOVUPS.Z 128(SI), K3, Z12
+	VMOVUPS.Z 128(DI), K3, Z12
 	VADDPS    Z10, Z12, Z10
-	VMOVUPS.Z 192(SI), K4, Z12
+	VMOVUPS.Z 192(DI), K4, Z12
 	VADDPS    Z11, Z12, Z11
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z12
-	VBROADCASTSS high+128(FP), Z13
-	VBROADCASTSS zero+132(FP), Z14
+	VBROADCASTSS low+140(FP), Z12
+	VBROADCASTSS high+144(FP), Z13
+	VBROADCASTSS zero+148(FP), Z14
 	VMAXPS       Z0, Z12, Z0
 	VADDPS       Z14, Z0, Z0
 	VMINPS       Z0, Z13, Z0
@@ -8599,16 +9176,37 @@ set:
 	VMOVUPS Z10, K3, 128(AX)
 	VMOVUPS Z11, K4, 192(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x18, at+56(FP)
+	MOVQ    ldc+16(FP), DI
+	IMUL3Q  $0x03, DI, DI
+	ADDQ    DI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    DI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), DI
+	ADDQ DI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_4x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_4x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x64(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_4x64(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -8653,12 +9251,16 @@ alone:
 	PREFETCHT0 128(AX)
 	PREFETCHT0 192(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
-	LEAQ       (AX)(CX*2), BX
-	ADDQ       CX, BX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	LEAQ       (AX)(CX*2), SI
+	ADDQ       CX, SI
+	MOVQ       runs+80(FP), DI
+	MOVQ       DI, (SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8675,60 +9277,58 @@ alone:
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	MOVQ       at+48(FP), R12
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), SI
-	MOVQ    zeros+40(FP), DI
-	MOVQ    (R12), R8
-	TESTQ   R8, R8
-	LEAQ    (SI)(R8*4), R8
-	CMOVQLT DI, R8
-	MOVQ    8(R12), R9
+	MOVQ    x+40(FP), DI
+	MOVQ    zeros+48(FP), R8
+	MOVQ    (BX), R9
 	TESTQ   R9, R9
-	LEAQ    (SI)(R9*4), R9
-	CMOVQLT DI, R9
-	MOVQ    16(R12), R10
+	LEAQ    (DI)(R9*4), R9
+	CMOVQLT R8, R9
+	MOVQ    8(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (SI)(R10*4), R10
-	CMOVQLT DI, R10
-	MOVQ    24(R12), R11
+	LEAQ    (DI)(R10*4), R10
+	CMOVQLT R8, R10
+	MOVQ    16(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (SI)(R11*4), R11
-	CMOVQLT DI, R11
-	MOVQ    stride+56(FP), SI
-	LEAQ    (R12)(SI*8), R12
-	MOVQ    lens+64(FP), DI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DI), DI
-	XORQ    SI, SI
-	SUBQ    $0x04, DI
+	LEAQ    (DI)(R11*4), R11
+	CMOVQLT R8, R11
+	MOVQ    24(BX), R12
+	TESTQ   R12, R12
+	LEAQ    (DI)(R12*4), R12
+	CMOVQLT R8, R12
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), R8
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (R8), R8
+	XORQ    DI, DI
+	SUBQ    $0x04, R8
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
 	VMOVUPS      (AX)(CX*2), Z18
-	VMOVUPS      (BX), Z19
+	VMOVUPS      (SI), Z19
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z20
+	VBROADCASTSS (R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (R9)(SI*4), Z20
+	VBROADCASTSS (R10)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R10)(SI*4), Z20
+	VBROADCASTSS (R11)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R11)(SI*4), Z20
+	VBROADCASTSS (R12)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -8736,24 +9336,24 @@ terms:
 	VMOVUPS      64(AX), Z16
 	VMOVUPS      64(AX)(CX*1), Z17
 	VMOVUPS      64(AX)(CX*2), Z18
-	VMOVUPS      64(BX), Z19
+	VMOVUPS      64(SI), Z19
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(R8)(SI*4), Z20
+	VBROADCASTSS 4(R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(R9)(SI*4), Z20
+	VBROADCASTSS 4(R10)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 4(R10)(SI*4), Z20
+	VBROADCASTSS 4(R11)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 4(R11)(SI*4), Z20
+	VBROADCASTSS 4(R12)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -8761,24 +9361,24 @@ terms:
 	VMOVUPS      128(AX), Z16
 	VMOVUPS      128(AX)(CX*1), Z17
 	VMOVUPS      128(AX)(CX*2), Z18
-	VMOVUPS      128(BX), Z19
+	VMOVUPS      128(SI), Z19
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(R8)(SI*4), Z20
+	VBROADCASTSS 8(R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(R9)(SI*4), Z20
+	VBROADCASTSS 8(R10)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(R10)(SI*4), Z20
+	VBROADCASTSS 8(R11)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 8(R11)(SI*4), Z20
+	VBROADCASTSS 8(R12)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -8786,81 +9386,80 @@ terms:
 	VMOVUPS      192(AX), Z16
 	VMOVUPS      192(AX)(CX*1), Z17
 	VMOVUPS      192(AX)(CX*2), Z18
-	VMOVUPS      192(BX), Z19
+	VMOVUPS      192(SI), Z19
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(R8)(SI*4), Z20
+	VBROADCASTSS 12(R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 12(R9)(SI*4), Z20
+	VBROADCASTSS 12(R10)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 12(R10)(SI*4), Z20
+	VBROADCASTSS 12(R11)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(R11)(SI*4), Z20
+	VBROADCASTSS 12(R12)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $0x04, DI
+	ADDQ         $+256, SI
+	SUBQ         $0x04, R8
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DI
+	ADDQ $0x04, R8
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
 	VMOVUPS      (AX)(CX*2), Z18
-	VMOVUPS      (BX), Z19
+	VMOVUPS      (SI), Z19
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z20
+	VBROADCASTSS (R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (R9)(SI*4), Z20
+	VBROADCASTSS (R10)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R10)(SI*4), Z20
+	VBROADCASTSS (R11)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R11)(SI*4), Z20
+	VBROADCASTSS (R12)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	ADDQ         $0x01, SI
+	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	DECQ         DI
+	ADDQ         $+64, SI
+	DECQ         R8
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
@@ -8869,118 +9468,118 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	MOVQ      AX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 bias:
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	MOVQ      bias+120(FP), DI
+	TESTQ     DI, DI
 	JZ        plus
-	VMOVUPS.Z (SI), K1, Z16
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z4, Z4
 	VADDPS    Z16, Z8, Z8
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z1, Z1
 	VADDPS    Z16, Z5, Z5
 	VADDPS    Z16, Z9, Z9
 	VADDPS    Z16, Z13, Z13
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z16, Z2, Z2
 	VADDPS    Z16, Z6, Z6
 	VADDPS    Z16, Z10, Z10
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z16, Z3, Z3
 	VADDPS    Z16, Z7, Z7
 	VADDPS    Z16, Z11, Z11
 	VADDPS    Z16, Z15, Z15
 
 plus:
-	MOVQ      plus+112(FP), SI
-	TESTQ     SI, SI
+	MOVQ      plus+128(FP), DI
+	TESTQ     DI, DI
 	JZ        clamp
-	VMOVUPS.Z (SI), K1, Z16
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z0, Z16, Z0
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z1, Z16, Z1
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z2, Z16, Z2
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z3, Z16, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z4, Z16, Z4
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z5, Z16, Z5
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z6, Z16, Z6
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z7, Z16, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z8, Z16, Z8
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z9, Z16, Z9
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z10, Z16, Z10
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z11, Z16, Z11
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z16
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z12, Z16, Z12
-	VMOVUPS.Z 64(SI), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z13, Z16, Z13
-	VMOVUPS.Z 128(SI), K3, Z16
+	VMOVUPS.Z 128(DI), K3, Z16
 	VADDPS    Z14, Z16, Z14
-	VMOVUPS.Z 192(SI), K4, Z16
+	VMOVUPS.Z 192(DI), K4, Z16
 	VADDPS    Z15, Z16, Z15
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z16
-	VBROADCASTSS high+128(FP), Z17
-	VBROADCASTSS zero+132(FP), Z18
+	VBROADCASTSS low+140(FP), Z16
+	VBROADCASTSS high+144(FP), Z17
+	VBROADCASTSS zero+148(FP), Z18
 	VMAXPS       Z0, Z16, Z0
 	VADDPS       Z18, Z0, Z0
 	VMINPS       Z0, Z17, Z0
@@ -9051,16 +9650,37 @@ set:
 	VMOVUPS Z14, K3, 128(AX)
 	VMOVUPS Z15, K4, 192(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x20, at+56(FP)
+	MOVQ    ldc+16(FP), DI
+	IMUL3Q  $0x04, DI, DI
+	ADDQ    DI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    DI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), DI
+	ADDQ DI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_5x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_5x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x64(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_5x64(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -9115,12 +9735,16 @@ alone:
 	PREFETCHT0 128(AX)
 	PREFETCHT0 192(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
-	LEAQ       (AX)(CX*2), BX
-	ADDQ       CX, BX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	LEAQ       (AX)(CX*2), SI
+	ADDQ       CX, SI
+	MOVQ       runs+80(FP), DI
+	MOVQ       DI, (SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9141,69 +9765,67 @@ alone:
 	VPXORD     Z17, Z17, Z17
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
-	MOVQ       at+48(FP), R13
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), SI
-	MOVQ    zeros+40(FP), DI
-	MOVQ    (R13), R8
-	TESTQ   R8, R8
-	LEAQ    (SI)(R8*4), R8
-	CMOVQLT DI, R8
-	MOVQ    8(R13), R9
+	MOVQ    x+40(FP), DI
+	MOVQ    zeros+48(FP), R8
+	MOVQ    (BX), R9
 	TESTQ   R9, R9
-	LEAQ    (SI)(R9*4), R9
-	CMOVQLT DI, R9
-	MOVQ    16(R13), R10
+	LEAQ    (DI)(R9*4), R9
+	CMOVQLT R8, R9
+	MOVQ    8(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (SI)(R10*4), R10
-	CMOVQLT DI, R10
-	MOVQ    24(R13), R11
+	LEAQ    (DI)(R10*4), R10
+	CMOVQLT R8, R10
+	MOVQ    16(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (SI)(R11*4), R11
-	CMOVQLT DI, R11
-	MOVQ    32(R13), R12
+	LEAQ    (DI)(R11*4), R11
+	CMOVQLT R8, R11
+	MOVQ    24(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (SI)(R12*4), R12
-	CMOVQLT DI, R12
-	MOVQ    stride+56(FP), SI
-	LEAQ    (R13)(SI*8), R13
-	MOVQ    lens+64(FP), DI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DI), DI
-	XORQ    SI, SI
-	SUBQ    $0x04, DI
+	LEAQ    (DI)(R12*4), R12
+	CMOVQLT R8, R12
+	MOVQ    32(BX), R13
+	TESTQ   R13, R13
+	LEAQ    (DI)(R13*4), R13
+	CMOVQLT R8, R13
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), R8
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (R8), R8
+	XORQ    DI, DI
+	SUBQ    $0x04, R8
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z20
 	VMOVUPS      (AX)(CX*1), Z21
 	VMOVUPS      (AX)(CX*2), Z22
-	VMOVUPS      (BX), Z23
+	VMOVUPS      (SI), Z23
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z24
+	VBROADCASTSS (R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (R9)(SI*4), Z24
+	VBROADCASTSS (R10)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R10)(SI*4), Z24
+	VBROADCASTSS (R11)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R11)(SI*4), Z24
+	VBROADCASTSS (R12)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R12)(SI*4), Z24
+	VBROADCASTSS (R13)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -9211,29 +9833,29 @@ terms:
 	VMOVUPS      64(AX), Z20
 	VMOVUPS      64(AX)(CX*1), Z21
 	VMOVUPS      64(AX)(CX*2), Z22
-	VMOVUPS      64(BX), Z23
+	VMOVUPS      64(SI), Z23
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(R8)(SI*4), Z24
+	VBROADCASTSS 4(R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(R9)(SI*4), Z24
+	VBROADCASTSS 4(R10)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 4(R10)(SI*4), Z24
+	VBROADCASTSS 4(R11)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 4(R11)(SI*4), Z24
+	VBROADCASTSS 4(R12)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 4(R12)(SI*4), Z24
+	VBROADCASTSS 4(R13)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -9241,29 +9863,29 @@ terms:
 	VMOVUPS      128(AX), Z20
 	VMOVUPS      128(AX)(CX*1), Z21
 	VMOVUPS      128(AX)(CX*2), Z22
-	VMOVUPS      128(BX), Z23
+	VMOVUPS      128(SI), Z23
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(R8)(SI*4), Z24
+	VBROADCASTSS 8(R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(R9)(SI*4), Z24
+	VBROADCASTSS 8(R10)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(R10)(SI*4), Z24
+	VBROADCASTSS 8(R11)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 8(R11)(SI*4), Z24
+	VBROADCASTSS 8(R12)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 8(R12)(SI*4), Z24
+	VBROADCASTSS 8(R13)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -9271,91 +9893,90 @@ terms:
 	VMOVUPS      192(AX), Z20
 	VMOVUPS      192(AX)(CX*1), Z21
 	VMOVUPS      192(AX)(CX*2), Z22
-	VMOVUPS      192(BX), Z23
+	VMOVUPS      192(SI), Z23
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(R8)(SI*4), Z24
+	VBROADCASTSS 12(R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 12(R9)(SI*4), Z24
+	VBROADCASTSS 12(R10)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 12(R10)(SI*4), Z24
+	VBROADCASTSS 12(R11)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(R11)(SI*4), Z24
+	VBROADCASTSS 12(R12)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 12(R12)(SI*4), Z24
+	VBROADCASTSS 12(R13)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $0x04, DI
+	ADDQ         $+256, SI
+	SUBQ         $0x04, R8
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DI
+	ADDQ $0x04, R8
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z20
 	VMOVUPS      (AX)(CX*1), Z21
 	VMOVUPS      (AX)(CX*2), Z22
-	VMOVUPS      (BX), Z23
+	VMOVUPS      (SI), Z23
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z24
+	VBROADCASTSS (R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (R9)(SI*4), Z24
+	VBROADCASTSS (R10)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R10)(SI*4), Z24
+	VBROADCASTSS (R11)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R11)(SI*4), Z24
+	VBROADCASTSS (R12)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R12)(SI*4), Z24
+	VBROADCASTSS (R13)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	ADDQ         $0x01, SI
+	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	DECQ         DI
+	ADDQ         $+64, SI
+	DECQ         R8
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
@@ -9364,78 +9985,78 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	MOVQ      AX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z0, Z20, Z0
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z1, Z20, Z1
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z2, Z20, Z2
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z3, Z20, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z4, Z20, Z4
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z5, Z20, Z5
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z6, Z20, Z6
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z7, Z20, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z8, Z20, Z8
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z9, Z20, Z9
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z10, Z20, Z10
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z11, Z20, Z11
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z12, Z20, Z12
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z13, Z20, Z13
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z14, Z20, Z14
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z15, Z20, Z15
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z16, Z20, Z16
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z17, Z20, Z17
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z18, Z20, Z18
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z19, Z20, Z19
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 bias:
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	MOVQ      bias+120(FP), DI
+	TESTQ     DI, DI
 	JZ        plus
-	VMOVUPS.Z (SI), K1, Z20
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z4, Z4
 	VADDPS    Z20, Z8, Z8
 	VADDPS    Z20, Z12, Z12
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z1, Z1
 	VADDPS    Z20, Z5, Z5
 	VADDPS    Z20, Z9, Z9
 	VADDPS    Z20, Z13, Z13
 	VADDPS    Z20, Z17, Z17
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z20, Z2, Z2
 	VADDPS    Z20, Z6, Z6
 	VADDPS    Z20, Z10, Z10
 	VADDPS    Z20, Z14, Z14
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z20, Z3, Z3
 	VADDPS    Z20, Z7, Z7
 	VADDPS    Z20, Z11, Z11
@@ -9443,61 +10064,61 @@ bias:
 	VADDPS    Z20, Z19, Z19
 
 plus:
-	MOVQ      plus+112(FP), SI
-	TESTQ     SI, SI
+	MOVQ      plus+128(FP), DI
+	TESTQ     DI, DI
 	JZ        clamp
-	VMOVUPS.Z (SI), K1, Z20
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z0, Z20, Z0
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z1, Z20, Z1
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z2, Z20, Z2
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z3, Z20, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z4, Z20, Z4
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z5, Z20, Z5
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z6, Z20, Z6
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z7, Z20, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z8, Z20, Z8
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z9, Z20, Z9
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z10, Z20, Z10
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z11, Z20, Z11
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z12, Z20, Z12
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z13, Z20, Z13
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z14, Z20, Z14
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z15, Z20, Z15
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z20
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z16, Z20, Z16
-	VMOVUPS.Z 64(SI), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z17, Z20, Z17
-	VMOVUPS.Z 128(SI), K3, Z20
+	VMOVUPS.Z 128(DI), K3, Z20
 	VADDPS    Z18, Z20, Z18
-	VMOVUPS.Z 192(SI), K4, Z20
+	VMOVUPS.Z 192(DI), K4, Z20
 	VADDPS    Z19, Z20, Z19
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z20
-	VBROADCASTSS high+128(FP), Z21
-	VBROADCASTSS zero+132(FP), Z22
+	VBROADCASTSS low+140(FP), Z20
+	VBROADCASTSS high+144(FP), Z21
+	VBROADCASTSS zero+148(FP), Z22
 	VMAXPS       Z0, Z20, Z0
 	VADDPS       Z22, Z0, Z0
 	VMINPS       Z0, Z21, Z0
@@ -9585,16 +10206,37 @@ set:
 	VMOVUPS Z18, K3, 128(AX)
 	VMOVUPS Z19, K4, 192(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x28, at+56(FP)
+	MOVQ    ldc+16(FP), DI
+	IMUL3Q  $0x05, DI, DI
+	ADDQ    DI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    DI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), DI
+	ADDQ DI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm512_6x64(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm512_6x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x64(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm512_6x64(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -9659,12 +10301,16 @@ alone:
 	PREFETCHT0 128(AX)
 	PREFETCHT0 192(AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
-	LEAQ       (AX)(CX*2), BX
-	ADDQ       CX, BX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), DX
+	MOVQ       at+56(FP), BX
+	LEAQ       (AX)(CX*2), SI
+	ADDQ       CX, SI
+	MOVQ       runs+80(FP), DI
+	MOVQ       DI, (SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 8(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9689,78 +10335,76 @@ alone:
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	MOVQ       at+48(FP), R14
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), SI
-	MOVQ    zeros+40(FP), DI
-	MOVQ    (R14), R8
-	TESTQ   R8, R8
-	LEAQ    (SI)(R8*4), R8
-	CMOVQLT DI, R8
-	MOVQ    8(R14), R9
+	MOVQ    x+40(FP), DI
+	MOVQ    zeros+48(FP), R8
+	MOVQ    (BX), R9
 	TESTQ   R9, R9
-	LEAQ    (SI)(R9*4), R9
-	CMOVQLT DI, R9
-	MOVQ    16(R14), R10
+	LEAQ    (DI)(R9*4), R9
+	CMOVQLT R8, R9
+	MOVQ    8(BX), R10
 	TESTQ   R10, R10
-	LEAQ    (SI)(R10*4), R10
-	CMOVQLT DI, R10
-	MOVQ    24(R14), R11
+	LEAQ    (DI)(R10*4), R10
+	CMOVQLT R8, R10
+	MOVQ    16(BX), R11
 	TESTQ   R11, R11
-	LEAQ    (SI)(R11*4), R11
-	CMOVQLT DI, R11
-	MOVQ    32(R14), R12
+	LEAQ    (DI)(R11*4), R11
+	CMOVQLT R8, R11
+	MOVQ    24(BX), R12
 	TESTQ   R12, R12
-	LEAQ    (SI)(R12*4), R12
-	CMOVQLT DI, R12
-	MOVQ    40(R14), R13
+	LEAQ    (DI)(R12*4), R12
+	CMOVQLT R8, R12
+	MOVQ    32(BX), R13
 	TESTQ   R13, R13
-	LEAQ    (SI)(R13*4), R13
-	CMOVQLT DI, R13
-	MOVQ    stride+56(FP), SI
-	LEAQ    (R14)(SI*8), R14
-	MOVQ    lens+64(FP), DI
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (DI), DI
-	XORQ    SI, SI
-	SUBQ    $0x04, DI
+	LEAQ    (DI)(R13*4), R13
+	CMOVQLT R8, R13
+	MOVQ    40(BX), R14
+	TESTQ   R14, R14
+	LEAQ    (DI)(R14*4), R14
+	CMOVQLT R8, R14
+	ADDQ    stride+64(FP), BX
+	MOVQ    8(SP), R8
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (R8), R8
+	XORQ    DI, DI
+	SUBQ    $0x04, R8
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	VMOVUPS      (BX), Z27
+	VMOVUPS      (SI), Z27
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z28
+	VBROADCASTSS (R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (R9)(SI*4), Z28
+	VBROADCASTSS (R10)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R10)(SI*4), Z28
+	VBROADCASTSS (R11)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R11)(SI*4), Z28
+	VBROADCASTSS (R12)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R12)(SI*4), Z28
+	VBROADCASTSS (R13)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R13)(SI*4), Z28
+	VBROADCASTSS (R14)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -9768,34 +10412,34 @@ terms:
 	VMOVUPS      64(AX), Z24
 	VMOVUPS      64(AX)(CX*1), Z25
 	VMOVUPS      64(AX)(CX*2), Z26
-	VMOVUPS      64(BX), Z27
+	VMOVUPS      64(SI), Z27
 	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(R8)(SI*4), Z28
+	VBROADCASTSS 4(R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(R9)(SI*4), Z28
+	VBROADCASTSS 4(R10)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 4(R10)(SI*4), Z28
+	VBROADCASTSS 4(R11)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 4(R11)(SI*4), Z28
+	VBROADCASTSS 4(R12)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 4(R12)(SI*4), Z28
+	VBROADCASTSS 4(R13)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 4(R13)(SI*4), Z28
+	VBROADCASTSS 4(R14)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -9803,34 +10447,34 @@ terms:
 	VMOVUPS      128(AX), Z24
 	VMOVUPS      128(AX)(CX*1), Z25
 	VMOVUPS      128(AX)(CX*2), Z26
-	VMOVUPS      128(BX), Z27
+	VMOVUPS      128(SI), Z27
 	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(R8)(SI*4), Z28
+	VBROADCASTSS 8(R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 8(R9)(SI*4), Z28
+	VBROADCASTSS 8(R10)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(R10)(SI*4), Z28
+	VBROADCASTSS 8(R11)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 8(R11)(SI*4), Z28
+	VBROADCASTSS 8(R12)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 8(R12)(SI*4), Z28
+	VBROADCASTSS 8(R13)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 8(R13)(SI*4), Z28
+	VBROADCASTSS 8(R14)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -9838,101 +10482,100 @@ terms:
 	VMOVUPS      192(AX), Z24
 	VMOVUPS      192(AX)(CX*1), Z25
 	VMOVUPS      192(AX)(CX*2), Z26
-	VMOVUPS      192(BX), Z27
+	VMOVUPS      192(SI), Z27
 	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(R8)(SI*4), Z28
+	VBROADCASTSS 12(R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 12(R9)(SI*4), Z28
+	VBROADCASTSS 12(R10)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 12(R10)(SI*4), Z28
+	VBROADCASTSS 12(R11)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(R11)(SI*4), Z28
+	VBROADCASTSS 12(R12)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 12(R12)(SI*4), Z28
+	VBROADCASTSS 12(R13)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 12(R13)(SI*4), Z28
+	VBROADCASTSS 12(R14)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
 	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $0x04, DI
+	ADDQ         $+256, SI
+	SUBQ         $0x04, R8
 	JGE          terms
 
 rest:
-	ADDQ $0x04, DI
+	ADDQ $0x04, R8
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	VMOVUPS      (BX), Z27
+	VMOVUPS      (SI), Z27
 	PREFETCHT1   (DX)
-	VBROADCASTSS (R8)(SI*4), Z28
+	VBROADCASTSS (R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (R9)(SI*4), Z28
+	VBROADCASTSS (R10)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (R10)(SI*4), Z28
+	VBROADCASTSS (R11)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R11)(SI*4), Z28
+	VBROADCASTSS (R12)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R12)(SI*4), Z28
+	VBROADCASTSS (R13)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R13)(SI*4), Z28
+	VBROADCASTSS (R14)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	ADDQ         $0x01, SI
+	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	DECQ         DI
+	ADDQ         $+64, SI
+	DECQ         R8
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      columns+16(FP), DX
+	MOVQ      c+8(FP), AX
+	MOVQ      ldc+16(FP), CX
+	MOVQ      columns+24(FP), DX
 	KMOVW     DX, K1
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
@@ -9941,90 +10584,90 @@ store:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K4
 	SHRQ      $0x10, DX
-	CMPB      add+24(FP), $0x00
+	CMPB      add+32(FP), $0x00
 	JEQ       bias
-	MOVQ      AX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	MOVQ      AX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z3, Z24, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z5, Z24, Z5
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z7, Z24, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z8, Z24, Z8
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z15, Z24, Z15
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z17, Z24, Z17
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z19, Z24, Z19
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z20, Z24, Z20
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 bias:
-	MOVQ      bias+104(FP), SI
-	TESTQ     SI, SI
+	MOVQ      bias+120(FP), DI
+	TESTQ     DI, DI
 	JZ        plus
-	VMOVUPS.Z (SI), K1, Z24
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z4, Z4
 	VADDPS    Z24, Z8, Z8
 	VADDPS    Z24, Z12, Z12
 	VADDPS    Z24, Z16, Z16
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z1, Z1
 	VADDPS    Z24, Z5, Z5
 	VADDPS    Z24, Z9, Z9
 	VADDPS    Z24, Z13, Z13
 	VADDPS    Z24, Z17, Z17
 	VADDPS    Z24, Z21, Z21
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z24, Z2, Z2
 	VADDPS    Z24, Z6, Z6
 	VADDPS    Z24, Z10, Z10
 	VADDPS    Z24, Z14, Z14
 	VADDPS    Z24, Z18, Z18
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z24, Z3, Z3
 	VADDPS    Z24, Z7, Z7
 	VADDPS    Z24, Z11, Z11
@@ -10033,70 +10676,70 @@ bias:
 	VADDPS    Z24, Z23, Z23
 
 plus:
-	MOVQ      plus+112(FP), SI
-	TESTQ     SI, SI
+	MOVQ      plus+128(FP), DI
+	TESTQ     DI, DI
 	JZ        clamp
-	VMOVUPS.Z (SI), K1, Z24
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z0, Z24, Z0
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z1, Z24, Z1
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z2, Z24, Z2
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z3, Z24, Z3
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z4, Z24, Z4
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z5, Z24, Z5
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z6, Z24, Z6
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z7, Z24, Z7
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z8, Z24, Z8
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z9, Z24, Z9
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z10, Z24, Z10
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z11, Z24, Z11
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z12, Z24, Z12
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z13, Z24, Z13
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z14, Z24, Z14
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z15, Z24, Z15
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z16, Z24, Z16
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z17, Z24, Z17
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z18, Z24, Z18
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z19, Z24, Z19
-	ADDQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z24
+	ADDQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z20, Z24, Z20
-	VMOVUPS.Z 64(SI), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z21, Z24, Z21
-	VMOVUPS.Z 128(SI), K3, Z24
+	VMOVUPS.Z 128(DI), K3, Z24
 	VADDPS    Z22, Z24, Z22
-	VMOVUPS.Z 192(SI), K4, Z24
+	VMOVUPS.Z 192(DI), K4, Z24
 	VADDPS    Z23, Z24, Z23
-	ADDQ      CX, SI
+	ADDQ      CX, DI
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Z24
-	VBROADCASTSS high+128(FP), Z25
-	VBROADCASTSS zero+132(FP), Z26
+	VBROADCASTSS low+140(FP), Z24
+	VBROADCASTSS high+144(FP), Z25
+	VBROADCASTSS zero+148(FP), Z26
 	VMAXPS       Z0, Z24, Z0
 	VADDPS       Z26, Z0, Z0
 	VMINPS       Z0, Z25, Z0
@@ -10201,6 +10844,23 @@ set:
 	VMOVUPS Z22, K3, 128(AX)
 	VMOVUPS Z23, K4, 192(AX)
 	ADDQ    CX, AX
+	ADDQ    $0x30, at+56(FP)
+	MOVQ    ldc+16(FP), DI
+	IMUL3Q  $0x06, DI, DI
+	ADDQ    DI, c+8(FP)
+	CMPQ    plus+128(FP), $0x00
+	JEQ     noplus
+	ADDQ    DI, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), DI
+	ADDQ DI, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
@@ -10240,13 +10900,17 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm256_1x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_1x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm256_1x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -10255,129 +10919,130 @@ TEXT ·gemm256_1x16(SB), NOSPLIT, $0-136
 alone:
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	MOVQ       at+48(FP), DI
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (DI), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    stride+56(FP), CX
-	LEAQ    (DI)(CX*8), DI
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y2
 	VMOVUPS      32(AX), Y3
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y4
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	VMOVUPS      64(AX), Y2
 	VMOVUPS      96(AX), Y3
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Y4
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	VMOVUPS      128(AX), Y2
 	VMOVUPS      160(AX), Y3
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Y4
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	VMOVUPS      192(AX), Y2
 	VMOVUPS      224(AX), Y3
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Y4
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y2
 	VMOVUPS      32(AX), Y3
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y4
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), DX
-	SHLQ         $0x02, DX
-	VPBROADCASTD columns+16(FP), Y2
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	VPBROADCASTD columns+24(FP), Y2
 	VMOVDQU      columnBits<>+0(SB), Y3
 	VPAND        Y3, Y2, Y4
 	VPCMPEQD     Y3, Y4, Y4
 	VMOVDQU      columnBits<>+32(SB), Y3
 	VPAND        Y3, Y2, Y2
 	VPCMPEQD     Y3, Y2, Y2
-	CMPB         add+24(FP), $0x00
+	CMPB         add+32(FP), $0x00
 	JEQ          bias
-	MOVQ         AX, CX
-	VMASKMOVPS   (CX), Y4, Y3
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y4, Y3
 	VADDPS       Y0, Y3, Y0
-	VMASKMOVPS   32(CX), Y2, Y3
+	VMASKMOVPS   32(BX), Y2, Y3
 	VADDPS       Y1, Y3, Y1
-	ADDQ         DX, CX
+	ADDQ         CX, BX
 
 bias:
-	MOVQ       bias+104(FP), CX
-	TESTQ      CX, CX
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
 	JZ         plus
-	VMASKMOVPS (CX), Y4, Y3
+	VMASKMOVPS (BX), Y4, Y3
 	VADDPS     Y3, Y0, Y0
-	VMASKMOVPS 32(CX), Y2, Y3
+	VMASKMOVPS 32(BX), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
 plus:
-	MOVQ       plus+112(FP), CX
-	TESTQ      CX, CX
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
 	JZ         clamp
-	VMASKMOVPS (CX), Y4, Y3
+	VMASKMOVPS (BX), Y4, Y3
 	VADDPS     Y0, Y3, Y0
-	VMASKMOVPS 32(CX), Y2, Y3
+	VMASKMOVPS 32(BX), Y2, Y3
 	VADDPS     Y1, Y3, Y1
-	ADDQ       DX, CX
+	ADDQ       CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Y3
-	VBROADCASTSS high+128(FP), Y5
-	VBROADCASTSS zero+132(FP), Y6
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS high+144(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
 	VMAXPS       Y0, Y3, Y0
 	VADDPS       Y6, Y0, Y0
 	VMINPS       Y0, Y5, Y0
@@ -10388,17 +11053,38 @@ clamp:
 set:
 	VMASKMOVPS Y0, Y4, (AX)
 	VMASKMOVPS Y1, Y2, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
+	ADDQ       $0x08, at+56(FP)
+	MOVQ       ldc+16(FP), BX
+	IMUL3Q     $0x01, BX, BX
+	ADDQ       BX, c+8(FP)
+	CMPQ       plus+128(FP), $0x00
+	JEQ        noplus
+	ADDQ       BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm256_2x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_2x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm256_2x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -10411,162 +11097,163 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	MOVQ       at+48(FP), R8
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R8), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R8), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R8)(CX*8), R8
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y4
 	VMOVUPS      32(AX), Y5
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y6
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (DI)(CX*4), Y6
+	VBROADCASTSS (R8)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	VMOVUPS      64(AX), Y4
 	VMOVUPS      96(AX), Y5
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Y6
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 4(DI)(CX*4), Y6
+	VBROADCASTSS 4(R8)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	VMOVUPS      128(AX), Y4
 	VMOVUPS      160(AX), Y5
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Y6
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 8(DI)(CX*4), Y6
+	VBROADCASTSS 8(R8)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
 	VMOVUPS      192(AX), Y4
 	VMOVUPS      224(AX), Y5
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Y6
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 12(DI)(CX*4), Y6
+	VBROADCASTSS 12(R8)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y4
 	VMOVUPS      32(AX), Y5
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y6
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (DI)(CX*4), Y6
+	VBROADCASTSS (R8)(BX*4), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), DX
-	SHLQ         $0x02, DX
-	VPBROADCASTD columns+16(FP), Y4
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	VPBROADCASTD columns+24(FP), Y4
 	VMOVDQU      columnBits<>+0(SB), Y5
 	VPAND        Y5, Y4, Y6
 	VPCMPEQD     Y5, Y6, Y6
 	VMOVDQU      columnBits<>+32(SB), Y5
 	VPAND        Y5, Y4, Y4
 	VPCMPEQD     Y5, Y4, Y4
-	CMPB         add+24(FP), $0x00
+	CMPB         add+32(FP), $0x00
 	JEQ          bias
-	MOVQ         AX, CX
-	VMASKMOVPS   (CX), Y6, Y5
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y6, Y5
 	VADDPS       Y0, Y5, Y0
-	VMASKMOVPS   32(CX), Y4, Y5
+	VMASKMOVPS   32(BX), Y4, Y5
 	VADDPS       Y1, Y5, Y1
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y6, Y5
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y6, Y5
 	VADDPS       Y2, Y5, Y2
-	VMASKMOVPS   32(CX), Y4, Y5
+	VMASKMOVPS   32(BX), Y4, Y5
 	VADDPS       Y3, Y5, Y3
-	ADDQ         DX, CX
+	ADDQ         CX, BX
 
 bias:
-	MOVQ       bias+104(FP), CX
-	TESTQ      CX, CX
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
 	JZ         plus
-	VMASKMOVPS (CX), Y6, Y5
+	VMASKMOVPS (BX), Y6, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
-	VMASKMOVPS 32(CX), Y4, Y5
+	VMASKMOVPS 32(BX), Y4, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
 plus:
-	MOVQ       plus+112(FP), CX
-	TESTQ      CX, CX
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
 	JZ         clamp
-	VMASKMOVPS (CX), Y6, Y5
+	VMASKMOVPS (BX), Y6, Y5
 	VADDPS     Y0, Y5, Y0
-	VMASKMOVPS 32(CX), Y4, Y5
+	VMASKMOVPS 32(BX), Y4, Y5
 	VADDPS     Y1, Y5, Y1
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y6, Y5
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y6, Y5
 	VADDPS     Y2, Y5, Y2
-	VMASKMOVPS 32(CX), Y4, Y5
+	VMASKMOVPS 32(BX), Y4, Y5
 	VADDPS     Y3, Y5, Y3
-	ADDQ       DX, CX
+	ADDQ       CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Y5
-	VBROADCASTSS high+128(FP), Y7
-	VBROADCASTSS zero+132(FP), Y8
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS high+144(FP), Y7
+	VBROADCASTSS zero+148(FP), Y8
 	VMAXPS       Y0, Y5, Y0
 	VADDPS       Y8, Y0, Y0
 	VMINPS       Y0, Y7, Y0
@@ -10583,20 +11270,41 @@ clamp:
 set:
 	VMASKMOVPS Y0, Y6, (AX)
 	VMASKMOVPS Y1, Y4, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y6, (AX)
 	VMASKMOVPS Y3, Y4, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
+	ADDQ       $0x10, at+56(FP)
+	MOVQ       ldc+16(FP), BX
+	IMUL3Q     $0x02, BX, BX
+	ADDQ       BX, c+8(FP)
+	CMPQ       plus+128(FP), $0x00
+	JEQ        noplus
+	ADDQ       BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm256_3x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_3x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm256_3x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -10613,195 +11321,196 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	MOVQ       at+48(FP), R9
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R9), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R9), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R9), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y8
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (DI)(CX*4), Y8
+	VBROADCASTSS (R8)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (R8)(CX*4), Y8
+	VBROADCASTSS (R9)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	VMOVUPS      64(AX), Y6
 	VMOVUPS      96(AX), Y7
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Y8
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 4(DI)(CX*4), Y8
+	VBROADCASTSS 4(R8)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 4(R8)(CX*4), Y8
+	VBROADCASTSS 4(R9)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	VMOVUPS      128(AX), Y6
 	VMOVUPS      160(AX), Y7
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Y8
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 8(DI)(CX*4), Y8
+	VBROADCASTSS 8(R8)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 8(R8)(CX*4), Y8
+	VBROADCASTSS 8(R9)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	VMOVUPS      192(AX), Y6
 	VMOVUPS      224(AX), Y7
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Y8
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 12(DI)(CX*4), Y8
+	VBROADCASTSS 12(R8)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 12(R8)(CX*4), Y8
+	VBROADCASTSS 12(R9)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y8
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (DI)(CX*4), Y8
+	VBROADCASTSS (R8)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (R8)(CX*4), Y8
+	VBROADCASTSS (R9)(BX*4), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), DX
-	SHLQ         $0x02, DX
-	VPBROADCASTD columns+16(FP), Y6
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	VPBROADCASTD columns+24(FP), Y6
 	VMOVDQU      columnBits<>+0(SB), Y7
 	VPAND        Y7, Y6, Y8
 	VPCMPEQD     Y7, Y8, Y8
 	VMOVDQU      columnBits<>+32(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VPCMPEQD     Y7, Y6, Y6
-	CMPB         add+24(FP), $0x00
+	CMPB         add+32(FP), $0x00
 	JEQ          bias
-	MOVQ         AX, CX
-	VMASKMOVPS   (CX), Y8, Y7
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y8, Y7
 	VADDPS       Y0, Y7, Y0
-	VMASKMOVPS   32(CX), Y6, Y7
+	VMASKMOVPS   32(BX), Y6, Y7
 	VADDPS       Y1, Y7, Y1
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y8, Y7
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y7
 	VADDPS       Y2, Y7, Y2
-	VMASKMOVPS   32(CX), Y6, Y7
+	VMASKMOVPS   32(BX), Y6, Y7
 	VADDPS       Y3, Y7, Y3
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y8, Y7
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y7
 	VADDPS       Y4, Y7, Y4
-	VMASKMOVPS   32(CX), Y6, Y7
+	VMASKMOVPS   32(BX), Y6, Y7
 	VADDPS       Y5, Y7, Y5
-	ADDQ         DX, CX
+	ADDQ         CX, BX
 
 bias:
-	MOVQ       bias+104(FP), CX
-	TESTQ      CX, CX
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
 	JZ         plus
-	VMASKMOVPS (CX), Y8, Y7
+	VMASKMOVPS (BX), Y8, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
 	VADDPS     Y7, Y4, Y4
-	VMASKMOVPS 32(CX), Y6, Y7
+	VMASKMOVPS 32(BX), Y6, Y7
 	VADDPS     Y7, Y1, Y1
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
 plus:
-	MOVQ       plus+112(FP), CX
-	TESTQ      CX, CX
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
 	JZ         clamp
-	VMASKMOVPS (CX), Y8, Y7
+	VMASKMOVPS (BX), Y8, Y7
 	VADDPS     Y0, Y7, Y0
-	VMASKMOVPS 32(CX), Y6, Y7
+	VMASKMOVPS 32(BX), Y6, Y7
 	VADDPS     Y1, Y7, Y1
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y8, Y7
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y7
 	VADDPS     Y2, Y7, Y2
-	VMASKMOVPS 32(CX), Y6, Y7
+	VMASKMOVPS 32(BX), Y6, Y7
 	VADDPS     Y3, Y7, Y3
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y8, Y7
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y7
 	VADDPS     Y4, Y7, Y4
-	VMASKMOVPS 32(CX), Y6, Y7
+	VMASKMOVPS 32(BX), Y6, Y7
 	VADDPS     Y5, Y7, Y5
-	ADDQ       DX, CX
+	ADDQ       CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Y7
-	VBROADCASTSS high+128(FP), Y9
-	VBROADCASTSS zero+132(FP), Y10
+	VBROADCASTSS low+140(FP), Y7
+	VBROADCASTSS high+144(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
 	VMAXPS       Y0, Y7, Y0
 	VADDPS       Y10, Y0, Y0
 	VMINPS       Y0, Y9, Y0
@@ -10824,23 +11533,44 @@ clamp:
 set:
 	VMASKMOVPS Y0, Y8, (AX)
 	VMASKMOVPS Y1, Y6, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y8, (AX)
 	VMASKMOVPS Y3, Y6, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y8, (AX)
 	VMASKMOVPS Y5, Y6, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
+	ADDQ       $0x18, at+56(FP)
+	MOVQ       ldc+16(FP), BX
+	IMUL3Q     $0x03, BX, BX
+	ADDQ       BX, c+8(FP)
+	CMPQ       plus+128(FP), $0x00
+	JEQ        noplus
+	ADDQ       BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm256_4x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_4x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm256_4x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -10861,10 +11591,14 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -10873,216 +11607,213 @@ alone:
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	MOVQ       at+48(FP), R10
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R10), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R10), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R10), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R10), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R10)(CX*8), R10
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y8
 	VMOVUPS      32(AX), Y9
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y10
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (DI)(CX*4), Y10
+	VBROADCASTSS (R8)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (R8)(CX*4), Y10
+	VBROADCASTSS (R9)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R9)(CX*4), Y10
+	VBROADCASTSS (R10)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	VMOVUPS      64(AX), Y8
 	VMOVUPS      96(AX), Y9
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Y10
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 4(DI)(CX*4), Y10
+	VBROADCASTSS 4(R8)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 4(R8)(CX*4), Y10
+	VBROADCASTSS 4(R9)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 4(R9)(CX*4), Y10
+	VBROADCASTSS 4(R10)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	VMOVUPS      128(AX), Y8
 	VMOVUPS      160(AX), Y9
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Y10
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 8(DI)(CX*4), Y10
+	VBROADCASTSS 8(R8)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 8(R8)(CX*4), Y10
+	VBROADCASTSS 8(R9)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 8(R9)(CX*4), Y10
+	VBROADCASTSS 8(R10)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
 	VMOVUPS      192(AX), Y8
 	VMOVUPS      224(AX), Y9
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Y10
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 12(DI)(CX*4), Y10
+	VBROADCASTSS 12(R8)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 12(R8)(CX*4), Y10
+	VBROADCASTSS 12(R9)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 12(R9)(CX*4), Y10
+	VBROADCASTSS 12(R10)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y8
 	VMOVUPS      32(AX), Y9
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y10
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS (DI)(CX*4), Y10
+	VBROADCASTSS (R8)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS (R8)(CX*4), Y10
+	VBROADCASTSS (R9)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS (R9)(CX*4), Y10
+	VBROADCASTSS (R10)(BX*4), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), DX
-	SHLQ         $0x02, DX
-	VPBROADCASTD columns+16(FP), Y8
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	VPBROADCASTD columns+24(FP), Y8
 	VMOVDQU      columnBits<>+0(SB), Y9
 	VPAND        Y9, Y8, Y10
 	VPCMPEQD     Y9, Y10, Y10
 	VMOVDQU      columnBits<>+32(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VPCMPEQD     Y9, Y8, Y8
-	CMPB         add+24(FP), $0x00
+	CMPB         add+32(FP), $0x00
 	JEQ          bias
-	MOVQ         AX, CX
-	VMASKMOVPS   (CX), Y10, Y9
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y10, Y9
 	VADDPS       Y0, Y9, Y0
-	VMASKMOVPS   32(CX), Y8, Y9
+	VMASKMOVPS   32(BX), Y8, Y9
 	VADDPS       Y1, Y9, Y1
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y10, Y9
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y10, Y9
 	VADDPS       Y2, Y9, Y2
-	VMASKMOVPS   32(CX), Y8, Y9
+	VMASKMOVPS   32(BX), Y8, Y9
 	VADDPS       Y3, Y9, Y3
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y10, Y9
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y10, Y9
 	VADDPS       Y4, Y9, Y4
-	VMASKMOVPS   32(CX), Y8, Y9
+	VMASKMOVPS   32(BX), Y8, Y9
 	VADDPS       Y5, Y9, Y5
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y10, Y9
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y10, Y9
 	VADDPS       Y6, Y9, Y6
-	VMASKMOVPS   32(CX), Y8, Y9
+	VMASKMOVPS   32(BX), Y8, Y9
 	VADDPS       Y7, Y9, Y7
-	ADDQ         DX, CX
+	ADDQ         CX, BX
 
 bias:
-	MOVQ       bias+104(FP), CX
-	TESTQ      CX, CX
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
 	JZ         plus
-	VMASKMOVPS (CX), Y10, Y9
+	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
 	VADDPS     Y9, Y4, Y4
 	VADDPS     Y9, Y6, Y6
-	VMASKMOVPS 32(CX), Y8, Y9
+	VMASKMOVPS 32(BX), Y8, Y9
 	VADDPS     Y9, Y1, Y1
 	VADDPS     Y9, Y3, Y3
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
 plus:
-	MOVQ       plus+112(FP), CX
-	TESTQ      CX, CX
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
 	JZ         clamp
-	VMASKMOVPS (CX), Y10, Y9
+	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y0, Y9, Y0
-	VMASKMOVPS 32(CX), Y8, Y9
+	VMASKMOVPS 32(BX), Y8, Y9
 	VADDPS     Y1, Y9, Y1
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y10, Y9
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y2, Y9, Y2
-	VMASKMOVPS 32(CX), Y8, Y9
+	VMASKMOVPS 32(BX), Y8, Y9
 	VADDPS     Y3, Y9, Y3
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y10, Y9
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y4, Y9, Y4
-	VMASKMOVPS 32(CX), Y8, Y9
+	VMASKMOVPS 32(BX), Y8, Y9
 	VADDPS     Y5, Y9, Y5
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y10, Y9
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y6, Y9, Y6
-	VMASKMOVPS 32(CX), Y8, Y9
+	VMASKMOVPS 32(BX), Y8, Y9
 	VADDPS     Y7, Y9, Y7
-	ADDQ       DX, CX
+	ADDQ       CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Y9
-	VBROADCASTSS high+128(FP), Y11
-	VBROADCASTSS zero+132(FP), Y12
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS high+144(FP), Y11
+	VBROADCASTSS zero+148(FP), Y12
 	VMAXPS       Y0, Y9, Y0
 	VADDPS       Y12, Y0, Y0
 	VMINPS       Y0, Y11, Y0
@@ -11111,26 +11842,47 @@ clamp:
 set:
 	VMASKMOVPS Y0, Y10, (AX)
 	VMASKMOVPS Y1, Y8, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y10, (AX)
 	VMASKMOVPS Y3, Y8, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y10, (AX)
 	VMASKMOVPS Y5, Y8, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y10, (AX)
 	VMASKMOVPS Y7, Y8, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
+	ADDQ       $0x20, at+56(FP)
+	MOVQ       ldc+16(FP), BX
+	IMUL3Q     $0x04, BX, BX
+	ADDQ       BX, c+8(FP)
+	CMPQ       plus+128(FP), $0x00
+	JEQ        noplus
+	ADDQ       BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm256_5x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_5x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm256_5x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -11155,10 +11907,14 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -11169,205 +11925,202 @@ alone:
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	MOVQ       at+48(FP), R11
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R11), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R11), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R11), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R11), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R11), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
 	TESTQ   R10, R10
-	LEAQ    (CX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R11)(CX*8), R11
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y12
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (DI)(CX*4), Y12
+	VBROADCASTSS (R8)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (R8)(CX*4), Y12
+	VBROADCASTSS (R9)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R9)(CX*4), Y12
+	VBROADCASTSS (R10)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R10)(CX*4), Y12
+	VBROADCASTSS (R11)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	VMOVUPS      64(AX), Y10
 	VMOVUPS      96(AX), Y11
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Y12
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 4(DI)(CX*4), Y12
+	VBROADCASTSS 4(R8)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 4(R8)(CX*4), Y12
+	VBROADCASTSS 4(R9)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 4(R9)(CX*4), Y12
+	VBROADCASTSS 4(R10)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 4(R10)(CX*4), Y12
+	VBROADCASTSS 4(R11)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	VMOVUPS      128(AX), Y10
 	VMOVUPS      160(AX), Y11
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Y12
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 8(DI)(CX*4), Y12
+	VBROADCASTSS 8(R8)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 8(R8)(CX*4), Y12
+	VBROADCASTSS 8(R9)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 8(R9)(CX*4), Y12
+	VBROADCASTSS 8(R10)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 8(R10)(CX*4), Y12
+	VBROADCASTSS 8(R11)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	VMOVUPS      192(AX), Y10
 	VMOVUPS      224(AX), Y11
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Y12
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS 12(DI)(CX*4), Y12
+	VBROADCASTSS 12(R8)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS 12(R8)(CX*4), Y12
+	VBROADCASTSS 12(R9)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS 12(R9)(CX*4), Y12
+	VBROADCASTSS 12(R10)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS 12(R10)(CX*4), Y12
+	VBROADCASTSS 12(R11)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y12
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
-	VBROADCASTSS (DI)(CX*4), Y12
+	VBROADCASTSS (R8)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y2
 	VFMADD231PS  Y12, Y11, Y3
-	VBROADCASTSS (R8)(CX*4), Y12
+	VBROADCASTSS (R9)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y5
-	VBROADCASTSS (R9)(CX*4), Y12
+	VBROADCASTSS (R10)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
-	VBROADCASTSS (R10)(CX*4), Y12
+	VBROADCASTSS (R11)(BX*4), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), DX
-	SHLQ         $0x02, DX
-	VPBROADCASTD columns+16(FP), Y10
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	VPBROADCASTD columns+24(FP), Y10
 	VMOVDQU      columnBits<>+0(SB), Y11
 	VPAND        Y11, Y10, Y12
 	VPCMPEQD     Y11, Y12, Y12
 	VMOVDQU      columnBits<>+32(SB), Y11
 	VPAND        Y11, Y10, Y10
 	VPCMPEQD     Y11, Y10, Y10
-	CMPB         add+24(FP), $0x00
+	CMPB         add+32(FP), $0x00
 	JEQ          bias
-	MOVQ         AX, CX
-	VMASKMOVPS   (CX), Y12, Y11
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y12, Y11
 	VADDPS       Y0, Y11, Y0
-	VMASKMOVPS   32(CX), Y10, Y11
+	VMASKMOVPS   32(BX), Y10, Y11
 	VADDPS       Y1, Y11, Y1
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y12, Y11
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y12, Y11
 	VADDPS       Y2, Y11, Y2
-	VMASKMOVPS   32(CX), Y10, Y11
+	VMASKMOVPS   32(BX), Y10, Y11
 	VADDPS       Y3, Y11, Y3
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y12, Y11
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y12, Y11
 	VADDPS       Y4, Y11, Y4
-	VMASKMOVPS   32(CX), Y10, Y11
+	VMASKMOVPS   32(BX), Y10, Y11
 	VADDPS       Y5, Y11, Y5
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y12, Y11
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y12, Y11
 	VADDPS       Y6, Y11, Y6
-	VMASKMOVPS   32(CX), Y10, Y11
+	VMASKMOVPS   32(BX), Y10, Y11
 	VADDPS       Y7, Y11, Y7
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y12, Y11
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y12, Y11
 	VADDPS       Y8, Y11, Y8
-	VMASKMOVPS   32(CX), Y10, Y11
+	VMASKMOVPS   32(BX), Y10, Y11
 	VADDPS       Y9, Y11, Y9
-	ADDQ         DX, CX
+	ADDQ         CX, BX
 
 bias:
-	MOVQ       bias+104(FP), CX
-	TESTQ      CX, CX
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
 	JZ         plus
-	VMASKMOVPS (CX), Y12, Y11
+	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
 	VADDPS     Y11, Y4, Y4
 	VADDPS     Y11, Y6, Y6
 	VADDPS     Y11, Y8, Y8
-	VMASKMOVPS 32(CX), Y10, Y11
+	VMASKMOVPS 32(BX), Y10, Y11
 	VADDPS     Y11, Y1, Y1
 	VADDPS     Y11, Y3, Y3
 	VADDPS     Y11, Y5, Y5
@@ -11375,41 +12128,41 @@ bias:
 	VADDPS     Y11, Y9, Y9
 
 plus:
-	MOVQ       plus+112(FP), CX
-	TESTQ      CX, CX
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
 	JZ         clamp
-	VMASKMOVPS (CX), Y12, Y11
+	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y0, Y11, Y0
-	VMASKMOVPS 32(CX), Y10, Y11
+	VMASKMOVPS 32(BX), Y10, Y11
 	VADDPS     Y1, Y11, Y1
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y12, Y11
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y2, Y11, Y2
-	VMASKMOVPS 32(CX), Y10, Y11
+	VMASKMOVPS 32(BX), Y10, Y11
 	VADDPS     Y3, Y11, Y3
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y12, Y11
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y4, Y11, Y4
-	VMASKMOVPS 32(CX), Y10, Y11
+	VMASKMOVPS 32(BX), Y10, Y11
 	VADDPS     Y5, Y11, Y5
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y12, Y11
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y6, Y11, Y6
-	VMASKMOVPS 32(CX), Y10, Y11
+	VMASKMOVPS 32(BX), Y10, Y11
 	VADDPS     Y7, Y11, Y7
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y12, Y11
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y8, Y11, Y8
-	VMASKMOVPS 32(CX), Y10, Y11
+	VMASKMOVPS 32(BX), Y10, Y11
 	VADDPS     Y9, Y11, Y9
-	ADDQ       DX, CX
+	ADDQ       CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Y11
-	VBROADCASTSS high+128(FP), Y13
-	VBROADCASTSS zero+132(FP), Y14
+	VBROADCASTSS low+140(FP), Y11
+	VBROADCASTSS high+144(FP), Y13
+	VBROADCASTSS zero+148(FP), Y14
 	VMAXPS       Y0, Y11, Y0
 	VADDPS       Y14, Y0, Y0
 	VMINPS       Y0, Y13, Y0
@@ -11444,29 +12197,50 @@ clamp:
 set:
 	VMASKMOVPS Y0, Y12, (AX)
 	VMASKMOVPS Y1, Y10, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y12, (AX)
 	VMASKMOVPS Y3, Y10, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y12, (AX)
 	VMASKMOVPS Y5, Y10, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y12, (AX)
 	VMASKMOVPS Y7, Y10, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y8, Y12, (AX)
 	VMASKMOVPS Y9, Y10, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
+	ADDQ       $0x28, at+56(FP)
+	MOVQ       ldc+16(FP), BX
+	IMUL3Q     $0x05, BX, BX
+	ADDQ       BX, c+8(FP)
+	CMPQ       plus+128(FP), $0x00
+	JEQ        noplus
+	ADDQ       BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET
 
-// func gemm256_6x16(c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_6x16(SB), NOSPLIT, $0-136
-	MOVQ       c+0(FP), AX
-	MOVQ       plus+112(FP), CX
-	MOVQ       ldc+8(FP), DX
-	SHLQ       $0x02, DX
+TEXT ·gemm256_6x16(SB), NOSPLIT, $16-152
+	SHLQ $0x02, ldc+16(FP)
+	SHLQ $0x02, ldb+96(FP)
+	SHLQ $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
 	TESTQ      CX, CX
 	JZ         alone
 	PREFETCHT0 (CX)
@@ -11495,10 +12269,14 @@ alone:
 	ADDQ       DX, AX
 	PREFETCHT0 (AX)
 	ADDQ       DX, AX
-	MOVQ       b+80(FP), AX
-	MOVQ       ldb+88(FP), CX
-	MOVQ       ahead+96(FP), DX
-	SHLQ       $0x02, CX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, (SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 8(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -11511,230 +12289,227 @@ alone:
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	MOVQ       at+48(FP), R12
-	CMPQ       runs+72(FP), $0x00
+	CMPQ       (SP), $0x00
 	JLE        store
 
 run:
-	MOVQ    x+32(FP), CX
-	MOVQ    zeros+40(FP), BX
-	MOVQ    (R12), SI
-	TESTQ   SI, SI
-	LEAQ    (CX)(SI*4), SI
-	CMOVQLT BX, SI
-	MOVQ    8(R12), DI
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
 	TESTQ   DI, DI
-	LEAQ    (CX)(DI*4), DI
-	CMOVQLT BX, DI
-	MOVQ    16(R12), R8
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
 	TESTQ   R8, R8
-	LEAQ    (CX)(R8*4), R8
-	CMOVQLT BX, R8
-	MOVQ    24(R12), R9
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
 	TESTQ   R9, R9
-	LEAQ    (CX)(R9*4), R9
-	CMOVQLT BX, R9
-	MOVQ    32(R12), R10
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
 	TESTQ   R10, R10
-	LEAQ    (CX)(R10*4), R10
-	CMOVQLT BX, R10
-	MOVQ    40(R12), R11
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
 	TESTQ   R11, R11
-	LEAQ    (CX)(R11*4), R11
-	CMOVQLT BX, R11
-	MOVQ    stride+56(FP), CX
-	LEAQ    (R12)(CX*8), R12
-	MOVQ    lens+64(FP), BX
-	ADDQ    $0x08, lens+64(FP)
-	MOVQ    (BX), BX
-	XORQ    CX, CX
-	SUBQ    $0x04, BX
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	ADDQ    stride+64(FP), DX
+	MOVQ    8(SP), SI
+	ADDQ    $0x08, 8(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
 	JLT     rest
 
 terms:
 	VMOVUPS      (AX), Y12
 	VMOVUPS      32(AX), Y13
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y14
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (DI)(CX*4), Y14
+	VBROADCASTSS (R8)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (R8)(CX*4), Y14
+	VBROADCASTSS (R9)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R9)(CX*4), Y14
+	VBROADCASTSS (R10)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R10)(CX*4), Y14
+	VBROADCASTSS (R11)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R11)(CX*4), Y14
+	VBROADCASTSS (R12)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      64(AX), Y12
 	VMOVUPS      96(AX), Y13
-	PREFETCHT1   64(DX)
-	VBROADCASTSS 4(SI)(CX*4), Y14
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 4(DI)(CX*4), Y14
+	VBROADCASTSS 4(R8)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 4(R8)(CX*4), Y14
+	VBROADCASTSS 4(R9)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 4(R9)(CX*4), Y14
+	VBROADCASTSS 4(R10)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 4(R10)(CX*4), Y14
+	VBROADCASTSS 4(R11)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 4(R11)(CX*4), Y14
+	VBROADCASTSS 4(R12)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      128(AX), Y12
 	VMOVUPS      160(AX), Y13
-	PREFETCHT1   128(DX)
-	VBROADCASTSS 8(SI)(CX*4), Y14
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 8(DI)(CX*4), Y14
+	VBROADCASTSS 8(R8)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 8(R8)(CX*4), Y14
+	VBROADCASTSS 8(R9)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 8(R9)(CX*4), Y14
+	VBROADCASTSS 8(R10)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 8(R10)(CX*4), Y14
+	VBROADCASTSS 8(R11)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 8(R11)(CX*4), Y14
+	VBROADCASTSS 8(R12)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      192(AX), Y12
 	VMOVUPS      224(AX), Y13
-	PREFETCHT1   192(DX)
-	VBROADCASTSS 12(SI)(CX*4), Y14
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS 12(DI)(CX*4), Y14
+	VBROADCASTSS 12(R8)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS 12(R8)(CX*4), Y14
+	VBROADCASTSS 12(R9)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS 12(R9)(CX*4), Y14
+	VBROADCASTSS 12(R10)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS 12(R10)(CX*4), Y14
+	VBROADCASTSS 12(R11)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS 12(R11)(CX*4), Y14
+	VBROADCASTSS 12(R12)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $0x04, BX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
 	JGE          terms
 
 rest:
-	ADDQ $0x04, BX
+	ADDQ $0x04, SI
 	JZ   ran
 
 term:
 	VMOVUPS      (AX), Y12
 	VMOVUPS      32(AX), Y13
-	PREFETCHT1   (DX)
-	VBROADCASTSS (SI)(CX*4), Y14
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
-	VBROADCASTSS (DI)(CX*4), Y14
+	VBROADCASTSS (R8)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y2
 	VFMADD231PS  Y14, Y13, Y3
-	VBROADCASTSS (R8)(CX*4), Y14
+	VBROADCASTSS (R9)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (R9)(CX*4), Y14
+	VBROADCASTSS (R10)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
-	VBROADCASTSS (R10)(CX*4), Y14
+	VBROADCASTSS (R11)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
-	VBROADCASTSS (R11)(CX*4), Y14
+	VBROADCASTSS (R12)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         $0x01, CX
+	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	DECQ         BX
+	ADDQ         $+64, CX
+	DECQ         SI
 	JNZ          term
 
 ran:
-	DECQ runs+72(FP)
+	DECQ (SP)
 	JNZ  run
 
 store:
-	MOVQ         c+0(FP), AX
-	MOVQ         ldc+8(FP), DX
-	SHLQ         $0x02, DX
-	VPBROADCASTD columns+16(FP), Y12
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	VPBROADCASTD columns+24(FP), Y12
 	VMOVDQU      columnBits<>+0(SB), Y13
 	VPAND        Y13, Y12, Y14
 	VPCMPEQD     Y13, Y14, Y14
 	VMOVDQU      columnBits<>+32(SB), Y13
 	VPAND        Y13, Y12, Y12
 	VPCMPEQD     Y13, Y12, Y12
-	CMPB         add+24(FP), $0x00
+	CMPB         add+32(FP), $0x00
 	JEQ          bias
-	MOVQ         AX, CX
-	VMASKMOVPS   (CX), Y14, Y13
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y0, Y13, Y0
-	VMASKMOVPS   32(CX), Y12, Y13
+	VMASKMOVPS   32(BX), Y12, Y13
 	VADDPS       Y1, Y13, Y1
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y14, Y13
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y2, Y13, Y2
-	VMASKMOVPS   32(CX), Y12, Y13
+	VMASKMOVPS   32(BX), Y12, Y13
 	VADDPS       Y3, Y13, Y3
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y14, Y13
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y4, Y13, Y4
-	VMASKMOVPS   32(CX), Y12, Y13
+	VMASKMOVPS   32(BX), Y12, Y13
 	VADDPS       Y5, Y13, Y5
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y14, Y13
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y6, Y13, Y6
-	VMASKMOVPS   32(CX), Y12, Y13
+	VMASKMOVPS   32(BX), Y12, Y13
 	VADDPS       Y7, Y13, Y7
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y14, Y13
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y8, Y13, Y8
-	VMASKMOVPS   32(CX), Y12, Y13
+	VMASKMOVPS   32(BX), Y12, Y13
 	VADDPS       Y9, Y13, Y9
-	ADDQ         DX, CX
-	VMASKMOVPS   (CX), Y14, Y13
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y10, Y13, Y10
-	VMASKMOVPS   32(CX), Y12, Y13
+	VMASKMOVPS   32(BX), Y12, Y13
 	VADDPS       Y11, Y13, Y11
-	ADDQ         DX, CX
+	ADDQ         CX, BX
 
 bias:
-	MOVQ       bias+104(FP), CX
-	TESTQ      CX, CX
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
 	JZ         plus
-	VMASKMOVPS (CX), Y14, Y13
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
 	VADDPS     Y13, Y4, Y4
 	VADDPS     Y13, Y6, Y6
 	VADDPS     Y13, Y8, Y8
 	VADDPS     Y13, Y10, Y10
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y13, Y1, Y1
 	VADDPS     Y13, Y3, Y3
 	VADDPS     Y13, Y5, Y5
@@ -11743,46 +12518,46 @@ bias:
 	VADDPS     Y13, Y11, Y11
 
 plus:
-	MOVQ       plus+112(FP), CX
-	TESTQ      CX, CX
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
 	JZ         clamp
-	VMASKMOVPS (CX), Y14, Y13
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y0, Y13, Y0
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y1, Y13, Y1
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y13
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y2, Y13, Y2
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y3, Y13, Y3
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y13
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y4, Y13, Y4
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y5, Y13, Y5
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y13
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y6, Y13, Y6
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y7, Y13, Y7
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y13
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y8, Y13, Y8
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y9, Y13, Y9
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y13
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y10, Y13, Y10
-	VMASKMOVPS 32(CX), Y12, Y13
+	VMASKMOVPS 32(BX), Y12, Y13
 	VADDPS     Y11, Y13, Y11
-	ADDQ       DX, CX
+	ADDQ       CX, BX
 
 clamp:
-	CMPB         clamp+120(FP), $0x00
+	CMPB         clamp+136(FP), $0x00
 	JEQ          set
-	VBROADCASTSS low+124(FP), Y13
-	VBROADCASTSS high+128(FP), Y15
-	VBROADCASTSS zero+132(FP), Y16
+	VBROADCASTSS low+140(FP), Y13
+	VBROADCASTSS high+144(FP), Y15
+	VBROADCASTSS zero+148(FP), Y16
 	VMAXPS       Y0, Y13, Y0
 	VADDPS       Y16, Y0, Y0
 	VMINPS       Y0, Y15, Y0
@@ -11823,21 +12598,38 @@ clamp:
 set:
 	VMASKMOVPS Y0, Y14, (AX)
 	VMASKMOVPS Y1, Y12, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y14, (AX)
 	VMASKMOVPS Y3, Y12, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y14, (AX)
 	VMASKMOVPS Y5, Y12, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y14, (AX)
 	VMASKMOVPS Y7, Y12, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y8, Y14, (AX)
 	VMASKMOVPS Y9, Y12, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y10, Y14, (AX)
 	VMASKMOVPS Y11, Y12, 32(AX)
-	ADDQ       DX, AX
+	ADDQ       CX, AX
+	ADDQ       $0x30, at+56(FP)
+	MOVQ       ldc+16(FP), BX
+	IMUL3Q     $0x06, BX, BX
+	ADDQ       BX, c+8(FP)
+	CMPQ       plus+128(FP), $0x00
+	JEQ        noplus
+	ADDQ       BX, plus+128(FP)
+
+noplus:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ times+0(FP)
+	JNZ  tile
 	VZEROUPPER
 	RET

@@ -119,20 +119,24 @@ func TestGemmRows(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))
 		for range 300 {
-			m, n, k := r.IntN(20), r.IntN(80), 0
+			m, n, k := 0, r.IntN(80), 0
 			x := memory.take(r, r.IntN(60))
 			values(r, x)
-			a := Rows{X: x}
+			a := Rows{X: x, Step: r.IntN(4)}
+			for range r.IntN(6) {
+				a.Counts = append(a.Counts, r.IntN(8))
+				m += a.Counts[len(a.Counts)-1]
+			}
 			for range r.IntN(5) {
 				length := r.IntN(min(len(x), 20) + 1)
 				if r.IntN(9) == 0 {
 					length += 5
 				}
 				a.Lens = append(a.Lens, length)
-				for range m {
-					at := -1
-					if length <= len(x) && r.IntN(3) > 0 {
-						at = r.IntN(len(x) - length + 1)
+				for _, count := range a.Counts {
+					at, reach := -1, max(count-1, 0)*a.Step+length
+					if reach <= len(x) && r.IntN(3) > 0 {
+						at = r.IntN(len(x) - reach + 1)
 					}
 					a.At = append(a.At, at)
 				}
@@ -140,13 +144,15 @@ func TestGemmRows(t *testing.T) {
 			}
 			packed, plain := make([]float32, PackedLen(k, n)), make([]float32, m*k)
 			values(r, packed)
-			for i := range m {
-				row := plain[i*k:][:0]
-				for j, length := range a.Lens {
-					if at := a.At[j*m+i]; at >= 0 {
-						row = append(row, x[at:at+length]...)
-					} else {
-						row = append(row, make([]float32, length)...)
+			row := plain[:0]
+			for p, count := range a.Counts {
+				for i := range count {
+					for j, length := range a.Lens {
+						if at := a.At[j*len(a.Counts)+p]; at >= 0 {
+							row = append(row, x[at+i*a.Step:][:length]...)
+						} else {
+							row = append(row, make([]float32, length)...)
+						}
 					}
 				}
 			}
@@ -164,15 +170,22 @@ func TestGemmRows(t *testing.T) {
 
 func TestGemmRefuses(t *testing.T) {
 	b, c := make([]float32, 1<<15), make([]float32, 64)
+	x, two := make([]float32, 10), []int{1, 1}
 	for name, a := range map[string]*Rows{
-		"a run behind its memory": {make([]float32, 10), []int{0, 6}, []int{5}},
-		"a run too long":          {make([]float32, 10), []int{0, -1}, []int{11}},
-		"zeros too long":          {nil, []int{-1, -1}, []int{Block + 1}},
-		"runs too long":           {nil, []int{-1, -1, -1, -1}, []int{Block, 1}},
-		"a negative length":       {make([]float32, 10), []int{0, 0}, []int{-1}},
-		"a row missing":           {make([]float32, 10), []int{0}, []int{1}},
-		"b too short":             {make([]float32, 10), []int{0, 0}, []int{10}},
-		"c too short":             {make([]float32, 10), []int{0, 0}, []int{1}},
+		"a run behind its memory":    {x, 0, []int{0, 6}, []int{5}, two},
+		"a step behind its memory":   {x, 1, []int{5}, []int{5}, []int{2}},
+		"a run too long":             {x, 0, []int{0, -1}, []int{11}, two},
+		"zeros too long":             {nil, 0, []int{-1, -1}, []int{Block + 1}, two},
+		"runs too long":              {nil, 0, []int{-1, -1, -1, -1}, []int{Block, 1}, two},
+		"a negative length":          {x, 0, []int{0, 0}, []int{-1}, two},
+		"a negative step":            {x, -1, []int{5}, []int{1}, []int{2}},
+		"a part missing":             {x, 0, []int{0}, []int{1}, two},
+		"a row missing":              {x, 0, []int{0}, []int{1}, []int{1}},
+		"a row too many":             {x, 0, []int{0}, []int{1}, []int{3}},
+		"a negative number of rows":  {x, 0, []int{0, 0, 0}, []int{1}, []int{2, -1, 1}},
+		"b too short":                {x, 0, []int{0, 0}, []int{10}, two},
+		"c too short":                {x, 0, []int{0, 0}, []int{1}, two},
+		"more rows than go together": {x, 0, []int{0}, []int{1}, []int{97}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -180,14 +193,16 @@ func TestGemmRefuses(t *testing.T) {
 					t.Error("accepted")
 				}
 			}()
-			b, c := b, c
+			b, c, m := b, c, 2
 			switch name {
+			case "more rows than go together":
+				c, m = make([]float32, 20*97), 97
 			case "b too short":
 				b = b[:10*Panel-1]
 			case "c too short":
 				c = c[:39]
 			}
-			GemmRows(c, 20, a, b, PanelLen(10), 2, 20, false, &Ending{})
+			GemmRows(c, 20, a, b, PanelLen(10), m, 20, false, &Ending{})
 		})
 	}
 }

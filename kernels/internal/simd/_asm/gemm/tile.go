@@ -10,47 +10,59 @@ import (
 
 // A tile is one function. It adds up a[i, k]·b[k, j] for its rows i and
 // columns j, k ascending, each sum in one accumulator from zero, and stores
-// the sums in c or adds them to it.
+// the sums in c or adds them to it. It does so many times, each time for the
+// rows below.
 //
 // Row i of a is given in runs: run r has lens[r] elements that begin at
 // x[at[r·stride+i]], or at zeros where that is negative. The columns come as
 // panels of 16 that are ldb elements apart. Bit j of columns says whether
 // column j is stored. What becomes of a sum is in store. For each term a line
-// of cache is fetched from ahead on, which is read soon.
+// of cache is fetched from ahead on, which is read soon, and each time from the
+// next of so many panels as are to be fetched.
 type tile struct {
 	form
 	rows, cols int // cols are vectors
 
 	acc  [][]reg.VecVirtual // by row and column
 	row  []reg.GPVirtual    // where each row's run begins
+	at   reg.GPVirtual
 	b    reg.GPVirtual
 	ldb  reg.GPVirtual // in bytes
 	b3   reg.GPVirtual // 3·ldb behind b, for tiles of 4 panels
 	next reg.GPVirtual
 	k, n reg.GPVirtual // the term of the run, and how many are left
+	left Mem           // how many runs are left
+	lens Mem           // where the length of the next run is
 }
 
-const signature = "func(c *float32, ldc int, columns uint64, add bool, " +
-	"x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, " +
+const signature = "func(times int, c *float32, ldc int, columns uint64, add bool, " +
+	"x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, " +
 	"bias, plus *float32, clamp bool, low, high, zero float32)"
 
 func (t *tile) write() {
 	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
 	Pragma("noescape")
-	t.fetch()
-	t.allocate()
-	at := t.load("at")
+	local := AllocLocal(16)
+	t.left, t.lens = local, local.Offset(8)
+	SHLQ(Imm(2), t.arg("ldc"))
+	SHLQ(Imm(2), t.arg("ldb"))
+	SHLQ(Imm(3), t.arg("stride"))
 
-	CMPQ(t.arg("runs"), Imm(0))
+	Label("tile")
+	t.fetch()
+	t.begin()
+	CMPQ(t.left, Imm(0))
 	JLE(LabelRef("store"))
 	Label("run")
-	t.point(at)
+	t.point()
 	t.sum()
-	DECQ(t.arg("runs"))
+	DECQ(t.left)
 	JNZ(LabelRef("run"))
-
 	Label("store")
 	t.store()
+	t.below()
+	DECQ(t.arg("times"))
+	JNZ(LabelRef("tile"))
 	VZEROUPPER()
 	RET()
 }
@@ -58,7 +70,6 @@ func (t *tile) write() {
 // fetch asks for what is read and written last.
 func (t *tile) fetch() {
 	c, plus, ldc := t.load("c"), t.load("plus"), t.load("ldc")
-	SHLQ(Imm(2), ldc)
 	TESTQ(plus, plus)
 	JZ(LabelRef("alone"))
 	for range t.rows {
@@ -76,6 +87,23 @@ func (t *tile) fetch() {
 	}
 }
 
+// below moves the operands to the rows below.
+func (t *tile) below() {
+	ADDQ(Imm(uint64(8*t.rows)), t.arg("at"))
+	MOVQ(t.arg("ldc"), t.k)
+	IMUL3Q(Imm(uint64(t.rows)), t.k, t.k)
+	ADDQ(t.k, t.arg("c"))
+	CMPQ(t.arg("plus"), Imm(0))
+	JEQ(LabelRef("noplus"))
+	ADDQ(t.k, t.arg("plus"))
+	Label("noplus")
+	DECQ(t.arg("fetches"))
+	JLE(LabelRef("fetched"))
+	MOVQ(t.arg("ldb"), t.k)
+	ADDQ(t.k, t.arg("ahead"))
+	Label("fetched")
+}
+
 func (t *tile) arg(name string) Mem {
 	b, err := Param(name).Resolve()
 	if err != nil {
@@ -90,15 +118,20 @@ func (t *tile) load(name string) reg.GPVirtual {
 	return r
 }
 
-func (t *tile) allocate() {
-	t.b, t.ldb, t.next = t.load("b"), t.load("ldb"), t.load("ahead")
-	SHLQ(Imm(2), t.ldb)
+// begin sets the registers for the first term of a tile.
+func (t *tile) begin() {
+	t.acc, t.row, t.b3 = nil, nil, nil
+	t.b, t.ldb, t.next, t.at = t.load("b"), t.load("ldb"), t.load("ahead"), t.load("at")
 	if t.cols*t.bytes > 3*64 {
 		t.b3 = GP64()
 		LEAQ(Mem{Base: t.b, Index: t.ldb, Scale: 2}, t.b3)
 		ADDQ(t.ldb, t.b3)
 	}
 	t.k, t.n = GP64(), GP64()
+	MOVQ(t.arg("runs"), t.k)
+	MOVQ(t.k, t.left)
+	MOVQ(t.arg("lens"), t.k)
+	MOVQ(t.k, t.lens)
 	for range t.rows {
 		t.row = append(t.row, GP64())
 		var acc []reg.VecVirtual
@@ -112,19 +145,18 @@ func (t *tile) allocate() {
 }
 
 // point sets the rows to where the next run begins, and n to its length.
-func (t *tile) point(at reg.GPVirtual) {
+func (t *tile) point() {
 	MOVQ(t.arg("x"), t.k)
 	MOVQ(t.arg("zeros"), t.n)
 	for i, p := range t.row {
-		MOVQ(Mem{Base: at, Disp: 8 * i}, p)
+		MOVQ(Mem{Base: t.at, Disp: 8 * i}, p)
 		TESTQ(p, p)
 		LEAQ(Mem{Base: t.k, Index: p, Scale: 4}, p)
 		CMOVQLT(t.n, p)
 	}
-	MOVQ(t.arg("stride"), t.k)
-	LEAQ(Mem{Base: at, Index: t.k, Scale: 8}, at)
-	MOVQ(t.arg("lens"), t.n)
-	ADDQ(Imm(8), t.arg("lens"))
+	ADDQ(t.arg("stride"), t.at)
+	MOVQ(t.lens, t.n)
+	ADDQ(Imm(8), t.lens)
 	MOVQ(Mem{Base: t.n}, t.n)
 	XORQ(t.k, t.k)
 }
@@ -194,7 +226,6 @@ func (t *tile) advance(terms int) {
 // then it is brought between low and high if clamp is set.
 func (t *tile) store() {
 	c, ldc := t.load("c"), t.load("ldc")
-	SHLQ(Imm(2), ldc)
 	masks := t.masks(t)
 
 	CMPB(t.arg("add"), Imm(0))
