@@ -65,7 +65,7 @@ func (s *convStep) alike(parts []convPart) int {
 	n, first := 1, &parts[0]
 	within := func(p *convPart) bool {
 		top := p.corner[1]
-		return p.count == s.out[2] && p.image == first.image && p.corner[0] == first.corner[0] && top >= 0 && top+s.extent(1) <= s.in[1]
+		return p.count == s.out[2] && p.line == first.line && p.corner[0] == first.corner[0] && top >= 0 && top+s.extent(1) <= s.in[1]
 	}
 	for within(first) && n < len(parts) && within(&parts[n]) {
 		n++
@@ -128,7 +128,7 @@ func (r *depthRows) reach(s *convStep, p patch, part *convPart, i int) {
 				r.groups, from = append(r.groups, taps), len(r.runs)
 			}
 			taps.Len = hi - lo
-			r.runs = append(r.runs, simd.Run{X: (line+left+lo*dilation)*s.c + p.col0, W: (k-tap[2]+lo)*s.n + p.col0})
+			r.runs = append(r.runs, simd.Run{X: (line*s.in[2]+left+lo*dilation)*s.c + p.col0, W: (k-tap[2]+lo)*s.n + p.col0})
 		}
 		k += end - tap[2]
 		tap[2] = across - 1

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"iter"
 	"sync"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
@@ -21,7 +22,7 @@ type convRows struct {
 // A convPart is some places of y along its last spatial dim.
 type convPart struct {
 	count  int
-	image  int    // the first place of x in its image
+	line   int    // the first line of x in its image
 	corner [3]int // of the first place's window
 }
 
@@ -82,7 +83,7 @@ func (r *convRows) split(s *convStep, lo, hi int) {
 	for lo < hi {
 		count := min(s.out[2]-lo%s.out[2], hi-lo)
 		corner, image := s.corner(lo)
-		r.parts = append(r.parts, convPart{count, image, corner})
+		r.parts = append(r.parts, convPart{count, image / max(s.in[2], 1), corner})
 		lo += count
 	}
 }
@@ -122,7 +123,7 @@ func (r *convRows) locate(s *convStep, x []float32, k, terms int) {
 			p, at := &r.parts[i], -1
 			left := p.corner[2] + tap[2]*s.dilation[2]
 			if line, ok := s.line(p, tap); ok && uint(left) < uint(s.in[2]) {
-				at = (line+left)*s.c + from
+				at = (line*s.in[2]+left)*s.c + from
 			}
 			r.At = append(r.At, at)
 		}
@@ -131,11 +132,11 @@ func (r *convRows) locate(s *convStep, x []float32, k, terms int) {
 	}
 }
 
-// line is where in x a line of places begins that tap reads for a part, unless
-// it is in the padding.
-func (s *convStep) line(p *convPart, tap [3]int) (place int, ok bool) {
+// line is the number of the line of x that a tap reads for a part, unless it is
+// in the padding.
+func (s *convStep) line(p *convPart, tap [3]int) (n int, ok bool) {
 	y, x := p.corner[0]+tap[0]*s.dilation[0], p.corner[1]+tap[1]*s.dilation[1]
-	return p.image + (y*s.in[1]+x)*s.in[2], uint(y) < uint(s.in[0]) && uint(x) < uint(s.in[1])
+	return p.line + y*s.in[1] + x, uint(y) < uint(s.in[0]) && uint(x) < uint(s.in[1])
 }
 
 // haloed are the lines of x that some places of y take, with zeros where the
@@ -148,13 +149,6 @@ type haloed struct {
 }
 
 const unread = -1
-
-// lineNumber is the number of the line of x that a tap reads for a part, unless
-// it is in the padding.
-func (s *convStep) lineNumber(p *convPart, tap [3]int) (n int, ok bool) {
-	place, ok := s.line(p, tap)
-	return place / max(s.in[2], 1), ok
-}
 
 // copy copies what parts read of x.
 func (h *haloed) copy(s *convStep, parts []convPart, x []float32) {
@@ -171,8 +165,8 @@ func (h *haloed) copy(s *convStep, parts []convPart, x []float32) {
 	lo := min(max(h.left, 0), right)
 	hi := max(lo, min(right, s.in[2]))
 	for i := range parts {
-		for t := 0; t < s.taps(); t += s.kernel[2] {
-			n, ok := s.lineNumber(&parts[i], s.tap(t))
+		for tap := range s.kernelLines() {
+			n, ok := s.line(&parts[i], tap)
 			if !ok {
 				continue
 			}
@@ -198,15 +192,27 @@ func (h *haloed) copy(s *convStep, parts []convPart, x []float32) {
 // locateLines makes the rows of all terms, a run for each line of the window.
 func (r *convRows) locateLines(s *convStep) {
 	r.X, r.At, r.Lens = r.lines.x, r.At[:0], r.Lens[:0]
-	for t := 0; t < s.taps(); t += s.kernel[2] {
-		tap := s.tap(t)
+	for tap := range s.kernelLines() {
 		r.Lens = append(r.Lens, s.kernel[2]*s.c)
 		for i := range r.parts {
 			p, at := &r.parts[i], -1
-			if n, ok := s.lineNumber(p, tap); ok {
+			if n, ok := s.line(p, tap); ok {
 				at = r.lines.at[n-r.lines.first] + (p.corner[2]-r.lines.left)*s.c
 			}
 			r.At = append(r.At, at)
+		}
+	}
+}
+
+// kernelLines are the first taps of each line of the window.
+func (w *window) kernelLines() iter.Seq[[3]int] {
+	return func(yield func([3]int) bool) {
+		for d := range w.kernel[0] {
+			for h := range w.kernel[1] {
+				if !yield([3]int{d, h, 0}) {
+					return
+				}
+			}
 		}
 	}
 }
