@@ -186,64 +186,73 @@ func runAttention(c *Call) error {
 		return nil
 	}
 	rest, pairs := scratchOf(c), int64(s.batch*s.kvHeads)
-	keys := rest.cut(pairs * int64(simd.PackedLen(s.size, s.n)))
-	values := rest.cut(pairs * int64(simd.PackedLen(s.n, s.values)))
-	if err := s.pack(c, keys, values); err != nil {
+	r := kept(c, func() *attentionRun { return new(attentionRun) })
+	r.q, r.k, r.v, r.y = q, tensor.View[float32](c.In[1].Data), tensor.View[float32](c.In[2].Data), y
+	r.keys = rest.cut(pairs * int64(simd.PackedLen(s.size, s.n)))
+	r.values = rest.cut(pairs * int64(simd.PackedLen(s.n, s.values)))
+	across, wide := (s.n+simd.Panel-1)/simd.Panel, (s.values+simd.Panel-1)/simd.Panel
+	if err := c.spans(pairs*int64(across), int64(8*simd.PanelLen(s.size)), packKeys); err != nil {
 		return err
 	}
-	var bias []float32
-	if len(c.In) == 4 {
-		bias = tensor.View[float32](c.In[3].Data)
+	if err := c.spans(pairs*int64(wide), int64(4*simd.PanelLen(s.n)), packValues); err != nil {
+		return err
 	}
-	strips, group := (s.m+rowsAtOnce-1)/rowsAtOnce, s.heads/s.kvHeads
-	err := c.Tiles(s.batch*s.heads*strips, func(i int) {
-		head, row := i/strips, i%strips*rowsAtOnce
-		w := scoresOf.Get().(*scores)
-		defer scoresOf.Put(w)
-		t := strip{
-			step: s, scores: w, call: c, rows: min(rowsAtOnce, s.m-row),
-			q: q[s.q.at(head/s.heads, head%s.heads)+row*s.q.row:],
-			y: y[s.y.at(head/s.heads, head%s.heads)+row*s.y.row:],
-			k: keys[head/group*simd.PackedLen(s.size, s.n):],
-			v: values[head/group*simd.PackedLen(s.n, s.values):],
-		}
-		if bias != nil {
-			t.bias = bias[s.bias.at(head)+row*s.biasRow:]
-		}
-		t.run()
-	})
-	if err != nil {
+	r.bias = nil
+	if len(c.In) == 4 {
+		r.bias = tensor.View[float32](c.In[3].Data)
+	}
+	if err := c.Each(s.batch*s.heads*s.strips(), attentionTile); err != nil {
 		return err
 	}
 	// A strip that ran into the deadline is not complete.
 	return c.Ctx.Err()
 }
 
-// pack writes kᵀ (size, n) and v (n, values) of every head in packed form.
-func (s *attentionStep) pack(c *Call, keys, values []float32) error {
-	k, v := tensor.View[float32](c.In[1].Data), tensor.View[float32](c.In[2].Data)
-	across, wide := (s.n+simd.Panel-1)/simd.Panel, (s.values+simd.Panel-1)/simd.Panel
-	pairs := s.batch * s.kvHeads
-	err := c.split(int64(pairs*across), int64(8*simd.PanelLen(s.size)), func(lo, hi int64) {
-		for u := int(lo); u < int(hi); u++ {
-			pair, j := u/across, u%across*simd.Panel
-			panel := keys[u*simd.PanelLen(s.size):][:s.size*simd.Panel]
-			at := s.k.at(pair/s.kvHeads, pair%s.kvHeads) + j*s.k.row
-			if s.size > 0 {
-				simd.Pack(panel, k[at:], s.size, min(simd.Panel, s.n-j), s.kCol, s.k.row)
-			}
-		}
-	})
-	if err != nil {
-		return err
+// attentionRun is what an attention works on, and kᵀ (size, n) and v (n,
+// values) of every head in packed form.
+type attentionRun struct{ q, k, v, y, bias, keys, values []float32 }
+
+// strips is how many tiles a head has.
+func (s *attentionStep) strips() int { return (s.m + rowsAtOnce - 1) / rowsAtOnce }
+
+func packKeys(c *Call, lo, hi int64) {
+	s, r := c.Plan.step.(*attentionStep), c.kept.(*attentionRun)
+	across := (s.n + simd.Panel - 1) / simd.Panel
+	for u := int(lo); u < int(hi) && s.size > 0; u++ {
+		pair, j := u/across, u%across*simd.Panel
+		panel := r.keys[u*simd.PanelLen(s.size):][:s.size*simd.Panel]
+		at := s.k.at(pair/s.kvHeads, pair%s.kvHeads) + j*s.k.row
+		simd.Pack(panel, r.k[at:], s.size, min(simd.Panel, s.n-j), s.kCol, s.k.row)
 	}
-	return c.split(int64(pairs*wide), int64(4*simd.PanelLen(s.n)), func(lo, hi int64) {
-		for u := int(lo); u < int(hi); u++ {
-			pair, j := u/wide, u%wide*simd.Panel
-			at := s.v.at(pair/s.kvHeads, pair%s.kvHeads) + j
-			simd.Pack(values[u*simd.PanelLen(s.n):], v[at:], s.n, min(simd.Panel, s.values-j), s.v.row, 1)
-		}
-	})
+}
+
+func packValues(c *Call, lo, hi int64) {
+	s, r := c.Plan.step.(*attentionStep), c.kept.(*attentionRun)
+	wide := (s.values + simd.Panel - 1) / simd.Panel
+	for u := int(lo); u < int(hi); u++ {
+		pair, j := u/wide, u%wide*simd.Panel
+		at := s.v.at(pair/s.kvHeads, pair%s.kvHeads) + j
+		simd.Pack(r.values[u*simd.PanelLen(s.n):], r.v[at:], s.n, min(simd.Panel, s.values-j), s.v.row, 1)
+	}
+}
+
+func attentionTile(c *Call, i int) {
+	s, r := c.Plan.step.(*attentionStep), c.kept.(*attentionRun)
+	head, row := i/s.strips(), i%s.strips()*rowsAtOnce
+	group := head / (s.heads / s.kvHeads)
+	w := scoresOf.Get().(*scores)
+	t := strip{
+		step: s, scores: w, call: c, rows: min(rowsAtOnce, s.m-row),
+		q: r.q[s.q.at(head/s.heads, head%s.heads)+row*s.q.row:],
+		y: r.y[s.y.at(head/s.heads, head%s.heads)+row*s.y.row:],
+		k: r.keys[group*simd.PackedLen(s.size, s.n):],
+		v: r.values[group*simd.PackedLen(s.n, s.values):],
+	}
+	if r.bias != nil {
+		t.bias = r.bias[s.bias.at(head)+row*s.biasRow:]
+	}
+	t.run()
+	scoresOf.Put(w)
 }
 
 // scores are the z of a strip for one block of keys, (rowsAtOnce, keysAtOnce),

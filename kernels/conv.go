@@ -148,40 +148,48 @@ func runConv(c *Call) error {
 	if err != nil {
 		return err
 	}
-	yf := output[float32](y, &rest)
-	finish := func(lo, hi int) { store(y, yf, lo, hi) }
+	r := kept(c, func() *convRun { return &convRun{slots: make(chan []float32, winogradSlots)} })
+	r.x, r.y = x, output[float32](y, &rest)
 	if s.depthwise {
-		w, err := c.asFloat32(c.In[1], &rest)
-		if err != nil {
+		if r.w, err = c.asFloat32(c.In[1], &rest); err != nil {
 			return err
 		}
-		return s.gemm.run(c, 1, func(p patch) {
-			s.spread(p, yf, x, w, s.ending(p, 0, s.epilogue, c.In[2:]))
-			s.finish(p, 0, finish, y, s.epilogue, c.In[2:])
-		})
+		return s.gemm.run(c, 1, depthwiseTile)
 	}
-	w := tensor.View[float32](c.Packed)
-	if c.Packed == nil {
-		w = rest.cut(c.Plan.Packed / 4)
-		if err := s.packW(c, w, c.In[1]); err != nil {
+	if r.w = tensor.View[float32](c.Packed); c.Packed == nil {
+		r.w = rest.cut(c.Plan.Packed / 4)
+		if err := s.packW(c, r.w, c.In[1]); err != nil {
 			return err
 		}
 	}
 	if s.winograd != nil {
-		return s.runWinograd(c, yf, x, w, &rest, finish)
+		return s.runWinograd(c, r, &rest)
 	}
-	size := simd.PackedLen(s.k, s.n)
-	return s.gemm.run(c, s.groups, func(p patch) {
-		base := p.batch * s.n
-		xg, wg := tail(x, p.batch*s.cg), w[p.batch*size:]
-		end := s.ending(p, base, s.epilogue, c.In[2:])
-		if s.direct {
-			s.float32s(p, yf[base:], xg, s.c, wg, end)
-		} else {
-			s.slide(p, yf[base:], xg, wg, end)
-		}
-		s.finish(p, base, finish, y, s.epilogue, c.In[2:])
-	})
+	return s.gemm.run(c, s.groups, convTile)
+}
+
+// convRun is what a convolution works on, w packed unless it is depthwise.
+type convRun struct {
+	x, w, y []float32
+	slots   chan []float32 // of a convolution by Winograd's way: memory of jobs
+}
+
+func convTile(c *Call, p patch) {
+	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
+	base := p.batch * s.n
+	x, w := tail(r.x, p.batch*s.cg), r.w[p.batch*simd.PackedLen(s.k, s.n):]
+	if end := s.ending(p, base, s.epilogue, c.In[2:]); s.direct {
+		s.float32s(p, r.y[base:], x, s.c, w, end)
+	} else {
+		s.slide(p, r.y[base:], x, w, end)
+	}
+	finish(&s.gemm, c, p, base, r.y, 1, s.epilogue, c.In[2:])
+}
+
+func depthwiseTile(c *Call, p patch) {
+	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
+	s.spread(p, r.y, r.x, r.w, s.ending(p, 0, s.epilogue, c.In[2:]))
+	finish(&s.gemm, c, p, 0, r.y, 1, s.epilogue, c.In[2:])
 }
 
 // copyTerms sets dst to what place i of y takes from x from term k on. x begins
@@ -211,7 +219,7 @@ func tail[T any](x []T, at int) []T { return x[min(at, len(x)):] }
 // float64s computes y in float64, each sum in one accumulator.
 func (s *convStep) float64s(c *Call) error {
 	x, w, y := tensor.View[float64](c.In[0].Data), tensor.View[float64](c.In[1].Data), tensor.View[float64](c.Out[0].Data)
-	return s.gemm.run(c, s.groups, func(p patch) {
+	return s.gemm.run(c, s.groups, func(c *Call, p patch) {
 		var memory [simd.Block]float64
 		base := p.batch * s.n
 		for i := p.row0; i < p.row1; i++ {
@@ -229,6 +237,6 @@ func (s *convStep) float64s(c *Call) error {
 				}
 			}
 		}
-		s.finish(p, base, func(int, int) {}, c.Out[0], s.epilogue, c.In[2:])
+		finish(&s.gemm, c, p, base, y, 1, s.epilogue, c.In[2:])
 	})
 }

@@ -167,34 +167,39 @@ func runConvTranspose(c *Call) error {
 	if err != nil {
 		return err
 	}
-	yf := output[float32](y, &rest)
+	r := kept(c, func() *transposeRun { return new(transposeRun) })
+	r.x, r.y = x, output[float32](y, &rest)
 	if s.single {
 		w, err := c.asFloat32(c.In[1], &rest)
 		if err != nil {
 			return err
 		}
-		return transposePlaces(c, s, yf, x, w)
+		return transposePlaces(c, s, r.y, x, w)
 	}
-	w := tensor.View[float32](c.Packed)
-	if c.Packed == nil {
-		w = rest.cut(c.Plan.Packed / 4)
-		if err := s.packW(c, w, c.In[1]); err != nil {
+	if r.w = tensor.View[float32](c.Packed); c.Packed == nil {
+		r.w = rest.cut(c.Plan.Packed / 4)
+		if err := s.packW(c, r.w, c.In[1]); err != nil {
 			return err
 		}
 	}
-	finish := func(lo, hi int) { store(y, yf, lo, hi) }
 	if s.each > 0 {
-		return s.runApart(c, yf, x, w, &rest, finish)
+		return s.runApart(c, r, &rest)
 	}
-	return s.gemm.run(c, s.groups, func(p patch) {
-		for row := p.row0; row < p.row1; {
-			line := row - row%s.out[2]
-			end := min(line+s.out[2], p.row1)
-			s.line(p, yf, x, w, row, end)
-			row = end
-		}
-		s.finish(p, p.batch*s.n, finish, y, s.epilogue, c.In[2:])
-	})
+	return s.gemm.run(c, s.groups, convTransposeTile)
+}
+
+// transposeRun is what a transposed convolution works on, w packed.
+type transposeRun struct{ x, w, y, biases []float32 }
+
+func convTransposeTile(c *Call, p patch) {
+	s, r := c.Plan.step.(*transposeStep), c.kept.(*transposeRun)
+	for row := p.row0; row < p.row1; {
+		line := row - row%s.out[2]
+		end := min(line+s.out[2], p.row1)
+		s.line(p, r.y, r.x, r.w, row, end)
+		row = end
+	}
+	finish(&s.gemm, c, p, p.batch*s.n, r.y, 1, s.epilogue, c.In[2:])
 }
 
 // line adds the terms of a patch to the places lo … hi of y, which lie along
@@ -233,12 +238,11 @@ func (s *transposeStep) line(p patch, y, x, w []float32, lo, hi int) {
 
 // transposePlaces computes y place by place from W as it is.
 func transposePlaces[T real](c *Call, s *transposeStep, y, x, w []T) error {
-	finish := func(lo, hi int) { store(c.Out[0], y, lo, hi) }
 	batch := s.groups
 	if s.single {
 		batch = 1
 	}
-	return s.gemm.run(c, batch, func(p patch) {
+	return s.gemm.run(c, batch, func(c *Call, p patch) {
 		base := p.batch * s.n
 		for i := p.row0; i < p.row1; i++ {
 			row := y[i*s.ldc+base+p.col0:][:p.col1-p.col0]
@@ -271,7 +275,7 @@ func transposePlaces[T real](c *Call, s *transposeStep, y, x, w []T) error {
 				}
 			}
 		}
-		s.finish(p, base, finish, c.Out[0], s.epilogue, c.In[2:])
+		finish(&s.gemm, c, p, base, y, 1, s.epilogue, c.In[2:])
 	})
 }
 

@@ -54,28 +54,29 @@ func (s *transposeStep) packApart(dst []float32, w Tensor) {
 }
 
 // runApart computes y by the packed weights.
-func (s *transposeStep) runApart(c *Call, y, x, w []float32, rest *workspace, finish func(lo, hi int)) error {
+func (s *transposeStep) runApart(c *Call, r *transposeRun, rest *workspace) error {
 	// A bias is one for each column of a line.
-	var biases []float32
 	if e := s.epilogue; e != nil && e.bias != 0 {
-		biases = rest.cut(int64(s.n))
+		r.biases = rest.cut(int64(s.n))
 		for at := 0; at < s.n; at += s.each {
-			copy(biases[at:], tensor.View[float32](c.In[1+e.bias].Data))
+			copy(r.biases[at:], tensor.View[float32](c.In[1+e.bias].Data))
 		}
 	}
-	size := simd.PackedLen(s.c, s.n)
-	return s.gemm.run(c, s.kernel[0]*s.kernel[1], func(p patch) {
-		for row := p.row0; row < p.row1; {
-			part := p
-			part.row0, part.row1 = row, min(row-row%s.in[2]+s.in[2], p.row1)
-			row = part.row1
-			s.lineApart(c, part, y, x, w[p.batch*size:], biases, finish)
-		}
-	})
+	return s.gemm.run(c, s.kernel[0]*s.kernel[1], apartTile)
+}
+
+func apartTile(c *Call, p patch) {
+	s, r := c.Plan.step.(*transposeStep), c.kept.(*transposeRun)
+	for row := p.row0; row < p.row1; {
+		part := p
+		part.row0, part.row1 = row, min(row-row%s.in[2]+s.in[2], p.row1)
+		row = part.row1
+		s.lineApart(c, part, r)
+	}
 }
 
 // lineApart computes a patch of places of x that lie on one line.
-func (s *transposeStep) lineApart(c *Call, p patch, y, x, w, biases []float32, finish func(lo, hi int)) {
+func (s *transposeStep) lineApart(c *Call, p patch, r *transposeRun) {
 	line := p.row0 / s.in[2]
 	image, d, h := line/s.in[1]/s.in[0], line/s.in[1]%s.in[0], line%s.in[1]
 	d, h = d*s.stride[0]+p.batch/s.kernel[1], h*s.stride[1]+p.batch%s.kernel[1]
@@ -84,15 +85,15 @@ func (s *transposeStep) lineApart(c *Call, p patch, y, x, w, biases []float32, f
 	base := ((image*s.out[0]+d)*s.out[1]+h)*s.in[2]*s.n - line*s.in[2]*s.n
 	end := s.ending(p, base, s.epilogue, c.In[2:])
 	if end.Bias != nil {
-		end.Bias = biases[p.col0:]
+		end.Bias = r.biases[p.col0:]
 	}
-	at := base + p.row0*s.ldc + p.col0
+	at, w := base+p.row0*s.ldc+p.col0, r.w[p.batch*simd.PackedLen(s.c, s.n):]
 	for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
 		terms, last := min(p.k1-k, simd.Block), simd.Ending{}
 		if k+terms >= s.k {
 			last = end
 		}
-		simd.Gemm(y[at:], s.ldc, x[p.row0*s.c+k:], s.c, s.columns(p, w, k), simd.PanelLen(s.k), p.row1-p.row0, p.col1-p.col0, terms, k > 0, &last)
+		simd.Gemm(r.y[at:], s.ldc, r.x[p.row0*s.c+k:], s.c, s.columns(p, w, k), simd.PanelLen(s.k), p.row1-p.row0, p.col1-p.col0, terms, k > 0, &last)
 	}
-	s.finish(p, base, finish, c.Out[0], s.epilogue, c.In[2:])
+	finish(&s.gemm, c, p, base, r.y, 1, s.epilogue, c.In[2:])
 }

@@ -87,30 +87,35 @@ func (s *convStep) packWinograd(call *Call, dst []float32, w Tensor) error {
 }
 
 // runWinograd computes y from x and the packed weights.
-func (s *convStep) runWinograd(c *Call, y, x, packed []float32, rest *workspace, finish func(lo, hi int)) error {
-	w := s.winograd
-	slots := make(chan []float32, w.slots)
-	for range w.slots {
-		slots <- rest.cut(int64(s.slot()))
+func (s *convStep) runWinograd(c *Call, r *convRun, rest *workspace) error {
+	for len(r.slots) > 0 {
+		<-r.slots // of the run before
 	}
+	for range s.winograd.slots {
+		r.slots <- rest.cut(int64(s.slot()))
+	}
+	return c.Each(s.winograd.jobs(), winogradTile)
+}
+
+func winogradTile(c *Call, i int) {
+	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
+	w := s.winograd
+	memory := <-r.slots
+	defer func() { r.slots <- memory }()
 	down := (w.tilesY + w.lines - 1) / w.lines
-	return c.Tiles(w.jobs(), func(i int) {
-		memory := <-slots
-		defer func() { slots <- memory }()
-		image, line := i/down, i%down*w.lines
-		end := min(line+w.lines, w.tilesY)
-		ending := s.ending(patch{}, 0, s.epilogue, c.In[2:])
-		for t := line * w.tilesX; t < end*w.tilesX; t += w.across {
-			s.winogradTiles(memory, y, x, packed, image, t, min(w.across, end*w.tilesX-t), &ending)
-		}
-		places := s.out[1] * s.out[2]
-		p := patch{
-			row0: image*places + line*simd.WinogradTile*s.out[2],
-			row1: image*places + min(end*simd.WinogradTile, s.out[1])*s.out[2],
-			col1: s.n, k1: s.k,
-		}
-		s.finish(p, 0, finish, c.Out[0], s.epilogue, c.In[2:])
-	})
+	image, line := i/down, i%down*w.lines
+	end := min(line+w.lines, w.tilesY)
+	ending := s.ending(patch{}, 0, s.epilogue, c.In[2:])
+	for t := line * w.tilesX; t < end*w.tilesX; t += w.across {
+		s.winogradTiles(memory, r.y, r.x, r.w, image, t, min(w.across, end*w.tilesX-t), &ending)
+	}
+	places := s.out[1] * s.out[2]
+	p := patch{
+		row0: image*places + line*simd.WinogradTile*s.out[2],
+		row1: image*places + min(end*simd.WinogradTile, s.out[1])*s.out[2],
+		col1: s.n, k1: s.k,
+	}
+	finish(&s.gemm, c, p, 0, r.y, 1, s.epilogue, c.In[2:])
 }
 
 // winogradTiles computes count tiles of an image from tile t on.

@@ -18,6 +18,10 @@ type tiles struct {
 
 	rows   *rows
 	passes []rowPass
+
+	products    products
+	packing     packing
+	transposing transposing
 }
 
 // kept is what an op keeps in its call, made when the call is first made:

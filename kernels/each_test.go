@@ -13,6 +13,14 @@ func TestCallsMadeAgainAllocateNothing(t *testing.T) {
 	x := r.numbers(tensor.Float32, 4, 6, 5)
 	index := vector[int64](tensor.Int64, []int64{3}, 2, 0, 1)
 	square := Program{Code: []Instr{{Fn: FnMul, DType: tensor.Float32}}, Out: []int64{1}}
+	one, two, none := []int64{1, 1}, []int64{2, 2}, []int64{0, 0}
+	conv := func(groups int64) ConvAttrs {
+		return ConvAttrs{Stride: one, Dilation: one, Before: one, After: one, Groups: groups}
+	}
+	up := func(before []int64) ConvTransposeAttrs {
+		return ConvTransposeAttrs{Stride: two, Dilation: one, Before: before, After: before, OutPad: none, Groups: 1}
+	}
+	image := r.numbers(tensor.Float32, 1, 9, 9, 32)
 	for _, c := range []struct {
 		name  string
 		op    *Op
@@ -31,6 +39,18 @@ func TestCallsMadeAgainAllocateNothing(t *testing.T) {
 		{"layer norm", &LayerNorm, LayerNormAttrs{Axis: 2, Eps: 1e-5}, []Tensor{x}},
 		{"RMS norm", &LayerNorm, LayerNormAttrs{Axis: 2, RMS: true}, []Tensor{x}},
 		{"pool", &PoolWindow, PoolAttrs{Kind: PoolAvg, Window: []int64{2}, Stride: []int64{1}, Dilation: []int64{1}, Before: []int64{1}, After: []int64{0}}, []Tensor{x}},
+		{"matmul", &MatMul, MatMulAttrs{}, []Tensor{r.numbers(tensor.Float32, 90, 30), r.numbers(tensor.Float32, 30, 40)}},
+		{"matmul of transposes", &MatMul, MatMulAttrs{TA: true, TB: true, Alpha: 2}, []Tensor{r.numbers(tensor.Float32, 30, 90), r.numbers(tensor.Float32, 40, 30)}},
+		{"conv of a place", &Conv, ConvAttrs{Stride: one, Dilation: one, Before: none, After: none, Groups: 1}, []Tensor{image, r.numbers(tensor.Float32, 1, 1, 32, 40)}},
+		{"conv by Winograd's way", &Conv, conv(1), []Tensor{image, r.numbers(tensor.Float32, 3, 3, 32, 40)}},
+		{"conv in groups", &Conv, conv(2), []Tensor{image, r.numbers(tensor.Float32, 3, 3, 16, 40)}},
+		{"conv with few channels", &Conv, conv(1), []Tensor{r.numbers(tensor.Float32, 1, 9, 9, 3), r.numbers(tensor.Float32, 3, 3, 3, 40)}},
+		{"depthwise conv", &Conv, conv(32), []Tensor{image, r.numbers(tensor.Float32, 3, 3, 1, 32)}},
+		{"transposed conv", &ConvTranspose, up(one), []Tensor{image, r.numbers(tensor.Float32, 4, 4, 32, 8)}},
+		{"transposed conv apart", &ConvTranspose, up(none), []Tensor{image, r.numbers(tensor.Float32, 2, 2, 32, 8)}},
+		{"attention", &Attention, AttentionAttrs{Heads: 2, KVHeads: 2, Size: 8, ValueSize: 8, Beside: true}, []Tensor{
+			r.numbers(tensor.Float32, 1, 90, 16), r.numbers(tensor.Float32, 1, 90, 16), r.numbers(tensor.Float32, 1, 90, 16), r.numbers(tensor.Float32, 1, 1, 1, 90),
+		}},
 	} {
 		types := make([]tensor.Type, len(c.in))
 		for i := range c.in {
@@ -42,6 +62,10 @@ func TestCallsMadeAgainAllocateNothing(t *testing.T) {
 			continue
 		}
 		call := Call{Ctx: context.Background(), Plan: &p, In: c.in, Scratch: tensor.Aligned(p.Scratch)}
+		if c.op.HasPack() {
+			call.Packed = tensor.Aligned(p.Packed)
+			c.op.Pack(&p, c.in[1], call.Packed)
+		}
 		for _, typ := range p.Out {
 			call.Out = append(call.Out, Tensor{typ, tensor.Aligned(typ.Bytes())})
 		}

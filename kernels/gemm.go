@@ -71,29 +71,41 @@ func newProduct(m, n, k int) gemm {
 // multiple of the rows of every tile of package simd. A third more may, too.
 const rowsAtOnce = 72
 
+// products is what gemm.run is about to do.
+type products struct {
+	gemm
+	tile         func(c *Call, p patch)
+	down, across int
+	from         int // the term that the patches begin with
+}
+
 // run calls tile for every patch of batch products. What was summed over the
 // depths before is in the result when the next depth comes.
-func (g *gemm) run(c *Call, batch int, tile func(p patch)) error {
+func (g *gemm) run(c *Call, batch int, tile func(c *Call, p patch)) error {
 	if batch == 0 || g.m == 0 || g.n == 0 {
 		return nil
 	}
-	// Tiles below one another share columns, so they come one after another.
-	down, across := (g.m+g.rows-1)/g.rows, (g.n+g.cols-1)/g.cols
-	for k := 0; k == 0 || k < g.k; k += g.depth {
-		err := c.Tiles(batch*down*across, func(i int) {
-			row, col := i%down*g.rows, i/down%across*g.cols
-			tile(patch{
-				batch: i / across / down,
-				row0:  row, row1: min(row+g.rows, g.m),
-				col0: col, col1: min(col+g.cols, g.n),
-				k0: k, k1: min(k+g.depth, g.k),
-			})
-		})
-		if err != nil {
+	t := &c.tiles.products
+	*t = products{gemm: *g, tile: tile, down: (g.m + g.rows - 1) / g.rows, across: (g.n + g.cols - 1) / g.cols}
+	for ; t.from == 0 || t.from < t.k; t.from += t.depth {
+		if err := c.Each(batch*t.down*t.across, productTile); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// productTile does patch i. Those below one another share columns, so they come
+// one after another.
+func productTile(c *Call, i int) {
+	t := &c.tiles.products
+	row, col := i%t.down*t.rows, i/t.down%t.across*t.cols
+	t.tile(c, patch{
+		batch: i / t.across / t.down,
+		row0:  row, row1: min(row+t.rows, t.m),
+		col0: col, col1: min(col+t.cols, t.n),
+		k0: t.from, k1: min(t.from+t.depth, t.k),
+	})
 }
 
 // float32s computes the patch of y (m, n) = a (m, k) · packed b (k, n), where
@@ -121,11 +133,12 @@ func (g *gemm) columns(p patch, b []float32, k int) []float32 {
 	return b[from+k*simd.Panel : to]
 }
 
-// finish is for a patch that is complete: store makes the elements lo … hi of
-// y from their sums, then the epilogue runs on them. The product's first
-// element is at base in y.
-func (g *gemm) finish(p patch, base int, store func(lo, hi int), y Tensor, e *epilogue, extra []Tensor) {
-	if p.k1 < g.k || e != nil && e.tape == nil {
+// finish is for a patch that is complete, of the result of c, which is computed
+// in y: each element is multiplied by alpha, then the epilogue runs on them. The
+// product's first element is at base in y.
+func finish[T tensor.Element](g *gemm, c *Call, p patch, base int, y []T, alpha T, e *epilogue, extra []Tensor) {
+	out := c.Out[0]
+	if p.k1 < g.k || alpha == 1 && !isHalf(out.DType) && (e == nil || e.tape == nil) {
 		return
 	}
 	rows, lo, hi := p.row1-p.row0, base+p.row0*g.ldc+p.col0, base+p.row0*g.ldc+p.col1
@@ -133,8 +146,13 @@ func (g *gemm) finish(p patch, base int, store func(lo, hi int), y Tensor, e *ep
 		rows, hi = 1, lo+rows*g.ldc
 	}
 	for range rows {
-		store(lo, hi)
-		e.apply(y.Data, extra, int64(lo), int64(hi))
+		if alpha != 1 {
+			for i := range y[lo:hi] {
+				y[lo+i] *= alpha
+			}
+		}
+		store(out, y, lo, hi)
+		e.apply(out.Data, extra, int64(lo), int64(hi))
 		lo, hi = lo+g.ldc, hi+g.ldc
 	}
 }
@@ -148,25 +166,37 @@ func packedBytes(count, k, n int64) int64 {
 	return tensor.MulSat(panels, 4*int64(simd.PanelLen(int(k))))
 }
 
+// packing is what packPanels is about to do.
+type packing struct {
+	dst              []float32
+	src              Tensor
+	k, n             int
+	matrix, row, col int
+}
+
 // packPanels packs count matrices (k, n) of src, with the given strides of a
 // matrix, a row and a column.
 func packPanels(c *Call, dst []float32, src Tensor, count, k, n int, matrix, row, col int) error {
 	if k == 0 {
 		return nil
 	}
-	pack := func(d []float32, at, k, n int) { packHalves(d, src, at, k, n, row, col) }
-	if src.DType == tensor.Float32 {
-		f := tensor.View[float32](src.Data)
-		pack = func(d []float32, at, k, n int) { simd.Pack(d, f[at:], k, n, row, col) }
-	}
+	c.tiles.packing = packing{dst, src, k, n, matrix, row, col}
 	g := newGemm(1, n, k)
-	return g.run(c, count, func(p patch) {
-		d := dst[p.batch*simd.PackedLen(k, n)+p.col0/simd.Panel*simd.PanelLen(k):]
-		for j := p.col0; j < p.col1; j += simd.Panel {
-			pack(d[p.k0*simd.Panel:], p.batch*matrix+p.k0*row+j*col, p.k1-p.k0, min(simd.Panel, n-j))
-			d = d[min(simd.PanelLen(k), len(d)):]
+	return g.run(c, count, packTile)
+}
+
+func packTile(c *Call, p patch) {
+	t := &c.tiles.packing
+	d := t.dst[p.batch*simd.PackedLen(t.k, t.n)+p.col0/simd.Panel*simd.PanelLen(t.k):]
+	for j := p.col0; j < p.col1; j += simd.Panel {
+		to, at := d[p.k0*simd.Panel:], p.batch*t.matrix+p.k0*t.row+j*t.col
+		if k, n := p.k1-p.k0, min(simd.Panel, t.n-j); t.src.DType == tensor.Float32 {
+			simd.Pack(to, tensor.View[float32](t.src.Data)[at:], k, n, t.row, t.col)
+		} else {
+			packHalves(to, t.src, at, k, n, t.row, t.col)
 		}
-	})
+		d = d[min(simd.PanelLen(t.k), len(d)):]
+	}
 }
 
 // packHalves is simd.Pack of one panel that lies at an element of src.

@@ -91,6 +91,9 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 	}
 
 	batch := tensor.Product(y.Dims[:y.Rank-2])
+	if attrs.Alpha == 0 {
+		attrs.Alpha = 1
+	}
 	step := &matmulStep{
 		gemm: newProduct(int(m), int(n), int(k)),
 		ta:   attrs.TA, tb: attrs.TB, alpha: attrs.Alpha,
@@ -190,9 +193,9 @@ func runMatMul(c *Call) error {
 	case tensor.Float64:
 		return matmulAny(c, s, float64(s.alpha))
 	case tensor.Int32, tensor.Uint32:
-		return matmulAny[uint32](c, s, 0)
+		return matmulAny[uint32](c, s, 1)
 	case tensor.Int64, tensor.Uint64:
-		return matmulAny[uint64](c, s, 0)
+		return matmulAny[uint64](c, s, 1)
 	default:
 		return matmulFloat32(c, s)
 	}
@@ -217,46 +220,60 @@ func matmulFloat32(c *Call, s *matmulStep) error {
 		}
 		av = t
 	}
-	yv := output[float32](y, &rest)
-	packed := tensor.View[float32](c.Packed)
+	r := kept(c, func() *matmulRun { return new(matmulRun) })
+	r.a, r.y, r.b = av, output[float32](y, &rest), tensor.View[float32](c.Packed)
 	if c.Packed == nil {
-		packed = rest
-		if err := s.packB(c, packed, b); err != nil {
+		r.b = rest
+		if err := s.packB(c, r.b, b); err != nil {
 			return err
 		}
 	}
-	size := simd.PackedLen(s.k, s.n)
-	finish := func(lo, hi int) {
-		if s.alpha != 0 && s.alpha != 1 {
-			for i := range yv[lo:hi] {
-				yv[lo+i] *= s.alpha
-			}
-		}
-		store(y, yv, lo, hi)
-	}
-	return s.run(c, s.batch, func(p patch) {
-		base := p.batch * s.m * s.n
-		s.float32s(p, yv[base:], av[s.a.at(p.batch)*s.m*s.k:], s.k, packed[s.b.at(p.batch)*size:],
-			s.ending(p, base, s.epilogue, c.In[2:]))
-		s.finish(p, base, finish, y, s.epilogue, c.In[2:])
-	})
+	return s.run(c, s.batch, matmulTile)
 }
+
+// matmulRun is what a product works on, b packed.
+type matmulRun struct{ a, b, y []float32 }
+
+func matmulTile(c *Call, p patch) {
+	s, r := c.Plan.step.(*matmulStep), c.kept.(*matmulRun)
+	base := p.batch * s.m * s.n
+	s.float32s(p, r.y[base:], r.a[s.a.at(p.batch)*s.m*s.k:], s.k, r.b[s.b.at(p.batch)*simd.PackedLen(s.k, s.n):],
+		s.ending(p, base, s.epilogue, c.In[2:]))
+	finish(&s.gemm, c, p, base, r.y, s.alpha, s.epilogue, c.In[2:])
+}
+
+// transposing is what transposeAll is about to do.
+type transposing struct {
+	dst, src         []byte
+	size, rows, cols int
+}
+
+// transposeBlock is how many rows and columns are transposed at once.
+const transposeBlock = 64
 
 // transposeAll writes count matrices (cols, rows) of src as (rows, cols).
 func transposeAll[T real](c *Call, dst, src []T, count, rows, cols int) error {
-	const block = 64
-	down, across := (rows+block-1)/block, (cols+block-1)/block
-	return c.Tiles(count*down*across, func(i int) {
-		at := i / across / down * rows * cols
-		r, k := i/across%down*block, i%across*block
-		d, s := tensor.Bytes(dst[at+r*cols+k:]), tensor.Bytes(src[at+k*rows+r:])
-		height, width := min(block, rows-r), min(block, cols-k)
-		if len(d) == 4*len(dst[at+r*cols+k:]) {
-			simd.Transpose(tensor.View[uint32](d), cols, tensor.View[uint32](s), rows, height, width)
-		} else {
-			simd.Transpose(tensor.View[uint64](d), cols, tensor.View[uint64](s), rows, height, width)
-		}
-	})
+	if len(dst) == 0 {
+		return nil
+	}
+	d, s := tensor.Bytes(dst), tensor.Bytes(src)
+	c.tiles.transposing = transposing{d, s, len(d) / len(dst), rows, cols}
+	down, across := ceilDiv(rows, transposeBlock), ceilDiv(cols, transposeBlock)
+	return c.Each(count*down*across, transposeTile)
+}
+
+func transposeTile(c *Call, i int) {
+	t := &c.tiles.transposing
+	down, across := ceilDiv(t.rows, transposeBlock), ceilDiv(t.cols, transposeBlock)
+	at := i / across / down * t.rows * t.cols
+	r, k := i/across%down*transposeBlock, i%across*transposeBlock
+	d, s := t.dst[(at+r*t.cols+k)*t.size:], t.src[(at+k*t.rows+r)*t.size:]
+	height, width := min(transposeBlock, t.rows-r), min(transposeBlock, t.cols-k)
+	if t.size == 4 {
+		simd.Transpose(tensor.View[uint32](d), t.cols, tensor.View[uint32](s), t.rows, height, width)
+	} else {
+		simd.Transpose(tensor.View[uint64](d), t.cols, tensor.View[uint64](s), t.rows, height, width)
+	}
 }
 
 // matmulAny multiplies in T, each sum in one accumulator.
@@ -269,14 +286,7 @@ func matmulAny[T uint32 | uint64 | float64](c *Call, s *matmulStep, alpha T) err
 	if s.tb {
 		bRow, bCol = 1, s.k
 	}
-	finish := func(lo, hi int) {
-		if alpha != 0 && alpha != 1 {
-			for i := range y[lo:hi] {
-				y[lo+i] *= alpha
-			}
-		}
-	}
-	return s.run(c, s.batch, func(p patch) {
+	return s.run(c, s.batch, func(c *Call, p patch) {
 		am, bm, ym := a[s.a.at(p.batch)*s.m*s.k:], b[s.b.at(p.batch)*s.k*s.n:], y[p.batch*s.m*s.n:]
 		for i := p.row0; i < p.row1; i++ {
 			row := ym[i*s.n+p.col0 : i*s.n+p.col1]
@@ -297,6 +307,6 @@ func matmulAny[T uint32 | uint64 | float64](c *Call, s *matmulStep, alpha T) err
 				}
 			}
 		}
-		s.finish(p, p.batch*s.m*s.n, finish, c.Out[0], s.epilogue, c.In[2:])
+		finish(&s.gemm, c, p, p.batch*s.m*s.n, y, alpha, s.epilogue, c.In[2:])
 	})
 }

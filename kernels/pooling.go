@@ -184,7 +184,7 @@ func pool[T tensor.Element](c *Call, start T, join joiner[T], finish func(row []
 		return err
 	}
 	y := output[T](out, &rest)
-	return s.gemm.run(c, 1, func(p patch) {
+	return s.gemm.run(c, 1, func(_ *Call, p patch) {
 		for i := p.row0; i < p.row1; i++ {
 			at := i*s.n + p.col0
 			row := y[at : i*s.n+p.col1]

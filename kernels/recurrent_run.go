@@ -154,7 +154,7 @@ func times[T real](q *recurrence[T], g *gemm, y, a, w []T, at int, packed []floa
 	if g.k == 0 {
 		at, packedAt = 0, 0
 	}
-	return g.run(q.call, 1, func(p patch) {
+	return g.run(q.call, 1, func(_ *Call, p patch) {
 		if y, ok := any(y).([]float32); ok {
 			g.float32s(p, y, any(a).([]float32), g.k, packed[packedAt:], simd.Ending{})
 			return
