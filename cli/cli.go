@@ -157,6 +157,7 @@ var codes = map[glovebox.Kind]struct {
 	glovebox.ErrChanged:     {exitRefused, ""},
 	glovebox.ErrIsolation:   {exitUnsupported, ""},
 	glovebox.ErrInternal:    {exitInternal, ""},
+	glovebox.ErrUnsafe:      {exitRefused, ""},
 }
 
 // report prints err to standard error and answers its exit code.

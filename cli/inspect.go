@@ -167,6 +167,9 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 		if f.Node != "" {
 			at = append(at, "node "+quoted(f.Node))
 		}
+		if f.Rule != "" {
+			at = append(at, "rule "+quoted(f.Rule))
+		}
 		row("refused", "%v: %q (%s)", f.Kind, f.Reason, strings.Join(at, ", "))
 	}
 }

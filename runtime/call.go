@@ -199,7 +199,7 @@ func (c *call) fault(err error) *Fault {
 
 // guestFaults are the kinds that a guest may blame.
 var guestFaults = map[abi.FaultKind]Kind{
-	abi.FaultMalformed: ErrMalformed, abi.FaultUnsupported: ErrUnsupported, abi.FaultInput: ErrInput,
+	abi.FaultMalformed: ErrMalformed, abi.FaultUnsupported: ErrUnsupported, abi.FaultInput: ErrInput, abi.FaultUnsafe: ErrUnsafe,
 }
 
 // guestText is what a guest says of a file: hostile, so printed quoted.
@@ -226,7 +226,7 @@ func (c *call) ended(m *host.Model, box *host.Box, ret uint32, err error) error 
 	}
 	f := &Fault{
 		Kind: guestFaults[said.Kind], Stage: c.stage, Part: m.PartName(said.Blob), Offset: said.Offset,
-		Node: said.Node, Op: said.Op,
+		Node: said.Node, Op: said.Op, Rule: said.Rule,
 	}
 	if said.Text != "" {
 		f.Err = guestText(said.Text)

@@ -28,6 +28,7 @@ const (
 	ErrChanged     Kind = 13 // a file changed while it was in use
 	ErrIsolation   Kind = 14 // a wall that was asked for is not there
 	ErrInternal    Kind = 15 // a fault of ours
+	ErrUnsafe      Kind = 16 // the file holds code, or what is not known to be none
 )
 
 var kinds = [...]struct{ name, text, advice string }{
@@ -46,6 +47,7 @@ var kinds = [...]struct{ name, text, advice string }{
 	ErrChanged:     {"changed", "the file changed while it was in use", "load it again"},
 	ErrIsolation:   {"isolation", "isolation not available", ""},
 	ErrInternal:    {"internal", "internal fault", "please report it"},
+	ErrUnsafe:      {"unsafe", "unsafe file", ""},
 }
 
 func (k Kind) Error() string {
@@ -102,6 +104,7 @@ type Fault struct {
 	Part     string // the file, or ""
 	Offset   int64  // the byte in Part, or -1
 	Node, Op string // where in the model, or ""
+	Rule     string // by which the file is refused, or ""
 	Err      error  // the reason, safe to print; may be nil
 }
 

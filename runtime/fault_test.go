@@ -67,7 +67,7 @@ func TestFaultIs(t *testing.T) {
 }
 
 func TestKindsAreComplete(t *testing.T) {
-	for k := ErrMalformed; k <= ErrInternal; k++ {
+	for k := ErrMalformed; k <= ErrUnsafe; k++ {
 		name, err := k.MarshalText()
 		if err != nil || len(name) == 0 || k.Error() == Kind(0).Error() {
 			t.Errorf("kind %d has no text", k)

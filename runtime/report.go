@@ -60,6 +60,7 @@ type Refusal struct {
 	Reason string `json:"reason"`
 	Node   string `json:"node,omitempty"`
 	Op     string `json:"op,omitempty"`
+	Rule   string `json:"rule,omitempty"` // by which the file is refused
 	Part   string `json:"part,omitempty"`
 	Offset int64  `json:"offset"` // in Part, or -1
 }
@@ -86,7 +87,7 @@ func (r *Runtime) Inspect(ctx context.Context, parts ...Part) (report *Report, e
 // refused reports whether an inspection that ended so has found something out
 // about the file: that it is refused, or that nothing is wrong.
 func refused(err error) bool {
-	return err == nil || errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsupported) || errors.Is(err, ErrInput) || errors.Is(err, ErrGuest)
+	return err == nil || errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsafe) || errors.Is(err, ErrUnsupported) || errors.Is(err, ErrInput) || errors.Is(err, ErrGuest)
 }
 
 // hashed is the size up to which a part is hashed for a report, which takes
@@ -130,10 +131,10 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		abi.ItemFormat: {2, 0}, abi.ItemField: {2, 0}, abi.ItemTensor: {2, 2}, abi.ItemOp: {2, 2}, abi.ItemRefused: {3, 1},
 	}
 	n, ok := counts[it.Kind]
-	form := ""
+	more := "" // a string that need not be there: the form of a tensor, the rule of a refusal
 	s, k := it.Strings, it.Ints
-	if it.Kind == abi.ItemTensor && len(s) == 3 {
-		s, form = s[:2], s[2]
+	if (it.Kind == abi.ItemTensor || it.Kind == abi.ItemRefused) && len(s) == n[0]+1 {
+		s, more = s[:n[0]], s[n[0]]
 	}
 	if !ok || len(s) != n[0] || len(k) < n[1] {
 		return false
@@ -148,7 +149,7 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		if where == "" {
 			where = s[1]
 		}
-		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset, form})
+		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset, more})
 	case abi.ItemOp:
 		r.Ops = append(r.Ops, ReportOp{s[0], s[1], k[0], k[1] == 1})
 	case abi.ItemRefused:
@@ -156,7 +157,7 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		if !ok {
 			return false
 		}
-		r.Refusals = append(r.Refusals, Refusal{kind, s[0], s[1], s[2], part(it.Blob), it.Offset})
+		r.Refusals = append(r.Refusals, Refusal{kind, s[0], s[1], s[2], more, part(it.Blob), it.Offset})
 	}
 	return true
 }
@@ -173,7 +174,7 @@ func (r *Report) fault(f *Fault) {
 	} else if f.Err != nil {
 		reason = f.Err.Error()
 	}
-	r.Refusals = append(r.Refusals, Refusal{f.Kind, reason, f.Node, f.Op, f.Part, f.Offset})
+	r.Refusals = append(r.Refusals, Refusal{f.Kind, reason, f.Node, f.Op, f.Rule, f.Part, f.Offset})
 }
 
 // digests hashes the parts of a model.

@@ -30,6 +30,7 @@ type Fault struct {
 	Node   string
 	Op     string
 	Text   string
+	Rule   string // by which the file is refused, or ""
 }
 
 // FaultKind is what a guest may blame. Limits are the host's to report.
@@ -39,6 +40,7 @@ const (
 	FaultMalformed   FaultKind = 1 // the file is not what it claims to be
 	FaultUnsupported FaultKind = 2 // the file is well-formed but needs what is not there
 	FaultInput       FaultKind = 3 // the request does not fit the model
+	FaultUnsafe      FaultKind = 4 // the file holds code, or what is not known to be none
 )
 
 // Item is the record of EmitReport: one line of what an inspection found.
@@ -58,7 +60,7 @@ const (
 	ItemField   ItemKind = 2 // strings: name, value
 	ItemTensor  ItemKind = 3 // strings: name, part, and how it lies where dtype is 0 or does not say; ints: dtype, bytes, dims…
 	ItemOp      ItemKind = 4 // strings: domain, type; ints: count, 1 if supported
-	ItemRefused ItemKind = 5 // strings: reason, node, op; ints: FaultKind
+	ItemRefused ItemKind = 5 // strings: reason, node, op, and the rule if there is one; ints: FaultKind
 )
 
 // ImageSpec is blob 2 of TaskDecode: how an image becomes a tensor. The zero
@@ -182,6 +184,9 @@ func AppendFault(b []byte, f Fault) []byte {
 	for _, s := range [...]string{f.Node, f.Op, f.Text} {
 		w.str(s[:min(len(s), MaxMessage)])
 	}
+	if f.Rule != "" {
+		w.str(f.Rule[:min(len(f.Rule), MaxMessage)])
+	}
 	return w.b
 }
 
@@ -190,10 +195,14 @@ func DecodeFault(b []byte) (Fault, Errno) {
 	u := unpacker{b: b}
 	kind, blob := u.int(), u.int()
 	f := Fault{Kind: FaultKind(kind), Blob: Handle(blob), Offset: u.int()}
-	if kind < int64(FaultMalformed) || kind > int64(FaultInput) || blob < 0 || blob > MaxBlobs || f.Offset < -1 {
+	if kind < int64(FaultMalformed) || kind > int64(FaultUnsafe) || blob < 0 || blob > MaxBlobs || f.Offset < -1 {
 		u.bad = true
 	}
 	f.Node, f.Op, f.Text = u.str(MaxMessage), u.str(MaxMessage), u.str(MaxMessage)
+	if len(u.b) > 0 {
+		f.Rule = u.str(MaxMessage)
+		u.bad = u.bad || f.Rule == ""
+	}
 	return f, u.end()
 }
 

@@ -51,29 +51,29 @@ func (f *file) array(n *node) value {
 	size := n.get("size")
 	v := value{form: formArray, n: n, typ: n.get("type"), data: n.get("data"), size: size.items}
 	if len(v.size) > maxNumbers {
-		return code(n, "an array of %d dims", len(v.size))
+		return code(n, ruleNone, "an array of %d dims", len(v.size))
 	}
 	count := int64(1)
 	for i := range v.size {
 		d := &v.size[i]
 		if !d.isInt() || d.bits < 0 {
-			return code(n, "an array with a dim that is no size")
+			return code(n, ruleNone, "an array with a dim that is no size")
 		}
 		count = tensor.MulSat(count, d.bits)
 	}
 	switch {
 	case size.kind != kindArray:
-		return code(n, "an array without a size")
+		return code(n, ruleNone, "an array without a size")
 	case v.data.kind == kindArray:
 		if int64(len(v.data.items)) != count {
-			return code(n, "an array of %d elements that has %d", count, len(v.data.items))
+			return code(n, ruleNone, "an array of %d elements that has %d", count, len(v.data.items))
 		}
 		v.items = v.data.items
 	case v.data.kind != kindBinary:
-		return code(n, "an array without data")
+		return code(n, ruleNone, "an array without data")
 	default:
 		if _, why := f.numbers(v); why != "" {
-			return code(n, "%s", why)
+			return code(n, ruleNone, "%s", why)
 		}
 	}
 	return v

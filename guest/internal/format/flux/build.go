@@ -33,10 +33,13 @@ type part struct {
 
 func (b *builder) part(n *node, p *path) part { return part{b.f.value(n), p, b} }
 
-// refuse ends the building of a layer.
+// refuse ends the building of a layer that is not what it claims to be.
 func (v part) refuse(format string, args ...any) {
-	scan.Refuse(v.b.f.refusal(v.n, v.p, fmt.Sprintf(format, args...)))
+	v.refuseBy(ruleNone, fmt.Sprintf(format, args...))
 }
+
+// refuseBy ends the building of a layer by a rule.
+func (v part) refuseBy(r rule, what string) { scan.Refuse(v.b.f.refusal(v.n, v.p, r, what)) }
 
 // model builds and checks the tree of a value that is a layer, or says why it
 // cannot run.
@@ -84,7 +87,7 @@ func (v part) layer() *layer.Layer {
 	case v.form == formCode && v.b.closures && v.b.f.isReshape(v.value):
 		return &layer.Layer{Kind: layer.Flatten}
 	case name == "":
-		v.refuse("%s", v.what())
+		v.refuseBy(v.what())
 	case v.b.f.fieldNames(v.value) == nil && len(v.items) > 0:
 		v.refuse("a Flux.%s with %d fields", name, len(v.items))
 	}
@@ -152,17 +155,19 @@ func (v part) join(l *layer.Layer) {
 }
 
 // what says what a value is that is no layer.
-func (v part) what() string {
-	if why := problem(v.value); why != "" {
-		return why
+func (v part) what() (rule, string) {
+	r, why := problem(v.value)
+	switch {
+	case why != "":
+		return r, why
+	case v.form == formPlain:
+		return ruleNone, v.n.kind.String() + " in place of a layer"
+	case v.form != formStruct:
+		return ruleNone, "something else in place of a layer"
+	case isFunction(v.value.name):
+		r = ruleFunction
 	}
-	switch v.form {
-	case formPlain:
-		return v.n.kind.String() + " in place of a layer"
-	case formStruct:
-		return v.value.name + " in place of a layer"
-	}
-	return "something else in place of a layer"
+	return r, v.value.name + " in place of a layer"
 }
 
 // function is the layer that a function stands for, or nil.
@@ -328,7 +333,9 @@ func (v part) weight() *layer.Weight {
 	}
 	a := v.b.f.unwrap(v.n)
 	if a == nil {
-		if v.form == formCode || v.form == formStruct {
+		if r, why := problem(v.value); why != "" {
+			v.refuseBy(r, why+" in place of an array")
+		} else if v.form == formStruct {
 			v.refuse("%s in place of an array", v.brief())
 		}
 		v.refuse("no array of numbers")
@@ -376,14 +383,14 @@ func (v part) activation() layer.Function {
 	if ok {
 		return fn
 	}
-	why := problem(v.value)
+	r, why := problem(v.value)
 	if why == "" {
-		why = v.brief() + " in place of a function of one number"
+		r, why = ruleFunction, v.brief()+" in place of a function of one number"
 	}
 	if v.b.holes == nil {
-		v.refuse("%s", why)
+		v.refuseBy(r, why)
 	}
-	v.b.holes(v.b.f.refusal(v.n, v.p, why))
+	v.b.holes(v.b.f.refusal(v.n, v.p, r, why))
 	return layer.Function{Name: string(layer.Hole)}
 }
 

@@ -57,6 +57,16 @@ func layerName(typ string) string {
 	return ""
 }
 
+// isModel reports whether v is a layer, which may be a network by itself. A
+// cell is none without what steps it.
+func isModel(v value) bool {
+	name := layerName(v.name)
+	return v.form == formStruct && (name != "" && cells[name].kind == "" || v.name == composition)
+}
+
+// composition is the type of f ∘ g, whose fields are f and g.
+const composition = "Base.ComposedFunction"
+
 // fieldNames are the names of the fields of a struct, or nil.
 func (f *file) fieldNames(v value) []string {
 	if v.name == "Core.NamedTuple" {
@@ -89,64 +99,4 @@ func (f *file) tupleNames(v value) []string {
 		names = append(names, s.name)
 	}
 	return names
-}
-
-// dataTypes are types that hold data and no code; a name that ends with a dot
-// is a module. Their fields are listed and nothing more.
-var dataTypes = []string{
-	"Core.NamedTuple", "Core.Nothing", "Core.Void", "Base.Missing", "Core.Colon", "Base.Colon",
-	"Base.Dict", "Base.IdDict", "Base.ObjectIdDict", "Base.Set", "Base.IdSet", "Base.Pair", "Base.RefValue", "Base.ImmutableDict",
-	"Base.OneTo", "Base.UnitRange", "Base.StepRange", "Base.StepRangeLen", "Base.LinRange", "Base.TwicePrecision",
-	"Base.BitArray", "Base.SubArray", "Base.ReshapedArray", "Base.ReinterpretArray", "Base.Iterators.Pairs", "Base.Pairs",
-	"Base.Complex", "Base.Rational", "Base.VersionNumber", "Base.Fix1", "Base.Fix2", "Base.Broadcast.BroadcastFunction",
-	"Base.UUID", "Base.Some", "Base.Val",
-	"LinearAlgebra.", "SparseArrays.", "Dates.", "Random.", "OneHotArrays.", "FillArrays.", "StaticArrays.", "OrderedCollections.",
-	"Flux.Zeros", "Flux.OneHotArray", "Flux.OneHotMatrix", "Flux.OneHotVector", "Flux.SamePad",
-	"Flux.Optimise.", "Flux.Optimiser.", "Optimisers.", "ParameterSchedulers.", "Flux.Tracker.", "Tracker.",
-	"Zygote.Params", "Zygote.Grads", "Zygote.Buffer", "CUDA.CuArray", "CuArrays.CuArray", "DataStructures.",
-}
-
-// isData reports whether a struct of this type is data.
-func isData(name string) bool {
-	return layerName(name) != "" || elements[name] != 0 || primitives[name] || HoldsData(name)
-}
-
-// HoldsData reports whether a type of Julia, which is neither a layer nor a
-// number, is known to hold data and no code.
-func HoldsData(name string) bool {
-	for _, t := range dataTypes {
-		if name == t || strings.HasSuffix(t, ".") && strings.HasPrefix(name, t) {
-			return true
-		}
-	}
-	return false
-}
-
-// primitives are numbers that are not elements of tensors.
-var primitives = map[string]bool{"Core.Int128": true, "Core.UInt128": true}
-
-// libraries are the modules whose functions are known by their names.
-var libraries = map[string]bool{
-	"Base": true, "Base.Math": true, "Base.Broadcast": true, "Core": true, "Flux": true, "NNlib": true, "MLUtils": true, "Statistics": true,
-	"Flux.Losses": true, "Tracker": true, "Flux.Tracker": true, "Zygote": true, "LinearAlgebra": true, "Random": true, "CUDA": true,
-}
-
-// problem says why a value may not be in a file of data, or nothing.
-func problem(v value) string {
-	switch {
-	case v.form == formCode:
-		return v.name
-	case v.form != formStruct:
-		return ""
-	case isAnonymous(v.name):
-		return "an anonymous function, " + v.name
-	case isFunction(v.name):
-		if libraries[strings.TrimSuffix(v.name, "."+last(v.name))] {
-			return ""
-		}
-		return "a function of whoever saved the file, " + v.name
-	case isData(v.name):
-		return ""
-	}
-	return "a value of the type " + v.name + ", which is not known"
 }

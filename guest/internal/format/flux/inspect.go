@@ -54,7 +54,7 @@ func (in *inspection) read(h abi.Handle, closures bool) {
 			continue
 		}
 		in.tree(tree)
-		if holes {
+		if holes || c.inside {
 			continue
 		}
 		if wrong := scan.Catch(tree.Check); wrong != nil {

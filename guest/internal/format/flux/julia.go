@@ -20,7 +20,7 @@ const (
 	formArray  form = 6 // items, unless data is binary
 	formSymbol form = 7 // name
 	formType   form = 8 // name
-	formCode   form = 9 // refused: why is in name
+	formCode   form = 9 // refused: by rule, and why is in name
 )
 
 // value is a value of Julia, as the tags of BSON.jl say it. Nothing of it is
@@ -29,6 +29,7 @@ type value struct {
 	form  form
 	n     *node // where it stands
 	name  string
+	rule  rule
 	typ   *node  // of the elements of an array, of a struct
 	size  []node // of an array
 	data  *node  // of an array or struct
@@ -105,9 +106,22 @@ func (n *node) has(keys ...string) bool {
 	return true
 }
 
+// rule is why a part of a file is refused though it is what it claims to be:
+// it is code, or nobody knows that it is none.
+type rule string
+
+const (
+	ruleNone      rule = ""          // it is not what it claims to be
+	ruleClosure   rule = "closure"   // an anonymous function, which comes with its code
+	ruleFunction  rule = "function"  // a function that is not known to compute and no more
+	ruleType      rule = "type"      // a type that is not known to hold data
+	ruleReference rule = "reference" // to a module or a global variable
+	ruleMachinery rule = "machinery" // what types and methods are made of
+)
+
 // code is a value that is refused.
-func code(n *node, format string, args ...any) value {
-	return value{form: formCode, n: n, name: fmt.Sprintf(format, args...)}
+func code(n *node, r rule, format string, args ...any) value {
+	return value{form: formCode, n: n, rule: r, name: fmt.Sprintf(format, args...)}
 }
 
 // follow gives what n refers to, if it is a back-reference.
@@ -130,19 +144,22 @@ func (f *file) follow(n *node) (*node, bool) {
 const maxHops = 4
 
 // codeTags are the ways in which BSON.jl writes code and what belongs to it.
-var codeTags = map[string]string{
-	"ref":            "a reference to a module or a global variable",
-	"svec":           "type machinery",
-	"unionall":       "type machinery",
-	"jl_bottom_type": "type machinery",
-	"jl_anonymous":   "the type of an anonymous function",
+var codeTags = map[string]struct {
+	rule rule
+	what string
+}{
+	"ref":            {ruleReference, "a reference to a module or a global variable"},
+	"svec":           {ruleMachinery, "type machinery"},
+	"unionall":       {ruleMachinery, "type machinery"},
+	"jl_bottom_type": {ruleMachinery, "type machinery"},
+	"jl_anonymous":   {ruleClosure, "the type of an anonymous function"},
 }
 
 // value says what n is.
 func (f *file) value(n *node) value {
 	n, ok := f.follow(n)
 	if !ok {
-		return code(n, "a back-reference that leads nowhere")
+		return code(n, ruleNone, "a back-reference that leads nowhere")
 	}
 	switch n.kind {
 	case kindArray:
@@ -174,32 +191,33 @@ func (f *file) value(n *node) value {
 		if n.has("tag", "type", "data") {
 			return f.structure(n)
 		}
-	case codeTags[tag] != "":
-		return code(n, "%s", codeTags[tag])
+	case codeTags[tag].rule != ruleNone:
+		return code(n, codeTags[tag].rule, "%s", codeTags[tag].what)
 	default:
-		return code(n, "a value with the tag %q", tag[:min(len(tag), maxTag)])
+		return code(n, ruleType, "a value with the tag %q", tag[:min(len(tag), maxTag)])
 	}
-	return code(n, "a %s that is not written as BSON.jl writes one", n.tag())
+	return code(n, ruleNone, "a %s that is not written as BSON.jl writes one", n.tag())
 }
 
 func (f *file) structure(n *node) value {
 	v := value{form: formStruct, n: n, typ: n.get("type"), data: n.get("data")}
 	typ, ok := f.follow(v.typ)
 	if !ok {
-		return code(n, "a struct without a type")
+		return code(n, ruleNone, "a struct without a type")
 	}
 	v.typ = typ
 	switch {
 	case typ.tag() == "jl_anonymous":
-		c := code(n, "an anonymous function")
+		c := code(n, ruleClosure, "an anonymous function")
 		c.typ, c.data, c.items = typ, v.data, v.data.items
 		return c
 	case v.data.kind != kindArray && v.data.kind != kindBinary:
-		return code(n, "a struct without fields")
+		return code(n, ruleNone, "a struct without fields")
 	}
 	v.items = v.data.items
 	if v.name = f.typeName(typ); v.name == "" {
-		return code(n, "a struct whose type is %s", f.value(typ).name)
+		t := f.value(typ)
+		return code(n, t.rule, "a struct whose type is %s", t.name)
 	}
 	return v
 }
@@ -243,13 +261,13 @@ func (f *file) params(n *node) []node {
 	return nil
 }
 
-// Names of functions begin with a hash; those of anonymous ones with two, or
-// have a number behind it.
+// Names of functions begin with a hash; those of anonymous ones have a second
+// one, or a number behind it.
 func isFunction(name string) bool { return strings.HasPrefix(last(name), "#") }
 
 func isAnonymous(name string) bool {
 	name, ok := strings.CutPrefix(last(name), "#")
-	return ok && (name == "" || name[0] == '#' || name[0] >= '0' && name[0] <= '9')
+	return ok && (name == "" || strings.Contains(name, "#") || name[0] >= '0' && name[0] <= '9')
 }
 
 // last is the name of a type without its module.

@@ -77,13 +77,19 @@ func networks(box abi.Box, task abi.Task) (*Model, []string) {
 			fault = &found
 		}
 	})
-	if len(s.models) > 0 {
-		fault = nil // what is refused beside a network does not take part in it
-	}
 	m := &Model{}
 	var names []string
 	b := builder{f: f, closures: task&abi.OptionKnownClosures != 0}
+	alone := s.models[:0:0]
 	for _, c := range s.models {
+		if !c.inside {
+			alone = append(alone, c)
+		}
+	}
+	if len(alone) > 0 {
+		fault = nil // what is refused beside a network does not take part in it
+	}
+	for _, c := range alone {
 		tree, wrong := b.model(c)
 		if wrong == nil {
 			m.nets, names = append(m.nets, network(tree)), append(names, c.p.String())

@@ -98,9 +98,11 @@ func (f *File) report(box abi.Box) {
 		})
 	}
 	for _, x := range f.Refused {
-		emit(abi.Item{
-			Kind: abi.ItemRefused, Blob: x.Blob, Offset: x.Offset, Strings: []string{x.Text, x.Node, x.Op}, Ints: []int64{int64(x.Kind)},
-		})
+		strings := []string{x.Text, x.Node, x.Op}
+		if x.Rule != "" {
+			strings = append(strings, x.Rule)
+		}
+		emit(abi.Item{Kind: abi.ItemRefused, Blob: x.Blob, Offset: x.Offset, Strings: strings, Ints: []int64{int64(x.Kind)}})
 	}
 }
 
