@@ -309,6 +309,17 @@ func (g *graph) ints(dims []int64, ns ...int64) value {
 
 func (g *graph) vector(ns ...int64) value { return g.ints([]int64{int64(len(ns))}, ns...) }
 
+// floats is a constant vector of float32.
+func (g *graph) floats(xs []float64) value {
+	var raw []byte
+	for _, x := range xs {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
+	}
+	v := value{name: g.fresh(), dtype: tensor.Float32, dims: []int64{int64(len(xs))}, ranked: true}
+	g.inits = append(g.inits, initializer{name: v.name, dtype: v.dtype, dims: v.dims, raw: raw})
+	return v
+}
+
 // scalar is a constant of a float type.
 func (g *graph) scalar(x float64, d tensor.DType) value {
 	v := value{name: g.fresh(), dtype: tensor.Float32, ranked: true}

@@ -16,6 +16,8 @@ var operators = map[string]struct {
 	"elu": {"Elu", []string{"alpha"}}, "selu": {"Selu", []string{"alpha", "gamma"}}, "celu": {"Celu", []string{"alpha"}},
 	"gelu_erf": {"Gelu", nil}, "hardswish": {"HardSwish", nil}, "hardsigmoid": {"HardSigmoid", []string{"alpha", "beta"}},
 	"softplus": {"Softplus", nil}, "softsign": {"Softsign", nil}, "mish": {"Mish", nil}, "exp": {"Exp", nil}, "abs": {"Abs", nil},
+	"rrelu": {"LeakyRelu", []string{"alpha"}}, "tan": {"Tan", nil}, "atan": {"Atan", nil}, "sinh": {"Sinh", nil}, "cosh": {"Cosh", nil},
+	"asinh": {"Asinh", nil}, "erf": {"Erf", nil}, "sign": {"Sign", nil}, "neg": {"Neg", nil}, "inv": {"Reciprocal", nil},
 	"sin": {"Sin", nil}, "cos": {"Cos", nil}, "sqrt": {"Sqrt", nil}, "log": {"Log", nil}, "trelu": {"ThresholdedRelu", []string{"alpha"}},
 }
 

@@ -38,6 +38,9 @@ var writers = map[layer.Kind]func(g *graph, l *layer.Layer, x value) value{
 	layer.GlobalMeanPool:   globalPool,
 	layer.AdaptiveMaxPool:  adaptivePool,
 	layer.AdaptiveMeanPool: adaptivePool,
+	layer.Upsample:         upsample,
+	layer.Resize:           resize,
+	layer.PixelShuffle:     pixelShuffle,
 
 	layer.BatchNorm:    batchNorm,
 	layer.InstanceNorm: instanceNorm,
@@ -64,6 +67,10 @@ func (g *graph) all(l *layer.Layer, x []value) []value {
 		return g.join(l, append(g.all(l.Layers[0], x), x...))
 	case layer.Parallel:
 		return g.join(l, g.branches(l, x))
+	case layer.PairwiseFusion:
+		return g.fusion(l, x)
+	case layer.MultiHeadAttention:
+		return g.attention(l, x)
 	case layer.Maxout:
 		return []value{g.fold("Max", g.branches(l, x))}
 	case layer.Bilinear:
@@ -83,6 +90,24 @@ func (g *graph) branches(l *layer.Layer, x []value) []value {
 	var ys []value
 	for i, inner := range l.Layers {
 		ys = append(ys, g.all(inner, x[min(i, len(x)-1):][:1])...)
+	}
+	return ys
+}
+
+// fusion gives the results of all layers, each of the join of x and of the
+// result before.
+func (g *graph) fusion(l *layer.Layer, x []value) (ys []value) {
+	if len(x) != 1 && len(x) != len(l.Layers) {
+		g.lacks("%d inputs for %d layers", len(x), len(l.Layers))
+	}
+	var y []value
+	for i, inner := range l.Layers {
+		in := x[min(i, len(x)-1):][:1]
+		if i > 0 {
+			in = g.join(l, append(in[:1:1], y...))
+		}
+		y = g.all(inner, in)
+		ys = append(ys, y...)
 	}
 	return ys
 }
@@ -184,7 +209,10 @@ func (v value) dim(i int) int64 {
 	return v.dims[i]
 }
 
-func flatten(g *graph, _ *layer.Layer, x value) value {
+func flatten(g *graph, l *layer.Layer, x value) value {
+	if l.Whole {
+		return g.op("Reshape", []value{x, g.vector(-1)}).with(free)
+	}
 	rest := int64(1)
 	for i := 1; i < len(x.dims) && rest != free; i++ {
 		if rest = tensor.MulSat(rest, x.dims[i]); x.dims[i] == free {

@@ -113,10 +113,13 @@ func (g *graph) state(l *layer.Layer, r layer.Role, seq value) value {
 // activations are the functions that a recurrent operator knows.
 var activations = map[string]string{
 	"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softsign": "Softsign", "softplus": "Softplus",
-	"leakyrelu": "LeakyRelu", "elu": "Elu", "hardsigmoid": "HardSigmoid",
+	"leakyrelu": "LeakyRelu", "rrelu": "LeakyRelu", "elu": "Elu", "hardsigmoid": "HardSigmoid",
 }
 
 func (g *graph) activation(f layer.Function) []attr {
+	if f.Name == "" || f.Name == "identity" {
+		f = layer.Function{Name: "leakyrelu", Alpha: 1}
+	}
 	name, ok := activations[f.Name]
 	if !ok {
 		g.lacks("function %q in a recurrent layer", f.Name)

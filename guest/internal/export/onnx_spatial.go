@@ -137,6 +137,52 @@ func (g *graph) windows(l *layer.Layer, x value) value {
 	return y.with(append([]int64{x.dims[0], x.dims[1]}, l.Size...)...)
 }
 
+// upsample needs the rank, which says how many factors there are.
+func upsample(g *graph, l *layer.Layer, x value) value {
+	x = g.real(l, x)
+	if !x.ranked || len(x.dims) < 3 || len(l.Scale) != 1 && len(l.Scale) != len(x.dims)-2 {
+		g.lacks("an image whose rank is not known, or not that of %d scales; give the shape of the input", len(l.Scale))
+	}
+	scales := []float64{1, 1}
+	for i := range x.dims[2:] {
+		scales = append(scales, float64(l.Scale[min(i, len(l.Scale)-1)]))
+	}
+	return g.resample(l, []value{x, {}, g.floats(scales)}, sizes(x, x.dims[1], func(i int, n int64) int64 {
+		return tensor.MulSat(n, int64(scales[2+i]))
+	}))
+}
+
+// resize keeps the batch and the channels, which may be free.
+func resize(g *graph, l *layer.Layer, x value) value {
+	x = g.spatial(l, x, len(l.Size))
+	head := g.op("Shape", []value{x}, attr{"end", int64(2)})
+	head.dtype = tensor.Int64
+	all := g.op("Concat", []value{head, g.vector(l.Size...)}, attr{"axis", int64(0)})
+	return g.resample(l, []value{x, {}, {}, all}, append(slices.Clone(x.dims[:2]), l.Size...))
+}
+
+func (g *graph) resample(l *layer.Layer, in []value, dims []int64) value {
+	mode, coord := "nearest", "asymmetric"
+	if l.Linear {
+		mode, coord = "linear", "align_corners"
+	}
+	return g.op("Resize", in, attr{"mode", mode}, attr{"coordinate_transformation_mode", coord}, attr{"nearest_mode", "floor"}).with(dims...)
+}
+
+// pixelShuffle is the operator DepthToSpace of images, and reshapes of others.
+func pixelShuffle(g *graph, l *layer.Layer, x value) value {
+	if !x.ranked || len(x.dims) != 4 {
+		g.lacks("a pixel shuffle of an array that is not known to be a batch of images; give the shape of the input")
+	}
+	r := l.Scale[0]
+	channels := x.dims[1]
+	if channels != free {
+		channels /= tensor.MulSat(r, r)
+	}
+	y := g.op("DepthToSpace", []value{x}, attr{"blocksize", r}, attr{"mode", "CRD"})
+	return y.with(sizes(x, channels, func(_ int, n int64) int64 { return tensor.MulSat(n, r) })...)
+}
+
 // filled is a vector of n equal numbers.
 func (g *graph) filled(x float64, n int64, d tensor.DType) value {
 	return g.op("Expand", []value{g.scalar(x, d), g.vector(n)}).with(n)
@@ -222,7 +268,25 @@ func layerNorm(g *graph, l *layer.Layer, x value) value {
 	if factor.name == "" {
 		factor = g.op("Expand", []value{g.scalar(1, x.dtype), g.vector(l.Size...)})
 	}
+	if l.Deviation {
+		return g.overDeviation(l, x, factor)
+	}
 	in := []value{x, factor, g.weight(l, layer.Bias, x.dtype)}
 	y := g.one("LayerNormalization", in, attr{"axis", -int64(len(l.Size))}, attr{"epsilon", l.Eps})
 	return g.apply(l.Function, y)
+}
+
+// overDeviation divides by the standard deviation with eps added to it.
+func (g *graph) overDeviation(l *layer.Layer, x, factor value) value {
+	var axes []int64
+	for i := range l.Size {
+		axes = append(axes, int64(i-len(l.Size)))
+	}
+	mean := func(x value) value {
+		return g.one("ReduceMean", []value{x, g.vector(axes...)}, attr{"keepdims", int64(1)})
+	}
+	apart := g.one("Sub", []value{x, mean(x)})
+	deviation := g.one("Sqrt", []value{mean(g.one("Mul", []value{apart, apart}))})
+	y := g.one("Div", []value{apart, g.one("Add", []value{deviation, g.scalar(l.Eps, x.dtype)})})
+	return g.finish(l, g.one("Mul", []value{y, factor}))
 }

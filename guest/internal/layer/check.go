@@ -43,6 +43,9 @@ func (l *Layer) check(left *int, depth int) {
 	if spec.Spatial {
 		l.checkSpatial(spec)
 	}
+	if n := len(l.Scale); l.Kind == Upsample && (n < 1 || n > maxSpatial) || l.Kind == PixelShuffle && n != 1 {
+		l.refuse(-1, abi.FaultMalformed, "scale has %d numbers", n)
+	}
 	if n := len(l.Layers); n < spec.MinLayers || n > spec.MaxLayers {
 		l.refuse(-1, abi.FaultMalformed, "%d layers inside", n)
 	}

@@ -29,6 +29,7 @@ var functions = map[string]function{
 	"identity":    {ops: func(_ *trace.Tracer, x *trace.Value, _ float64) *trace.Value { return x }},
 	"relu":        {fn: abi.FnRelu},
 	"leakyrelu":   {fn: abi.FnLeaky, alpha: 0.01},
+	"rrelu":       {fn: abi.FnLeaky, alpha: (1./8 + 1./3) / 2}, // the mean of the slopes that training draws
 	"sigmoid":     {fn: abi.FnSigmoid},
 	"tanh":        {fn: abi.FnTanh},
 	"elu":         {fn: abi.FnElu, alpha: 1},
@@ -48,6 +49,15 @@ var functions = map[string]function{
 	"cos":         {fn: abi.FnCos},
 	"sqrt":        {fn: abi.FnSqrt},
 	"log":         {fn: abi.FnLog},
+	"tan":         {fn: abi.FnTan},
+	"atan":        {fn: abi.FnAtan},
+	"sinh":        {fn: abi.FnSinh},
+	"cosh":        {fn: abi.FnCosh},
+	"asinh":       {fn: abi.FnAsinh},
+	"erf":         {fn: abi.FnErf},
+	"sign":        {fn: abi.FnSign},
+	"neg":         {fn: abi.FnNeg},
+	"inv":         {fn: abi.FnRecip},
 
 	"abs2": {ops: func(t *trace.Tracer, x *trace.Value, _ float64) *trace.Value { return t.Map2(abi.FnMul, x, x) }},
 	"gelu_sigmoid": {ops: func(t *trace.Tracer, x *trace.Value, _ float64) *trace.Value {

@@ -63,6 +63,10 @@ var (
 	reset     = Param{"reset_after", func(l *Layer) any { return &l.ResetAfter }, 0, 1}
 	batch     = Param{"batch_first", func(l *Layer) any { return &l.BatchFirst }, 0, 1}
 	step      = Param{"step", func(l *Layer) any { return &l.Step }, 0, 1}
+	scales    = Param{"scale", func(l *Layer) any { return &l.Scale }, 1, maxWindow}
+	between   = Param{"linear", func(l *Layer) any { return &l.Linear }, 0, 1}
+	whole     = Param{"whole", func(l *Layer) any { return &l.Whole }, 0, 1}
+	heads     = Param{"heads", func(l *Layer) any { return &l.Heads }, 1, maxFeatures}
 	activate  = Param{"function", func(l *Layer) any { return &l.Function }, math.Inf(-1), math.Inf(1)}
 	join      = Param{"join", func(l *Layer) any { return &l.Join }, 0, 0}
 )
@@ -95,11 +99,12 @@ var specs = map[Kind]Spec{
 	Chain:          {MaxLayers: maxLayers},
 	SkipConnection: {Params: []Param{join, axis}, MinLayers: 1, MaxLayers: 1},
 	Parallel:       {Params: []Param{join, axis}, MinLayers: 1, MaxLayers: maxLayers},
+	PairwiseFusion: {Params: []Param{join, axis}, MinLayers: 1, MaxLayers: maxLayers},
 	Maxout:         {MinLayers: 1, MaxLayers: maxLayers},
 	Identity:       {},
 	Dropout:        {},
 	Elementwise:    {Params: []Param{activate}},
-	Flatten:        {},
+	Flatten:        {Params: []Param{whole}},
 	Softmax:        {Params: []Param{axis}},
 	LogSoftmax:     {Params: []Param{axis}},
 
@@ -127,10 +132,16 @@ var specs = map[Kind]Spec{
 	AdaptiveMaxPool:  {Params: []Param{size}, Spatial: true},
 	AdaptiveMeanPool: {Params: []Param{size}, Spatial: true},
 
+	Upsample:     {Params: []Param{scales, between}},
+	Resize:       {Params: []Param{size, between}, Spatial: true},
+	PixelShuffle: {Params: []Param{scales}},
+
+	MultiHeadAttention: {Params: []Param{heads}, MinLayers: 4, MaxLayers: 4},
+
 	BatchNorm:    {Params: []Param{in, eps, deviation, activate}, Arrays: norm},
 	InstanceNorm: {Params: []Param{in, eps, activate}, Arrays: norm},
 	GroupNorm:    {Params: []Param{in, groups, eps, activate}, Arrays: norm},
-	LayerNorm:    {Params: []Param{size, eps, activate}, Arrays: []Array{{Main, true, sized}, {Bias, true, sized}}},
+	LayerNorm:    {Params: []Param{size, eps, deviation, activate}, Arrays: []Array{{Main, true, sized}, {Bias, true, sized}}},
 
 	RNN:  recurrent(1, []Param{activate}),
 	LSTM: recurrent(4, nil, Array{Cell, true, nil}),

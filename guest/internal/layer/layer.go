@@ -21,11 +21,12 @@ const (
 	Chain          Kind = "Chain"          // one layer after the other
 	SkipConnection Kind = "SkipConnection" // Join of its one layer's result and x
 	Parallel       Kind = "Parallel"       // Join of all layers' results
+	PairwiseFusion Kind = "PairwiseFusion" // each layer of Join of x and the result before; all results
 	Maxout         Kind = "Maxout"         // the elementwise maximum of all layers' results
 	Identity       Kind = "Identity"
 	Dropout        Kind = "Dropout" // changes nothing
 	Elementwise    Kind = "Elementwise"
-	Flatten        Kind = "Flatten" // all dims but the first become one
+	Flatten        Kind = "Flatten" // all dims but the first become one, or all if Whole
 	Softmax        Kind = "Softmax"
 	LogSoftmax     Kind = "LogSoftmax"
 
@@ -43,10 +44,18 @@ const (
 	AdaptiveMaxPool  Kind = "AdaptiveMaxPool" // all windows of one size: stride n/Size, window n-(Size-1)·stride
 	AdaptiveMeanPool Kind = "AdaptiveMeanPool"
 
+	Upsample     Kind = "Upsample"     // each spatial dim becomes Scale times as long; all do, if Scale is one number
+	Resize       Kind = "Resize"       // spatial dims become Size
+	PixelShuffle Kind = "PixelShuffle" // of as many spatial dims as x has
+
 	BatchNorm    Kind = "BatchNorm" // with stored statistics; without them, those of x
 	GroupNorm    Kind = "GroupNorm"
 	InstanceNorm Kind = "InstanceNorm"
 	LayerNorm    Kind = "LayerNorm" // over the last dims, as many as Size has
+
+	// MultiHeadAttention has four layers: those of queries, keys and values, and
+	// that of the result. It gives the weights of the values as well.
+	MultiHeadAttention Kind = "MultiHeadAttention"
 
 	// Hole stands for a layer that was refused, or is still to be named. Note
 	// says why. A tree with one cannot run.
@@ -112,12 +121,16 @@ type Layer struct {
 	Groups       int64
 	Size         []int64
 	Eps          float64
-	Deviation    bool // Variance holds standard deviations, and Eps is not used
+	Deviation    bool // BatchNorm: Variance holds standard deviations, and Eps is not used; LayerNorm: Eps is added to the deviation
 	Axis         int64
 	First        int64 // index of the first row
 	ResetAfter   bool  // GRU: the reset gate acts on weight_hh·h, not on h
 	BatchFirst   bool  // x is (batch, time, features), not (time, batch, features)
 	Step         bool  // a matrix x is one step of a batch, not one sequence
+	Scale        []int64
+	Linear       bool // between the places of x, whose corners are kept; not the nearest place
+	Whole        bool
+	Heads        int64
 	Function     Function
 	Join         Join
 	Joiner       *Layer

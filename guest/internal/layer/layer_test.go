@@ -83,7 +83,7 @@ func TestCheck(t *testing.T) {
 
 // TestKinds: each kind can be lowered, and each of its lists has a range.
 func TestKinds(t *testing.T) {
-	containers := map[Kind]bool{Chain: true, SkipConnection: true, Parallel: true, Maxout: true, Bilinear: true}
+	containers := map[Kind]bool{Chain: true, SkipConnection: true, Parallel: true, Maxout: true, Bilinear: true, PairwiseFusion: true, MultiHeadAttention: true}
 	for k, spec := range specs {
 		if lowerings[k] == nil && !containers[k] {
 			t.Errorf("%s cannot be lowered", k)

@@ -50,6 +50,9 @@ var lowerings = map[Kind]func(w *walk, l *Layer, x *trace.Value) *trace.Value{
 	GlobalMeanPool:   globalPool,
 	AdaptiveMaxPool:  adaptivePool,
 	AdaptiveMeanPool: adaptivePool,
+	Upsample:         upsample,
+	Resize:           resize,
+	PixelShuffle:     pixelShuffle,
 
 	BatchNorm:    batchNorm,
 	InstanceNorm: instanceNorm,
@@ -81,6 +84,10 @@ func (w *walk) lower(l *Layer, x []*trace.Value) []*trace.Value {
 		return w.join(l, append(w.all(l.Layers[0], x), x...))
 	case Parallel:
 		return w.join(l, w.branches(l, x))
+	case PairwiseFusion:
+		return w.fusion(l, x)
+	case MultiHeadAttention:
+		return w.attention(l, x)
 	case Maxout:
 		ys := w.branches(l, x)
 		return []*trace.Value{w.fold(abi.FnMax, ys)}
@@ -107,6 +114,24 @@ func (w *walk) branches(l *Layer, x []*trace.Value) []*trace.Value {
 	var ys []*trace.Value
 	for i, inner := range l.Layers {
 		ys = append(ys, w.all(inner, x[min(i, len(x)-1):][:1])...)
+	}
+	return ys
+}
+
+// fusion gives the results of all layers: each takes the join of x, or of its
+// part of x, and of the result before.
+func (w *walk) fusion(l *Layer, x []*trace.Value) (ys []*trace.Value) {
+	if len(x) != 1 && len(x) != len(l.Layers) {
+		w.Fail(abi.FaultInput, "%d inputs for %d layers", len(x), len(l.Layers))
+	}
+	var y []*trace.Value
+	for i, inner := range l.Layers {
+		in := x[min(i, len(x)-1):][:1]
+		if i > 0 {
+			in = w.join(l, append(in[:1:1], y...))
+		}
+		y = w.all(inner, in)
+		ys = append(ys, y...)
 	}
 	return ys
 }
@@ -176,7 +201,10 @@ func (w *walk) finish(l *Layer, y *trace.Value) *trace.Value {
 	return w.apply(l.Function, y)
 }
 
-func flatten(w *walk, _ *Layer, x *trace.Value) *trace.Value {
+func flatten(w *walk, l *Layer, x *trace.Value) *trace.Value {
+	if l.Whole {
+		return w.Reshape(x, trace.Consts(-1))
+	}
 	if x.Rank() < 1 {
 		w.Fail(abi.FaultInput, "a single number has no dims")
 	}

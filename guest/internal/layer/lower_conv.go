@@ -3,6 +3,7 @@ package layer
 import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
 // onChannelsLast applies f to x (n, c, sp…) as (n, sp…, c), and permutes its
@@ -92,6 +93,57 @@ func adaptivePool(w *walk, l *Layer, x *trace.Value) *trace.Value {
 		a.Window = append(a.Window, have-(n-1)*stride)
 	}
 	return w.pool(x, a, l.Kind == AdaptiveMaxPool)
+}
+
+// upsample makes each spatial dim longer.
+func upsample(w *walk, l *Layer, x *trace.Value) *trace.Value {
+	x = w.real(l, x)
+	if n := x.Rank() - 2; n < 1 || len(l.Scale) != 1 && len(l.Scale) != n {
+		w.Fail(abi.FaultInput, "rank %d for %d scales", x.Rank(), len(l.Scale))
+	}
+	dims := x.Dims()
+	for i := range dims[2:] {
+		dims[i+2] = w.Mul(dims[i+2], trace.Const(l.Scale[min(i, len(l.Scale)-1)]))
+	}
+	return w.resample(l, x, dims)
+}
+
+func resize(w *walk, l *Layer, x *trace.Value) *trace.Value {
+	x = w.image(l, x, len(l.Size))
+	return w.resample(l, x, append(x.Dims()[:2:2], trace.Consts(l.Size...)...))
+}
+
+func (w *walk) resample(l *Layer, x *trace.Value, dims []trace.Int) *trace.Value {
+	a := &abi.Resize{Dims: w.Words(dims), Mode: abi.ResizeNearest, Coord: abi.CoordAsymmetric, Round: abi.RoundFloor}
+	if l.Linear {
+		a.Mode, a.Coord = abi.ResizeLinear, abi.CoordAlignCorners
+	}
+	return w.One(abi.OpResize, a, x)
+}
+
+// pixelShuffle puts a number of channels between the places of each spatial
+// dim: (n, c·r…, sp…) becomes (n, c, sp·r…).
+func pixelShuffle(w *walk, l *Layer, x *trace.Value) *trace.Value {
+	n, r := x.Rank()-2, l.Scale[0]
+	if n < 1 || n > maxSpatial {
+		w.Fail(abi.FaultInput, "rank %d has %d spatial dims", x.Rank(), n)
+	}
+	block := int64(1)
+	for range n {
+		block = tensor.MulSat(block, r)
+	}
+	channels := w.Pin(x.Dim(1))
+	if channels%block != 0 {
+		w.Fail(abi.FaultInput, "%d channels in blocks of %d", channels, block)
+	}
+	split, joined := []trace.Int{x.Dim(0), trace.Const(channels / block)}, []trace.Int{x.Dim(0), trace.Const(channels / block)}
+	perm := []int64{0, 1}
+	for i := range n {
+		split, perm = append(split, trace.Const(r)), append(perm, int64(2+n+i), int64(2+i))
+		joined = append(joined, w.Mul(x.Dim(2+i), trace.Const(r)))
+	}
+	x = w.Permute(w.Reshape(x, append(split, x.Dims()[2:]...)), perm...)
+	return w.Reshape(x, joined)
 }
 
 func globalPool(w *walk, l *Layer, x *trace.Value) *trace.Value {

@@ -90,7 +90,25 @@ func layerNorm(w *walk, l *Layer, x *trace.Value) *trace.Value {
 		}
 	}
 	d := x.DType()
+	if l.Deviation {
+		return w.overDeviation(l, x, axesFrom(at, x.Rank()))
+	}
 	a := &abi.LayerNorm{Axis: int64(at), Eps: float32(l.Eps)}
 	y := w.One(abi.OpLayerNorm, a, x, nil, w.weight(l, Main, d), w.weight(l, Bias, d))
 	return w.apply(l.Function, y)
+}
+
+// overDeviation divides by the standard deviation with eps added to it.
+func (w *walk) overDeviation(l *Layer, x *trace.Value, axes []int64) *trace.Value {
+	mean := func(x *trace.Value) *trace.Value {
+		return w.One(abi.OpReduce, &abi.Reduce{Axes: axes, Fn: abi.ReduceMean, Keep: true}, x)
+	}
+	d := x.DType()
+	apart := w.Map2(abi.FnSub, x, mean(x))
+	deviation := w.Map1(abi.FnSqrt, 0, mean(w.Map2(abi.FnMul, apart, apart)))
+	y := w.Map2(abi.FnDiv, apart, w.Map2(abi.FnAdd, deviation, w.Scalar(d, l.Eps)))
+	if m := w.weight(l, Main, d); m != nil {
+		y = w.Map2(abi.FnMul, y, m)
+	}
+	return w.finish(l, y)
 }

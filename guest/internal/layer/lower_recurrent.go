@@ -15,6 +15,9 @@ var (
 
 func rnn(w *walk, l *Layer, x *trace.Value) *trace.Value {
 	k, _ := l.Function.known()
+	if l.Function.identity() {
+		k = function{fn: abi.FnLeaky, alpha: 1}
+	}
 	if k.ops != nil {
 		w.Fail(abi.FaultUnsupported, "function %q in a recurrent layer", l.Function.Name)
 	}

@@ -16,6 +16,41 @@ type Network struct {
 	Reversed bool
 }
 
+// Results is how many arrays l gives, as far as that can be told without
+// tracing it.
+func (l *Layer) Results() int {
+	all := func(ls []*Layer) (n int) {
+		for _, inner := range ls {
+			n += inner.Results()
+		}
+		return n
+	}
+	switch l.Kind {
+	case Chain:
+		for i := len(l.Layers) - 1; i >= 0; i-- {
+			if k := l.Layers[i].Kind; k != Identity && k != Dropout {
+				return l.Layers[i].Results()
+			}
+		}
+	case PairwiseFusion:
+		return all(l.Layers)
+	case MultiHeadAttention:
+		return 2
+	case Parallel, SkipConnection:
+		switch l.Join {
+		case JoinTuple:
+			n := all(l.Layers)
+			if l.Kind == SkipConnection {
+				n++
+			}
+			return n
+		case JoinLayer:
+			return l.Joiner.Results()
+		}
+	}
+	return 1
+}
+
 // String is l on one line: its kind and its parameters.
 func (l *Layer) String() string {
 	var parts []string

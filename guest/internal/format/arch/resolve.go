@@ -131,7 +131,7 @@ func usual(l *layer.Layer, param string) bool {
 		return l.Kind != layer.Elementwise
 	case "axis":
 		return l.Join != layer.JoinNone && l.Join != layer.JoinConcat
-	case "first", "deviation", "batch_first", "step":
+	case "first", "deviation", "batch_first", "step", "linear", "whole":
 	default:
 		return false
 	}

@@ -22,7 +22,5 @@ func Architecture(box abi.Box, task abi.Task) (layer.Network, []weights.Tensor) 
 	if fault != nil {
 		scan.Refuse(*fault)
 	}
-	n := *network(tree)
-	n.Input.Name, n.Output.Name = "x", "y"
-	return n, s.arrays
+	return newNetwork(tree).single(), s.arrays
 }

@@ -86,6 +86,9 @@ func (v part) layer() *layer.Layer {
 		return v.chain()
 	case v.form == formCode && v.b.closures && v.b.f.isReshape(v.value):
 		return &layer.Layer{Kind: layer.Flatten}
+	case v.value.name == composition && len(v.items) == 2:
+		inner, outer := v.field("inner"), v.field("outer")
+		return &layer.Layer{Kind: layer.Chain, Layers: []*layer.Layer{v.b.layer(inner.n, inner.p), v.b.layer(outer.n, outer.p)}}
 	case name == "":
 		v.refuseBy(v.what())
 	case v.b.f.fieldNames(v.value) == nil && len(v.items) > 0:
@@ -98,10 +101,17 @@ func (v part) layer() *layer.Layer {
 		l := v.field("layers").chain()
 		l.Kind = layer.Maxout
 		return l
-	case "Parallel":
+	case "Parallel", "PairwiseFusion":
 		l := v.field("layers").chain()
-		l.Kind = layer.Parallel
+		l.Kind = layer.Kind(name)
 		v.field("connection").join(l)
+		return l
+	case "MultiHeadAttention":
+		l := &layer.Layer{Kind: layer.MultiHeadAttention, Heads: v.field("nheads").integer()}
+		for _, name := range [...]string{"q_proj", "k_proj", "v_proj", "out_proj"} {
+			inner := v.field(name)
+			l.Layers, l.Names = append(l.Layers, v.b.layer(inner.n, inner.p)), append(l.Names, name)
+		}
 		return l
 	case "SkipConnection":
 		inner := v.field("layers")
@@ -110,8 +120,10 @@ func (v part) layer() *layer.Layer {
 		return l
 	}
 	maker := makers[name]
-	if maker == nil {
+	if maker == nil && cells[name].kind != "" {
 		v.refuse("a %s outside of a layer that steps it", v.value.name)
+	} else if maker == nil {
+		v.refuse("a %s, which does not run here", v.value.name)
 	}
 	return maker(v)
 }
@@ -173,7 +185,7 @@ func (v part) what() (rule, string) {
 // function is the layer that a function stands for, or nil.
 func (v part) function() *layer.Layer {
 	if inner, ok := v.b.f.broadcast(v.value); ok {
-		if fn, ok := elementwise(inner); ok {
+		if fn, ok := (part{inner, v.p, v.b}).elementwise(); ok {
 			return &layer.Layer{Kind: layer.Elementwise, Function: fn}
 		}
 		return nil
@@ -379,7 +391,7 @@ func (v part) activation() layer.Function {
 	if inner, ok := v.b.f.broadcast(v.value); ok {
 		v.value = inner
 	}
-	fn, ok := elementwise(v.value)
+	fn, ok := v.elementwise()
 	if ok {
 		return fn
 	}

@@ -8,6 +8,7 @@ var layouts = map[string][]string{
 	"Chain":          {"layers"},
 	"SkipConnection": {"layers connection"},
 	"Parallel":       {"connection layers"},
+	"PairwiseFusion": {"connection layers"},
 	"Maxout":         {"layers"},
 	"Dropout":        {"p active", "p dims active", "p dims active rng"},
 	"AlphaDropout":   {"p active", "p active rng"},
@@ -18,6 +19,10 @@ var layouts = map[string][]string{
 	"Scale":     {"scale bias σ"},
 	"Embedding": {"weight"},
 
+	"EmbeddingBag":       {"weight reduction"},
+	"MultiHeadAttention": {"nheads q_proj k_proj v_proj attn_drop out_proj"},
+
+	"Conv2D":        {"σ weight stride", "σ weight stride pad"},
 	"Conv":          {"σ weight bias stride pad", "σ weight bias stride pad dilation", "σ weight bias stride pad dilation groups"},
 	"CrossCor":      {"σ weight bias stride pad dilation"},
 	"DepthwiseConv": {"σ weight bias stride pad", "σ weight bias stride pad dilation"},
@@ -30,6 +35,9 @@ var layouts = map[string][]string{
 	"GlobalMeanPool":   {""},
 	"AdaptiveMaxPool":  {"out"},
 	"AdaptiveMeanPool": {"out"},
+
+	"Upsample":     {"scale", "scale size"},
+	"PixelShuffle": {"r"},
 
 	"BatchNorm":    {"λ β γ μ σ² ϵ momentum active", "λ β γ μ σ² ϵ momentum affine track_stats active chs"},
 	"InstanceNorm": {"λ β γ μ σ² ϵ momentum active", "λ β γ μ σ² ϵ momentum affine track_stats active chs"},
@@ -72,7 +80,11 @@ func (f *file) fieldNames(v value) []string {
 	if v.name == "Core.NamedTuple" {
 		return f.tupleNames(v)
 	}
-	for _, l := range layouts[layerName(v.name)] {
+	lists := layouts[layerName(v.name)]
+	if v.name == composition {
+		lists = []string{"outer inner"}
+	}
+	for _, l := range lists {
 		if names := strings.Fields(l); len(names) == len(v.items) {
 			return names
 		}

@@ -61,7 +61,7 @@ func (in *inspection) read(h abi.Handle, closures bool) {
 			in.refuse(*wrong)
 			continue
 		}
-		m.nets, names = append(m.nets, network(tree)), append(names, c.p.String())
+		m.nets, names = append(m.nets, newNetwork(tree)), append(names, c.p.String())
 	}
 	for _, fault := range faults {
 		if !in.let[fault.Offset] {

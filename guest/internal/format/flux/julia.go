@@ -41,6 +41,8 @@ type file struct {
 	blob *scan.Blob
 	root *node
 	void bool   // a name of Julia 0.6 occurs
+	// tracker says that arrays are those of Tracker, which Flux had until 0.9.
+	tracker bool
 	refs []node // what back-references refer to
 	size []int64
 }
@@ -54,8 +56,9 @@ func open(box abi.Box, h abi.Handle) *file {
 	blob := scan.Open(box, h)
 	r := &reader{names: map[string]string{}}
 	root := r.file(blob.All())
-	_, void := r.names["Void"]
-	f := &file{blob: blob, root: root, void: void}
+	f := &file{blob: blob, root: root}
+	_, f.void = r.names["Void"]
+	_, f.tracker = r.names["TrackedArray"]
 	if refs := root.get(backrefs); refs != nil && refs.kind == kindArray {
 		f.refs = refs.items
 	}

@@ -18,6 +18,7 @@ var makers = map[string]func(v part) *layer.Layer{
 	"Scale":     scale,
 	"Embedding": embedding,
 
+	"Conv2D":        func(v part) *layer.Layer { return v.conv(true) },
 	"Conv":          func(v part) *layer.Layer { return v.conv(true) },
 	"CrossCor":      func(v part) *layer.Layer { return v.conv(false) },
 	"DepthwiseConv": depthwiseConv,
@@ -29,6 +30,9 @@ var makers = map[string]func(v part) *layer.Layer{
 	"GlobalMeanPool":   func(part) *layer.Layer { return &layer.Layer{Kind: layer.GlobalMeanPool} },
 	"AdaptiveMaxPool":  func(v part) *layer.Layer { return v.adaptivePool(layer.AdaptiveMaxPool) },
 	"AdaptiveMeanPool": func(v part) *layer.Layer { return v.adaptivePool(layer.AdaptiveMeanPool) },
+
+	"Upsample":     upsample,
+	"PixelShuffle": pixelShuffle,
 
 	"BatchNorm":    func(v part) *layer.Layer { return v.norm(layer.BatchNorm) },
 	"InstanceNorm": func(v part) *layer.Layer { return v.norm(layer.InstanceNorm) },
@@ -126,8 +130,12 @@ func (v part) window(kind layer.Kind, flip bool) (*layer.Layer, *layer.Weight) {
 	n := int(w.Type.Rank) - 2
 	l := &layer.Layer{Kind: kind, Kernel: w.Shape()[2:], Groups: 1, Function: v.field("σ").activation()}
 	l.Stride = v.field("stride").spatial(n)
-	l.Before, l.After = v.field("pad").pads(n)
 	l.Dilation = slices.Repeat([]int64{1}, n)
+	l.Before = make([]int64, n)
+	l.After = l.Before
+	if p, ok := v.find("pad"); ok {
+		l.Before, l.After = p.pads(n)
+	}
 	if d, ok := v.find("dilation"); ok {
 		l.Dilation = d.spatial(n)
 	}
@@ -140,7 +148,9 @@ func (v part) window(kind layer.Kind, flip bool) (*layer.Layer, *layer.Weight) {
 		w.Flip = append(w.Flip, axis)
 	}
 	set(l, layer.Main, w)
-	set(l, layer.Bias, v.field("bias").weight())
+	if b, ok := v.find("bias"); ok {
+		set(l, layer.Bias, b.weight())
+	}
 	return l, w
 }
 
@@ -187,6 +197,35 @@ func (v part) pool(kind layer.Kind) *layer.Layer {
 func (v part) adaptivePool(kind layer.Kind) *layer.Layer {
 	out := v.field("out")
 	return &layer.Layer{Kind: kind, Size: out.spatial(len(out.integers()))}
+}
+
+// upsampled are the ways of Flux to say what lies between the places of an
+// array, and whether it is on the line between them.
+var upsampled = map[string]bool{"nearest": false, "bilinear": true, "trilinear": true}
+
+// upsample has its mode in its type.
+func upsample(v part) *layer.Layer {
+	mode := ""
+	if p := v.b.f.params(v.typ); len(p) > 0 {
+		mode = v.b.f.value(&p[0]).name
+	}
+	on, known := upsampled[mode]
+	if !known {
+		v.refuse("a Flux.Upsample of the mode %q", mode)
+	}
+	list := func(v part) []int64 {
+		ns := v.integers()
+		slices.Reverse(ns)
+		return ns
+	}
+	if size, ok := v.find("size"); ok && !size.absent() {
+		return &layer.Layer{Kind: layer.Resize, Size: list(size), Linear: on}
+	}
+	return &layer.Layer{Kind: layer.Upsample, Scale: list(v.field("scale")), Linear: on}
+}
+
+func pixelShuffle(v part) *layer.Layer {
+	return &layer.Layer{Kind: layer.PixelShuffle, Scale: []int64{v.field("r").integer()}}
 }
 
 // norm reads a layer that normalises channels. Early layers always had all
@@ -244,11 +283,20 @@ func (v part) deviation() bool {
 // layerNorm was a Diagonal with the standard deviation under it, to which ϵ
 // was added; later it is the root of the variance and ϵ².
 func layerNorm(v part) *layer.Layer {
-	l := &layer.Layer{Kind: layer.LayerNorm, Eps: 1e-12}
+	l := &layer.Layer{Kind: layer.LayerNorm}
 	diag := v.field("diag")
-	if eps, ok := v.find("ϵ"); ok {
+	eps, later := v.find("ϵ")
+	l.Deviation = diag.absent() || layerName(diag.value.name) == "Diagonal"
+	switch {
+	case later && l.Deviation:
+		l.Eps = eps.real()
+	case later:
 		e := eps.real()
 		l.Eps = e * e
+	case !v.b.f.tracker:
+		l.Eps = 1e-6 // with Tracker there was none
+	}
+	if later {
 		l.Size = v.field("size").integers()
 		slices.Reverse(l.Size)
 		if !v.field("affine").boolean() {
@@ -261,9 +309,9 @@ func layerNorm(v part) *layer.Layer {
 	}
 	inner := scale(diag)
 	l.Weights, l.Function = inner.Weights, inner.Function
-	if l.Size == nil {
+	if !later {
 		l.Size = inner.Size
-	} else if layerName(diag.value.name) == "Diagonal" {
+	} else if l.Deviation {
 		l.Function = v.field("λ").activation()
 	}
 	return l
