@@ -1,5 +1,6 @@
 """Writes the small Flux models here, golden.json, which says what they give,
-and arrays.json, the arrays that published files hold.
+and arrays.json, the arrays that published files hold and those of structures.py,
+and refused.json, the parts of the latter that are refused.
 
 Run by hand, in this folder, with the models that are published elsewhere as an
 argument: python make.py ../../../shared/models
@@ -11,42 +12,18 @@ from the bytes of the file, never from what was put in.
 import hashlib
 import json
 import pathlib
-import struct
 import sys
 
 import numpy as np
 
+import eras
+import reading
 import reference
+import structures
+from lower import document
 
 HERE = pathlib.Path(__file__).parent
 random = np.random.default_rng(7)
-
-
-def encode(v):
-    """The type byte and the bytes of a value."""
-    if v is None:
-        return 0x0A, b""
-    if isinstance(v, bool):
-        return 0x08, bytes([v])
-    if isinstance(v, int):
-        return 0x12, struct.pack("<q", v)
-    if isinstance(v, float):
-        return 0x01, struct.pack("<d", v)
-    if isinstance(v, str):
-        return 0x02, struct.pack("<i", len(v.encode()) + 1) + v.encode() + b"\0"
-    if isinstance(v, bytes):
-        return 0x05, struct.pack("<i", len(v)) + b"\0" + v
-    if isinstance(v, list):
-        return 0x04, document({str(i): x for i, x in enumerate(v)})
-    return 0x03, document(v)
-
-
-def document(d):
-    body = b""
-    for key, v in d.items():
-        kind, data = encode(v)
-        body += bytes([kind]) + key.encode() + b"\0" + data
-    return struct.pack("<i", len(body) + 5) + body + b"\0"
 
 
 def datatype(name, *params):
@@ -131,6 +108,10 @@ def cell(kind, i, o, *state):
 
 def images(*shape):
     return random.normal(size=shape).astype("f4")
+
+
+def rand32(*shape):
+    return np.asarray(random.normal(size=shape).astype("f4"))
 
 
 def tracked(x):
@@ -243,15 +224,21 @@ PUBLISHED = {
 }
 
 
+def pack(v):
+    return {"dtype": v.dtype.name, "shape": list(v.shape), "values": [float(f"{e:.9g}") for e in v.ravel()]}
+
+
 def golden(data, key, x):
-    y = reference.run(data, key, x)
-    pack = lambda v: {"dtype": v.dtype.name, "shape": list(v.shape), "values": [float(f"{e:.9g}") for e in v.ravel()]}
-    return {"x": pack(x), "y": pack(y)}
+    return {"x": pack(x), "y": pack(reference.run(data, key, x))}
+
+
+def write(name, rows):
+    (HERE / name).write_text(json.dumps(rows, separators=(",", ":")).replace('},"', '},\n"') + "\n")
 
 
 def listing(data):
     """What an inspection has to find: type, dims and the hash of the bytes of each array."""
-    rows = [[a.dtype.name, list(a.shape), hashlib.sha256(a.tobytes(order="F")).hexdigest()] for a in reference.Reader(data).arrays()]
+    rows = [[a.dtype.name, list(a.shape), hashlib.sha256(a.tobytes(order="F")).hexdigest()] for a in reading.Reader(data).arrays()]
     return sorted(rows, key=lambda r: (r[2], r[1]))
 
 
@@ -268,8 +255,22 @@ def main():
         shared = pathlib.Path(sys.argv[1]).parent
         files = [f for folder in ("models/flux", "models/alphago-bson", "conformance/bson") for f in sorted((shared / folder).glob("*.bson"))]
         rows = {str(f.relative_to(shared)): listing(f.read_bytes()) for f in files}
+        refused = {}
+        for name, data, parts in structures.files(rand32):
+            (HERE / f"{name}.bson").write_bytes(data)
+            rows[name + ".bson"], refused[name + ".bson"] = listing(data), parts
+        (HERE / "refused.json").write_text(json.dumps(refused, indent=0, ensure_ascii=False) + "\n")
         (HERE / "arrays.json").write_text(json.dumps(rows, separators=(",", ":")).replace(']],"', ']],\n"') + "\n")
-    (HERE / "golden.json").write_text(json.dumps(out, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    for name, data, x in eras.models(rand32, lambda *shape: random.uniform(0.5, 2, size=shape).astype("f4")):
+        (HERE / f"{name}.bson").write_bytes(data)
+        out[name] = golden(data, "model", x)
+    write("golden.json", out)
+    several = {}
+    for name, data, xs in eras.several(rand32):
+        (HERE / f"{name}.bson").write_bytes(data)
+        ys = reference.run(data, "model", *xs)
+        several[name] = {"xs": [pack(x) for x in xs], "ys": [pack(y) for y in (ys if isinstance(ys, tuple) else [ys])]}
+    write("several.json", several)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An independent reading of Flux models in BSON: a parser and a forward pass.
+"""An independent forward pass of the Flux models that reading.py reads.
 
 Arrays keep Julia's axes: images are (width, height, channels, batch). What each
 layer computes is written down from Flux's and NNlib's documentation, slowly and
@@ -6,132 +6,10 @@ plainly, in float64. Nothing here is shared with the front end that it judges.
 """
 import itertools
 import math
-import struct
 
 import numpy as np
 
-
-def parse(data):
-    """Reads one BSON document."""
-
-    def document(at, is_array):
-        end = at + struct.unpack_from("<i", data, at)[0]
-        at += 4
-        out = []
-        while data[at]:
-            kind = data[at]
-            stop = data.index(0, at + 1)
-            key = data[at + 1 : stop].decode()
-            at = stop + 1
-            if kind == 0x01:
-                value, at = struct.unpack_from("<d", data, at)[0], at + 8
-            elif kind == 0x02:
-                n = struct.unpack_from("<i", data, at)[0]
-                value, at = data[at + 4 : at + 3 + n].decode(), at + 4 + n
-            elif kind in (0x03, 0x04):
-                value, at = document(at, kind == 0x04)
-            elif kind == 0x05:
-                n = struct.unpack_from("<i", data, at)[0]
-                value, at = data[at + 5 : at + 5 + n], at + 5 + n
-            elif kind == 0x08:
-                value, at = bool(data[at]), at + 1
-            elif kind == 0x0A:
-                value = None
-            elif kind == 0x10:
-                value, at = struct.unpack_from("<i", data, at)[0], at + 4
-            elif kind == 0x12:
-                value, at = struct.unpack_from("<q", data, at)[0], at + 8
-            else:
-                raise ValueError(f"type {kind} at {at}")
-            out.append((key, value))
-        assert at + 1 == end
-        return ([v for _, v in out] if is_array else dict(out)), end
-
-    return document(0, False)[0]
-
-
-NUMBERS = {"Float16": "f2", "Float32": "f4", "Float64": "f8", "Int64": "i8", "Int32": "i4", "UInt8": "u1", "UInt32": "u4", "Bool": "?"}
-
-
-class Struct:
-    """A struct of Julia: the name of its type, the type's parameters, its fields."""
-
-    def __init__(self, name, params, fields):
-        self.name, self.params, self.fields = name, params, fields
-
-    @property
-    def short(self):
-        return self.name.split(".")[-1]
-
-
-class Reader:
-    def __init__(self, data):
-        self.root = parse(data)
-        self.refs = self.root.pop("_backrefs", [])
-        self.void = b"\x00Void\x00" in data
-
-    def follow(self, v):
-        while isinstance(v, dict) and v.get("tag") == "backref":
-            v = self.refs[v["ref"] - 1]
-        return v
-
-    def type(self, v):
-        v = self.follow(v)
-        return ".".join(p for p in v["name"] if p != "Main"), v["params"]
-
-    def value(self, v):
-        v = self.follow(v)
-        if isinstance(v, list):
-            return [self.value(x) for x in v]
-        if not isinstance(v, dict):
-            return v
-        tag = v.get("tag")
-        if tag is None:
-            return {k: self.value(x) for k, x in v.items()}
-        if tag == "symbol":
-            return v["name"]
-        if tag == "tuple":
-            return tuple(self.value(x) for x in v["data"])
-        if tag == "array":
-            name, params = self.type(v["type"])
-            if isinstance(v["data"], list):
-                return [self.value(x) for x in v["data"]]
-            if name.endswith(".Complex"):  # the two parts of a number are a first axis
-                part = NUMBERS[self.type(params[0])[0].split(".")[-1]]
-                return np.frombuffer(v["data"], part).reshape([2] + v["size"], order="F")
-            return np.frombuffer(v["data"], NUMBERS[name.split(".")[-1]]).reshape(v["size"], order="F")
-        if tag == "struct":
-            if self.follow(v["type"])["tag"] == "jl_anonymous":
-                return Struct("anonymous function", [], [self.value(x) for x in v["data"]])
-            name, params = self.type(v["type"])
-            if name.split(".")[-1] in NUMBERS:
-                return np.frombuffer(v["data"], NUMBERS[name.split(".")[-1]])[0]
-            s = Struct(name, params, [self.value(x) for x in v["data"]])
-            if s.short in ("TrackedArray", "CuArray"):
-                return next(f for f in s.fields if isinstance(f, np.ndarray))
-            if s.short == "TrackedReal":
-                return s.fields[0]
-            if s.short in ("Adjoint", "Transpose"):
-                return s.fields[0].T
-            return s
-        raise ValueError(f"tag {tag}")
-
-    def arrays(self):
-        """The arrays of the file, without the gradients that Tracker has beside them."""
-        found, left = [], [self.value(v) for v in self.root.values()]
-        while left:
-            v = left.pop()
-            if isinstance(v, np.ndarray):
-                found.append(v)
-            elif isinstance(v, bytes):
-                found.append(np.frombuffer(v, "u1"))
-            elif isinstance(v, Struct):
-                left += v.fields
-            elif isinstance(v, (list, tuple)):
-                left += v
-            elif isinstance(v, dict):
-                left += v.values()
-        return found
+from reading import Reader, Struct
 
 
 def sigmoid(x):
@@ -169,14 +47,31 @@ FUNCTIONS = {
     "softshrink": lambda x: np.minimum(np.maximum(0, x - 0.5), x + 0.5),
     "trelu": lambda x: np.where(x > 1, x, 0),
     "logcosh": lambda x: x + softplus(-2 * x) - math.log(2),
-    "exp": np.exp,
+    "exp": np.exp, "atan": np.arctan, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "sign": np.sign, "cos": np.cos,
+    "-": np.negative, "inv": np.reciprocal, "logsigmoid": lambda x: -softplus(-x), "hardsigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
+    "thresholdrelu": lambda x: np.where(x > 1, x, 0), "rrelu": lambda x: np.where(x > 0, x, (1 / 8 + 1 / 3) / 2 * x),
+    "erf": np.vectorize(math.erf), "gelu_erf": lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "gelu_sigmoid": lambda x: x * sigmoid(1.702 * x),
     "abs": np.abs,
     "abs2": np.square,
     "sin": np.sin,
 }
 
 
+# What Fix2 gives a second argument.
+PARAMETRIC = {
+    "leakyrelu": lambda x, a: np.where(x > 0, x, a * x),
+    "elu": lambda x, a: np.where(x >= 0, x, a * np.expm1(x)),
+    "celu": lambda x, a: np.maximum(0, x) + np.minimum(0, a * np.expm1(x / a)),
+    "softshrink": lambda x, a: np.minimum(np.maximum(0, x - a), x + a),
+    "trelu": lambda x, a: np.where(x > a, x, 0),
+}
+
+
 def function(s):
+    if s.short == "Fix2":
+        return lambda x: PARAMETRIC[s.fields[0].short.removeprefix("#")](x, float(s.fields[1]))
     return FUNCTIONS[s.short.removeprefix("#")]
 
 
@@ -303,12 +198,20 @@ def norm(s, x, reader):
 
 def layer_norm(s, x, reader):
     if len(s.fields) == 1:
-        diag, eps, dims, act = s.fields[0], 0.0, 1, None
+        diag, eps, dims, act = s.fields[0], 1e-6, 1, None
+        if reader.tracker:
+            eps = 0.0
     else:
         act, diag, eps, size, _ = s.fields
         dims = len(size) if isinstance(size, tuple) else 1
     axes = tuple(range(dims))
-    y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + float(eps) ** 2)
+    apart, var = x - x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    if diag is None or diag.short == "Diagonal":
+        y = apart / (np.sqrt(var) + float(eps))
+    else:
+        y = apart / np.sqrt(var + float(eps) ** 2)
+    if diag is None:
+        return function(act)(y)
     if diag.short in ("Scale", "Diagonal"):
         y = forward(diag, y, reader)
         return y if diag.short == "Scale" or act is None else function(act)(y)
@@ -377,9 +280,61 @@ def join(connection, parts, reader):
         return math.prod(parts)
     if name == "vcat":
         return np.concatenate(parts, 0)
+    if name == "-":
+        return parts[0] - parts[1]
+    if name == "tuple":
+        return tuple(parts)
     if name == "hcat":
         return np.concatenate(parts, 1)
     return forward(connection, tuple(parts), reader)
+
+
+def nearest(x, scale):
+    for axis, n in enumerate(scale):
+        x = np.repeat(x, n, axis)
+    return x
+
+
+def between(x, size):
+    """Linear interpolation on a grid whose corners are those of x."""
+    for axis, n in enumerate(size):
+        at = np.linspace(0, x.shape[axis] - 1, n)
+        low = np.minimum(at.astype(int), max(x.shape[axis] - 2, 0))
+        share = (at - low).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+        x = np.take(x, low, axis) * (1 - share) + np.take(x, np.minimum(low + 1, x.shape[axis] - 1), axis) * share
+    return x
+
+
+def upsample(s, x, reader):
+    n = x.ndim - 2
+    scale, size = (s.fields + [None])[:2]
+    scale = wide(n, scale) if size is None else None
+    if reader.value(s.params[0]) == "nearest":
+        return nearest(x, scale or [a // b for a, b in zip(size, x.shape)])
+    return between(x, size or [a * b for a, b in zip(scale, x.shape)])
+
+
+def pixel_shuffle(x, r):
+    """Channel c + r·i + r²·j of a block goes to the place i, j between others."""
+    n = x.ndim - 2
+    out = np.zeros([k * r for k in x.shape[:n]] + [x.shape[n] // r**n, x.shape[-1]])
+    for at in indices([r] * n):
+        channel = sum(k * r**i for i, k in enumerate(at))
+        out[tuple(slice(k, None, r) for k in at)] = x[..., channel :: r**n, :]
+    return out
+
+
+def attention(s, x, reader):
+    heads = s.fields[0]
+    q, k, v = (forward(p, x, reader) for p in s.fields[1:4])
+    size = q.shape[0] // heads
+    y, shares = np.zeros((v.shape[0],) + q.shape[1:]), np.zeros((k.shape[1], q.shape[1], heads, q.shape[2]))
+    for b in range(q.shape[2]):
+        for h in range(heads):
+            rows = slice(h * size, (h + 1) * size)
+            a = softmax(k[rows, :, b].T @ q[rows, :, b] / math.sqrt(size))  # (keys, queries)
+            shares[:, :, h, b], y[rows, :, b] = a, v[rows, :, b] @ a
+    return forward(s.fields[5], y, reader), shares
 
 
 def layers(v):
@@ -395,6 +350,25 @@ def forward(s, x, reader):
     f, name = s.fields, s.short
     if name == "Chain":
         return forward(layers(f[0]), x, reader)
+    if name == "ComposedFunction":
+        return forward(f[0], forward(f[1], x, reader), reader)
+    if name in ("#cpu", "#gpu"):
+        return x
+    if name == "#vec":
+        return x.ravel(order="F")
+    if name == "Upsample":
+        return upsample(s, x, reader)
+    if name == "PixelShuffle":
+        return pixel_shuffle(x, f[0])
+    if name == "MultiHeadAttention":
+        return attention(s, x, reader)
+    if name == "PairwiseFusion":
+        ys = []
+        for inner in layers(f[1]):
+            ys.append(forward(inner, join(f[0], [x, ys[-1]], reader) if ys else x, reader))
+        return tuple(ys)
+    if name == "Conv2D":
+        return function(f[0])(conv(x, f[1], f[2], f[3] if len(f) > 3 else 0, 1, 1, True))
     if name in ("#softmax", "#logsoftmax"):
         return softmax(x) if name == "#softmax" else np.log(softmax(x))
     if name == "#flatten":
@@ -455,7 +429,8 @@ def forward(s, x, reader):
     raise ValueError(f"no layer {s.name}")
 
 
-def run(data, key, x):
-    """What the model called key in a file makes of x."""
+def run(data, key, *xs):
+    """What the model called key in a file makes of its input, or of a tuple."""
     reader = Reader(data)
-    return forward(reader.value(reader.root[key]), np.asarray(x, "f8") if x.dtype.kind == "f" else x, reader)
+    xs = tuple(np.asarray(x, "f8") if x.dtype.kind == "f" else x for x in xs)
+    return forward(reader.value(reader.root[key]), xs if len(xs) > 1 else xs[0], reader)

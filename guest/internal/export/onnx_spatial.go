@@ -171,16 +171,30 @@ func (g *graph) resample(l *layer.Layer, in []value, dims []int64) value {
 
 // pixelShuffle is the operator DepthToSpace of images, and reshapes of others.
 func pixelShuffle(g *graph, l *layer.Layer, x value) value {
-	if !x.ranked || len(x.dims) != 4 {
-		g.lacks("a pixel shuffle of an array that is not known to be a batch of images; give the shape of the input")
+	n, r := len(x.dims)-2, l.Scale[0]
+	if !x.ranked || n < 1 || n > 3 {
+		g.lacks("a pixel shuffle of an array whose rank is not known, or not 3 to 5; give the shape of the input")
 	}
-	r := l.Scale[0]
 	channels := x.dims[1]
-	if channels != free {
-		channels /= tensor.MulSat(r, r)
+	for range n {
+		if channels != free {
+			channels /= r
+		}
 	}
-	y := g.op("DepthToSpace", []value{x}, attr{"blocksize", r}, attr{"mode", "CRD"})
-	return y.with(sizes(x, channels, func(_ int, n int64) int64 { return tensor.MulSat(n, r) })...)
+	dims := sizes(x, channels, func(_ int, n int64) int64 { return tensor.MulSat(n, r) })
+	if n == 2 {
+		return g.op("DepthToSpace", []value{x}, attr{"blocksize", r}, attr{"mode", "CRD"}).with(dims...)
+	}
+	if slices.Contains(x.dims[1:], free) {
+		g.lacks("a pixel shuffle of an array whose size is not known; give the shape of the input")
+	}
+	split, perm := []int64{0, channels}, []int64{0, 1}
+	for i := range n {
+		split, perm = append(split, r), append(perm, int64(2+n+i), int64(2+i))
+	}
+	y := g.op("Reshape", []value{x, g.vector(append(split, x.dims[2:]...)...)})
+	y = g.op("Transpose", []value{y}, attr{"perm", perm})
+	return g.op("Reshape", []value{y, g.vector(append([]int64{0}, dims[1:]...)...)}).with(dims...)
 }
 
 // filled is a vector of n equal numbers.

@@ -2,6 +2,7 @@ package flux
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
@@ -91,13 +92,9 @@ func (f *file) numbers(v value) (a *array, why string) {
 	if name == "" {
 		return nil, "an array of elements without a plain type"
 	}
-	each := int64(1)
-	if params := f.params(v.typ); (name == "Base.Complex" || name == "Core.Complex") && len(params) == 1 {
-		name, each = f.typeName(&params[0]), 2
-	}
 	have := v.data.bits
-	d, ok := elements[name]
-	if !ok {
+	d, parts := f.element(v.typ, 0)
+	if d == 0 {
 		if count > 0 && have%count != 0 {
 			return nil, fmt.Sprintf("an array of %d elements of type %s in %d bytes", count, name, have)
 		}
@@ -105,14 +102,50 @@ func (f *file) numbers(v value) (a *array, why string) {
 		a.dims = append([]int64{have / max(count, 1)}, a.dims...)
 		return a.ranked()
 	}
-	if want := tensor.MulSat(tensor.MulSat(count, each), int64(d.Size())); want != have {
+	want := tensor.MulSat(count, int64(d.Size()))
+	for _, n := range parts {
+		want = tensor.MulSat(want, n)
+	}
+	if want != have {
 		return nil, fmt.Sprintf("an array %d of %s, %d bytes, that has %d", a.dims, name, want, have)
 	}
-	a.dtype = d
-	if each > 1 {
-		a.dims = append([]int64{each}, a.dims...)
-	}
+	a.dtype, a.dims = d, append(parts, a.dims...)
 	return a.ranked()
+}
+
+// maxInside is how deep numbers lie in the elements of an array: those of
+// tuples of complex numbers do two deep. More would be many steps for few bytes.
+const maxInside = 2
+
+// element gives the numbers that elements of a type are made of, if they are
+// all of one type: dims that run faster than those of the array. The type of
+// numbers is 0, if they are not.
+func (f *file) element(typ *node, depth int) (d tensor.DType, parts []int64) {
+	name := f.typeName(typ)
+	if d := elements[name]; d != 0 || depth == maxInside {
+		return d, nil
+	}
+	params := f.params(typ)
+	if len(params) > maxNumbers {
+		return 0, nil
+	}
+	switch {
+	case (last(name) == "Complex" || last(name) == "Rational") && len(params) == 1:
+		d, parts = f.element(&params[0], depth+1)
+		return d, append(parts, 2)
+	case name == "StaticArrays.SArray" && len(params) == 4 && params[3].isInt() && params[3].bits > 0:
+		d, parts = f.element(&params[1], depth+1)
+		return d, append(parts, params[3].bits)
+	case name == "Core.Tuple" && len(params) > 0:
+		d, parts = f.element(&params[0], depth+1)
+		for i := range params[1:] {
+			if e, more := f.element(&params[i+1], depth+1); e != d || !slices.Equal(parts, more) {
+				return 0, nil
+			}
+		}
+		return d, append(parts, int64(len(params)))
+	}
+	return 0, nil
 }
 
 // ranked refuses more dims than a tensor has.

@@ -81,8 +81,8 @@ func elements64(t kernels.Tensor) []float64 {
 	return vs
 }
 
-// infer loads a file on the real host and runs it on its one input.
-func infer(file []byte, task abi.Task, x kernels.Tensor) (y kernels.Tensor, fault *abi.Fault, err error) {
+// infer loads a file on the real host and runs it on its inputs.
+func infer(file []byte, task abi.Task, x ...kernels.Tensor) (y []kernels.Tensor, fault *abi.Fault, err error) {
 	limits := host.Limits{Memory: 1 << 28, Output: 1 << 24, File: 1 << 28, Work: 1 << 36}
 	m, err := host.NewModel(host.Config{Parts: []host.Part{{Name: "model", Data: bytes.NewReader(file), Size: int64(len(file))}}, Limits: limits})
 	if err != nil {
@@ -97,13 +97,13 @@ func infer(file []byte, task abi.Task, x kernels.Tensor) (y kernels.Tensor, faul
 		return y, fault, nil
 	}
 	m.Freeze(load)
-	run := m.RunBox(ctx, []kernels.Tensor{x}, limits, false)
+	run := m.RunBox(ctx, x, limits, false)
 	defer run.Close()
 	fault = scan.Catch(func() { model.Run(run) })
 	if err := run.Stopped(); err != nil || fault != nil {
 		return y, fault, err
 	}
-	return run.Outputs()[0], nil, nil
+	return run.Outputs(), nil, nil
 }
 
 // near reports how got differs from want, if it does.
@@ -150,8 +150,41 @@ func TestGolden(t *testing.T) {
 			if c.X.DType == "float16" {
 				tolerance = 1e-2
 			}
-			if err := near(y, &c.Y, tolerance); err != nil {
+			if err := near(y[0], &c.Y, tolerance); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSeveral runs networks of several inputs or results.
+func TestSeveral(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(golden, "several.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases map[string]struct{ Xs, Ys []numbersOf }
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			file, err := os.ReadFile(filepath.Join(golden, name+".bson"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var xs []kernels.Tensor
+			for i := range c.Xs {
+				xs = append(xs, c.Xs[i].tensor())
+			}
+			ys, fault, err := infer(file, abi.TaskModel, xs...)
+			if err != nil || fault != nil || len(ys) != len(c.Ys) {
+				t.Fatalf("%d results, %v, %+v", len(ys), err, fault)
+			}
+			for i := range ys {
+				if err := near(ys[i], &c.Ys[i], 1e-4); err != nil {
+					t.Errorf("result %d: %v", i+1, err)
+				}
 			}
 		})
 	}
