@@ -114,6 +114,15 @@ func chainOf(layers ...any) doc { return structure("Flux.Chain", tuple(layers...
 // model is a file of one chain.
 func model(layers ...any) doc { return doc{{"model", chainOf(layers...)}} }
 
+func (d doc) get(key string) any {
+	for _, p := range d {
+		if p.key == key {
+			return p.value
+		}
+	}
+	panic("no key " + key)
+}
+
 // with is d with one of its values replaced.
 func (d doc) with(key string, v any) doc {
 	d = append(doc{}, d...)

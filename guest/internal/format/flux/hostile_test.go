@@ -127,6 +127,12 @@ func TestRefusedParts(t *testing.T) {
 		{"closure-by-name", "closure", model(dense, structure("Main.#3#4")), "model.layers[2]", "an anonymous function, Main.#3#4", 2},
 		{"closure-by-other-name", "closure", model(dense, structure("Main.##9#10")), "model.layers[2]", "an anonymous function", 2},
 		{"activation-closure", "closure", model(withField(2, reshape)), "model.layers[1].σ", "an anonymous function", 2},
+		{"closure-that-captured", "closure", model(dense, structure("Zygote.#back", floats(2))), "model.layers[2]", "an anonymous function, Zygote.#back", 3},
+		{"closure-inside-of-a-name", "closure", model(dense, structure("Zygote.#back#12")), "model.layers[2]", "an anonymous function", 2},
+		{"closure-of-bytes", "closure", model(dense, doc{{"tag", "struct"}, {"type", datatype("NNlib.#relu")}, {"data", raw("x")}}), "model.layers[2]", "an anonymous function", 2},
+		{"function-with-a-parameter-that-is-none", "function", model(withField(2, structure("Base.Fix2", relu, 0.5))), "model.layers[1].σ", "Base.Fix2 in place of a function", 2},
+		{"function-that-evaluates", "function", model(withField(2, structure("Core.#eval"))), "model.layers[1].σ", "may do more than compute, Core.#eval", 2},
+		{"composition-with-code", "closure", doc{{"model", structure("Base.ComposedFunction", reshape, chainOf(dense))}}, "model.outer", "an anonymous function", 2},
 		{"function-of-main", "function", model(withField(2, structure("Main.#swish"))), "model.layers[1].σ", "a function of whoever saved the file, Main.#swish", 2},
 		{"function-unknown", "function", model(withField(2, structure("Base.#run"))), "model.layers[1].σ", "may do more than compute, Base.#run", 2},
 		{"function-of-matrices", "function", model(dense, structure("Base.#tanh")), "model.layers[2]", "Base.#tanh in place of a layer", 2},
@@ -161,6 +167,12 @@ func TestRefusedParts(t *testing.T) {
 		{"groups-that-do-not-divide", "", model(structure("Flux.Conv", relu, floats(2, 2, 1, 3), floats(3), tuple(1, 1), tuple(0, 0), tuple(1, 1), 2)), "model.layers[1]", "2 groups of 2 and 3 channels", 2},
 		{"cell-alone", "", model(structure("Flux.GRUCell", floats(6, 2), floats(6, 2), floats(6))), "model.layers[1]", "outside of a layer that steps it", 3},
 		{"state-in-the-result", "", model(doc{{"tag", "struct"}, {"type", datatype("Flux.GRU", true)}, {"data", list{structure("Flux.GRUCell", floats(6, 2), floats(6, 2), floats(6))}}}), "model.layers[1]", "returns its state", 3},
+		{"upsample-unknown", "", model(structure("Flux.Upsample", 2, nil)), "model.layers[1]", "a Flux.Upsample of the mode \"\"", 0},
+		{"scale-zero", "", model(doc{{"tag", "struct"}, {"type", datatype("Flux.Upsample", symbol("nearest"))}, {"data", list{0, nil}}}), "model.layers[1]", "scale is 0", 0},
+		{"scale-of-four-dims", "", model(doc{{"tag", "struct"}, {"type", datatype("Flux.Upsample", symbol("nearest"))}, {"data", list{tuple(2, 2, 2, 2), nil}}}), "model.layers[1]", "scale has 4 numbers", 0},
+		{"shuffle-by-none", "", model(structure("Flux.PixelShuffle", 0)), "model.layers[1]", "scale is 0", 0},
+		{"heads-none", "", model(structure("Flux.MultiHeadAttention", 0, dense, dense, dense, nil, dense)), "model.layers[1]", "heads is 0", 8},
+		{"layer-that-does-not-run", "", model(structure("Flux.EmbeddingBag", floats(2, 3), structure("Statistics.#mean"))), "model.layers[1]", "does not run here", 1},
 		{"join-unknown", "function", model(structure("Flux.SkipConnection", dense, structure("Base.#push!"))), "model.layers[1].connection", "Base.#push!", 2},
 		{"join-closure", "closure", model(structure("Flux.SkipConnection", dense, reshape)), "model.layers[1].connection", "an anonymous function", 2},
 	} {
@@ -191,6 +203,65 @@ func TestRefusedParts(t *testing.T) {
 				t.Errorf("inspect: %d refused, %d arrays, want %d: %+v", refused, arrays, test.arrays, box.Items)
 			}
 		})
+	}
+}
+
+// TestHiddenCode: code that no value shows, in the parameters of a type, is found.
+func TestHiddenCode(t *testing.T) {
+	early, _ := reshapeCode()
+	typ := early.get("type")
+	method := typ.(doc).get("typename")
+	numbers := floats(2)
+	for name, test := range map[string]struct {
+		file doc
+		path string
+	}{
+		"of-an-array":         {doc{{"w", numbers.with("type", datatype("Core.Array", typ))}}, "w"},
+		"of-an-empty-list":    {doc{{"w", doc{{"tag", "array"}, {"type", typ}, {"size", list{0, 1}}, {"data", list{}}}}}, "w"},
+		"of-a-struct":         {doc{{"a", doc{{"tag", "struct"}, {"type", datatype("Base.Val", typ)}, {"data", list{}}}}}, "a"},
+		"of-a-layer":          {model(doc{{"tag", "struct"}, {"type", datatype("Flux.Dense", typ)}, {"data", list{floats(3, 2), floats(3), relu}}}), "model.layers[1]"},
+		"of-a-type":           {doc{{"a", datatype("Core.Array", typ)}}, "a"},
+		"of-a-type-in-a-type": {doc{{"a", datatype("Core.Array", datatype("Core.Tuple", typ))}}, "a"},
+		"of-a-back-reference": {append(doc{{"a", datatype("Core.Array", ref(1))}}, pair{backrefs, list{typ}}), "a"},
+		"of-a-shared-method": {append(doc{{"a", datatype("Core.Array", typ.(doc).with("typename", ref(1)))}, {"b", datatype("Core.Array", typ.(doc).with("typename", ref(1)))}},
+			pair{backrefs, list{method}}), "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := boxtest.New([]byte(test.file.String()))
+			Inspect(box, abi.TaskInspect)
+			var refused []string
+			for _, it := range box.Items {
+				if it.Kind == abi.ItemRefused {
+					refused = append(refused, it.Strings[1]+" "+it.Strings[3])
+				}
+			}
+			if len(refused) != 1 || refused[0] != test.path+" closure" {
+				t.Errorf("refused %q", refused)
+			}
+		})
+	}
+}
+
+// TestForeign: what a type that is not known has inside is shown, and does not
+// run: what that type does with it nobody knows.
+func TestForeign(t *testing.T) {
+	file := []byte(doc{{"net", structure("Main.Net", chainOf(denseOf(2, 3)), 1)}}.String())
+	if fault := scan.Catch(func() { Load(boxtest.New(file), abi.TaskModel) }); fault == nil || fault.Rule != "type" || fault.Node != "net" {
+		t.Errorf("load: %+v", fault)
+	}
+	box := boxtest.New(file)
+	Inspect(box, abi.TaskInspect)
+	layers := 0
+	for _, it := range box.Items {
+		if it.Kind == abi.ItemField && strings.HasPrefix(it.Strings[0], "layer net[1]") {
+			layers++
+		}
+	}
+	if layers != 2 || len(box.Ports) != 0 {
+		t.Errorf("%d layers, %d ports: %+v", layers, len(box.Ports), box.Items)
+	}
+	if n, _ := Architecture(boxtest.New(file), abi.TaskArchitecture); len(n.Root.Layers) != 1 {
+		t.Errorf("architecture: %v", n.Root)
 	}
 }
 
@@ -265,7 +336,9 @@ func small(t testing.TB) [][]byte {
 		[]byte(append(model(denseOf(2, 3), ref(1)), pair{backrefs, list{denseOf(3, 1)}}).String()),
 		[]byte(doc{{"a", tuple(1, int32(2), 1.5, true, nil, "text", symbol("s"), raw("xyz"))}}.String()),
 	}
-	for _, name := range []string{"recur-gru-early", "norm-batch-early", "dense-tracked"} {
+	for _, name := range []string{
+		"recur-gru-early", "norm-batch-early", "dense-tracked", "data-dicts", "params-tracker", "several-heads", "composed", "foreign-net",
+	} {
 		file, err := os.ReadFile(filepath.Join(golden, name+".bson"))
 		if err != nil {
 			t.Fatal(err)
@@ -280,7 +353,10 @@ func visitAll(file []byte) {
 	for _, task := range [...]abi.Task{abi.TaskModel, abi.TaskModel | abi.OptionKnownClosures} {
 		scan.Catch(func() { Load(boxtest.New(file), task) })
 		scan.Catch(func() { Inspect(boxtest.New(file), task) })
+		scan.Catch(func() { Build(boxtest.New(file), task) })
+		scan.Catch(func() { Architecture(boxtest.New(file), task) })
 	}
+	scan.Catch(func() { Read(boxtest.New(file), 1, &weights.File{}) })
 }
 
 func TestTruncated(t *testing.T) {
@@ -313,6 +389,19 @@ func FuzzLoad(f *testing.F) {
 	}
 	early, late := reshapeCode()
 	f.Add([]byte(model(early, late).String()))
+	paths, err := filepath.Glob(filepath.Join(golden, "*.bson"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(file) < 4<<10 {
+			f.Add(file)
+		}
+	}
 	f.Fuzz(func(_ *testing.T, file []byte) {
 		visitAll(file)
 		// With the right length the reader comes past the first bytes.

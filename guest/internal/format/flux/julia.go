@@ -40,11 +40,13 @@ type value struct {
 type file struct {
 	blob *scan.Blob
 	root *node
-	void bool   // a name of Julia 0.6 occurs
+	void bool // a name of Julia 0.6 occurs
+	// early says that Base stands outside of Main, as only in Julia 0.6.
+	early bool
 	// tracker says that arrays are those of Tracker, which Flux had until 0.9.
 	tracker bool
-	refs []node // what back-references refer to
-	size []int64
+	refs    []node // what back-references refer to
+	size    []int64
 }
 
 // maxExpanded bounds the values that a model comes to when its back-references
@@ -245,6 +247,7 @@ func (f *file) typeName(n *node) string {
 		}
 		parts = append(parts, part.text)
 	}
+	f.early = f.early || parts[0] == "Base"
 	if parts[0] == "Main" && len(parts) > 2 {
 		parts = parts[1:]
 	}

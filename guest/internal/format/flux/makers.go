@@ -270,14 +270,14 @@ func (v part) norm(kind layer.Kind) *layer.Layer {
 }
 
 // deviation tells the batch norm of Flux 0.6 and before, which stored standard
-// deviations and then used no ϵ: it is of the time when Void was a type, or
-// has the ϵ that was the default then.
+// deviations and then used no ϵ: it is of the time of Julia 0.6, or has the ϵ
+// that was the default then.
 func (v part) deviation() bool {
 	if _, ok := v.find("affine"); ok {
 		return false
 	}
 	eps := v.field("ϵ")
-	return v.b.f.void || eps.form == formPlain && eps.n.kind == kindDouble && eps.n.number() == 1e-8
+	return v.b.f.void || v.b.f.early || eps.form == formPlain && eps.n.kind == kindDouble && eps.n.number() == 1e-8
 }
 
 // layerNorm was a Diagonal with the standard deviation under it, to which ϵ
