@@ -185,16 +185,17 @@ func pixelShuffle(g *graph, l *layer.Layer, x value) value {
 	if n == 2 {
 		return g.op("DepthToSpace", []value{x}, attr{"blocksize", r}, attr{"mode", "CRD"}).with(dims...)
 	}
-	if slices.Contains(x.dims[1:], free) {
-		g.lacks("a pixel shuffle of an array whose size is not known; give the shape of the input")
-	}
+	size := g.op("Shape", []value{x}, attr{"start", int64(2)})
+	size.dtype = tensor.Int64
 	split, perm := []int64{0, channels}, []int64{0, 1}
 	for i := range n {
 		split, perm = append(split, r), append(perm, int64(2+n+i), int64(2+i))
 	}
-	y := g.op("Reshape", []value{x, g.vector(append(split, x.dims[2:]...)...)})
+	along := attr{"axis", int64(0)}
+	y := g.op("Reshape", []value{x, g.op("Concat", []value{g.vector(split...), size}, along)})
 	y = g.op("Transpose", []value{y}, attr{"perm", perm})
-	return g.op("Reshape", []value{y, g.vector(append([]int64{0}, dims[1:]...)...)}).with(dims...)
+	all := g.op("Concat", []value{g.vector(0, 0), g.op("Mul", []value{size, g.vector(r)})}, along)
+	return g.op("Reshape", []value{y, all}).with(dims...)
 }
 
 // filled is a vector of n equal numbers.
