@@ -14,16 +14,9 @@ const narrow = 32
 // they lie in x, and zeros where the window is in the padding.
 type convRows struct {
 	simd.Rows
-	parts []convPart
-	whole []convPart // parts before they were cut
+	parts []linePart
+	whole []linePart // parts before they were cut
 	lines haloed
-}
-
-// A convPart is some places of y along its last spatial dim.
-type convPart struct {
-	count  int
-	line   int    // the first line of x in its image
-	corner [3]int // of the first place's window
 }
 
 var convRowsPool = sync.Pool{New: func() any { return new(convRows) }}
@@ -32,7 +25,7 @@ var convRowsPool = sync.Pool{New: func() any { return new(convRows) }}
 func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 	r := convRowsPool.Get().(*convRows)
 	if s.lines {
-		r.split(s, p.row0, p.row1)
+		r.parts = s.parts(r.parts, p.row0, p.row1)
 		r.lines.copy(s, r.parts, x)
 	}
 	r.Step = s.stride[2] * s.c
@@ -42,7 +35,7 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 			hi = p.row1 // a few rows at the end go with those before
 		}
 		part.row1 = hi
-		r.split(s, lo, hi)
+		r.parts = s.parts(r.parts, lo, hi)
 		if !s.lines {
 			r.cut(s)
 		}
@@ -77,17 +70,6 @@ func (r *convRows) count() {
 	}
 }
 
-// split cuts the places lo … hi of y into parts.
-func (r *convRows) split(s *convStep, lo, hi int) {
-	r.parts = r.parts[:0]
-	for lo < hi {
-		count := min(s.out[2]-lo%s.out[2], hi-lo)
-		corner, image := s.corner(lo)
-		r.parts = append(r.parts, convPart{count, image / max(s.in[2], 1), corner})
-		lo += count
-	}
-}
-
 // cut cuts parts once more, so that each tap is in the padding for all places of
 // a part or for none: places whose windows leave their line are parts of their
 // own.
@@ -95,7 +77,7 @@ func (r *convRows) cut(s *convStep) {
 	r.whole, r.parts = r.parts, r.whole[:0]
 	for i := range r.whole {
 		p := r.whole[i]
-		first, last := s.inside(&p)
+		first, last := s.within(&p)
 		for k, n := 0, 1; k < p.count; k += n {
 			if n = 1; k == first && first < last {
 				n = last - first
@@ -132,13 +114,6 @@ func (r *convRows) locate(s *convStep, x []float32, k, terms int) {
 	}
 }
 
-// line is the number of the line of x that a tap reads for a part, unless it is
-// in the padding.
-func (s *convStep) line(p *convPart, tap [3]int) (n int, ok bool) {
-	y, x := p.corner[0]+tap[0]*s.dilation[0], p.corner[1]+tap[1]*s.dilation[1]
-	return p.line + y*s.in[1] + x, uint(y) < uint(s.in[0]) && uint(x) < uint(s.in[1])
-}
-
 // haloed are the lines of x that some places of y take, with zeros where the
 // padding is, so that a window's places on a line are neighbours everywhere.
 type haloed struct {
@@ -151,7 +126,7 @@ type haloed struct {
 const unread = -1
 
 // copy copies what parts read of x.
-func (h *haloed) copy(s *convStep, parts []convPart, x []float32) {
+func (h *haloed) copy(s *convStep, parts []linePart, x []float32) {
 	h.x, h.at = h.x[:0], h.at[:0]
 	right := 0
 	for i := range parts {

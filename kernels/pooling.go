@@ -3,7 +3,6 @@ package kernels
 import (
 	"fmt"
 	"math"
-	"sync"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -48,8 +47,9 @@ type poolStep struct {
 	window
 	kind, p  int64
 	countPad bool
-	reach    sync.Pool // of *[maxTaps]int, where the taps of a window are
-	inner    []int     // where they are in a window that lies in x, from its corner
+	// The largest of a wide window is the largest of its columns of what is the
+	// largest along each line; nil where that is no less work.
+	along, across *poolStep
 }
 
 // maxTaps is how many taps of a window are folded at once.
@@ -86,23 +86,33 @@ func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	taps := tensor.MulSat(int64(w.kernel[0]), tensor.MulSat(int64(w.kernel[1]), int64(w.kernel[2])))
 	work := tensor.MulSat(y.Elems(), taps)
 	places := tensor.Product(y.Dims[:y.Rank-1])
-	s := &poolStep{gemm: newGemm(int(places), int(y.Dims[y.Rank-1]), int(taps)), window: w, kind: a.Kind, p: a.P, countPad: a.CountPad}
-	s.reach.New = func() any { return new([maxTaps]int) }
-	if s.k <= maxTaps {
-		for t := range s.k {
-			tap := s.tap(t)
-			s.inner = append(s.inner, ((tap[0]*s.dilation[0]*s.in[1]+tap[1]*s.dilation[1])*s.in[2]+tap[2]*s.dilation[2])*s.n)
-		}
-	}
+	s := &poolStep{window: w, kind: a.Kind, p: a.P, countPad: a.CountPad}
+	s.gemm = newDepthwise(int(places), int(y.Dims[y.Rank-1]), int(taps), w.out[2])
 	p := Plan{Out: []tensor.Type{y}, Flops: tensor.AddSat(work, 2*y.Elems()), Bytes: bytesOf(in, y), step: s}
 	if a.Kind == PoolLp {
 		// A power costs some fifty times as much as an addition.
 		p.Flops = tensor.MulSat(p.Flops, 50)
 	}
 	if isFloat32(x.DType) {
-		p.Scratch = float32Scratch(x, y)
+		p.Scratch = tensor.AddSat(float32Scratch(x, y), s.halve(x))
 	}
 	return p, nil
+}
+
+// halve lets a pool that takes the largest of wide windows go along the lines
+// first. It returns the scratch for what is between.
+func (s *poolStep) halve(x tensor.Type) int64 {
+	k, stride := s.kernel, s.stride[1]
+	if s.kind != PoolMax || k[0] > 1 || s.k > maxTaps || s.m == 0 || k[1]*k[2] <= 2*(k[2]*stride+k[1]) {
+		return 0
+	}
+	along, across := s.window, s.window
+	along.kernel[1], along.stride[1], along.dilation[1], along.before[1], along.out[1] = 1, 1, 1, 0, s.in[1]
+	across.kernel[2], across.stride[2], across.dilation[2], across.before[2], across.in[2] = 1, 1, 1, 0, s.out[2]
+	lines := int(x.Dims[0]) * s.in[0] * s.in[1]
+	s.along = &poolStep{gemm: newDepthwise(lines*s.out[2], s.n, k[2], s.out[2]), window: along, kind: PoolMax}
+	s.across = &poolStep{gemm: newDepthwise(s.m, s.n, k[1], s.out[2]), window: across, kind: PoolMax}
+	return tensor.MulSat(4*int64(lines), tensor.MulSat(int64(s.out[2]), int64(s.n)))
 }
 
 // poolings of integers take the largest; Plan allows nothing else.
@@ -236,84 +246,45 @@ func (w *window) inside(corner [3]int, d, low, high int) (first, last int) {
 
 // over is pool for windows of float32 that are folded at once.
 func (s *poolStep) over(c *Call) error {
-	if !isHalf(c.Out[0].DType) {
-		return c.strips(int64(s.m), int64(s.n), s.size(), poolStrip)
-	}
 	rest := scratchOf(c)
 	x, err := operand[float32](c, c.In[0], &rest)
 	if err != nil {
 		return err
 	}
-	return s.overHalves(c, output[float32](c.Out[0], &rest), x)
-}
-
-func (s *poolStep) overHalves(c *Call, y, x []float32) error {
-	return c.runs(int64(s.m), int64(s.n), s.size(), func(lo, hi, from, to int64) {
-		s.windows(y, x, lo, hi, from, to)
-		for i := lo; i < hi; i++ {
-			store(c.Out[0], y, int(i)*s.n+int(from), int(i)*s.n+int(to))
+	r := kept(c, func() *poolRun { return new(poolRun) })
+	y := output[float32](c.Out[0], &rest)
+	if s.along != nil {
+		between := rest.cut(int64(s.along.m) * int64(s.n))
+		*r = poolRun{s.along, x, between, false}
+		if err := s.along.gemm.run(c, 1, poolTile); err != nil {
+			return err
 		}
-	})
+		s, x = s.across, between
+	}
+	*r = poolRun{s, x, y, true}
+	return s.gemm.run(c, 1, poolTile)
 }
 
-// size is what an element of the result costs, as bytes that are moved. Each
-// window costs as much again as 64 taps.
-func (s *poolStep) size() int { return min(4*s.k+ceilDiv(4*64, s.n), tileBytes) }
-
-func poolStrip(c *Call, lo, hi, from, to int64) {
-	x, y := tensor.View[float32](c.In[0].Data), tensor.View[float32](c.Out[0].Data)
-	c.Plan.step.(*poolStep).windows(y, x, lo, hi, from, to)
+// poolRun is what a pool works on.
+type poolRun struct {
+	step *poolStep
+	x, y []float32
+	last bool // y is the result
 }
 
-// windows folds the channels from … to of the windows lo … hi.
-func (s *poolStep) windows(y, x []float32, lo, hi, from, to int64) {
-	list := s.reach.Get().(*[maxTaps]int)
-	for i := int(lo); i < int(hi); i++ {
-		corner, image := s.corner(i)
-		first := image*s.n + int(from)
-		row := y[i*s.n+int(from) : i*s.n+int(to)]
-		at, count := s.inner, s.k
-		if s.isInner(corner) {
-			first += ((corner[0]*s.in[1]+corner[1])*s.in[2] + corner[2]) * s.n
+func poolTile(c *Call, p patch) {
+	r, w := c.kept.(*poolRun), sweeps.Get().(*sweep)
+	s, channels := r.step, p.col1-p.col0
+	for w.start(&s.window, s.n, s.n, p, r.y); w.next(); {
+		// Windows of a pool are not cut, so their taps are in one group.
+		if taps := &w.taps[0]; s.kind == PoolMax {
+			simd.HighestOfTaps(w.y, r.x, &w.at, taps, channels)
 		} else {
-			at = s.within(list, corner)
-			count = max(1, s.count(corner))
-		}
-		if s.kind == PoolMax {
-			simd.HighestOver(row, x[first:], at)
-		} else {
-			simd.MeanOver(row, x[first:], at, float32(count))
+			simd.MeanOfTaps(w.y, r.x, &w.at, taps, channels, float32(max(1, s.count(w.corner))))
 		}
 	}
-	s.reach.Put(list)
-}
-
-// isInner reports whether a window lies in x, all of it.
-func (s *poolStep) isInner(corner [3]int) bool {
-	for d, at := range corner {
-		if at < 0 || at > s.in[d]-s.extent(d) {
-			return false
-		}
+	sweeps.Put(w)
+	if r.last {
+		finish(&s.gemm, c, p, 0, r.y, 1, nil, nil)
 	}
-	return true
-}
-
-// within lists where in an image those taps of a window are that lie in x.
-func (s *poolStep) within(list *[maxTaps]int, corner [3]int) []int {
-	var first, last [3]int
-	for d := range corner {
-		first[d], last[d] = s.inside(corner, d, 0, s.in[d])
-	}
-	n := 0
-	for a := first[0]; a < last[0]; a++ {
-		for b := first[1]; b < last[1]; b++ {
-			at := (corner[0]+a*s.dilation[0])*s.in[1] + corner[1] + b*s.dilation[1]
-			at = (at*s.in[2] + corner[2]) * s.n
-			for c := first[2]; c < last[2]; c++ {
-				list[n] = at + c*s.dilation[2]*s.n
-				n++
-			}
-		}
-	}
-	return list[:n]
 }

@@ -30,23 +30,33 @@ func Depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool
 	if at.Count <= 0 || at.Lines <= 0 || channels <= 0 {
 		return
 	}
-	if min(at.X, at.Y, at.LineX, at.LineY, taps.X, taps.W) < 0 {
-		panic("simd: a negative stride")
-	}
-	_ = y[(at.Lines-1)*at.LineY+(at.Count-1)*at.Y+channels-1]
 	if end.Bias != nil {
 		_ = end.Bias[channels-1]
 	}
-	if taps.Len > 0 {
-		reachX := (at.Lines-1)*at.LineX + (at.Count-1)*at.X + (taps.Len-1)*taps.X + channels
-		reachW := (taps.Len-1)*taps.W + channels
-		for _, r := range taps.Runs {
-			if r.X < 0 || r.X > len(x)-reachX || r.W < 0 || r.W > len(w)-reachW {
-				panic("simd: a tap beyond its memory")
-			}
+	check(y, x, at, taps, channels)
+	if taps.W < 0 {
+		panic("simd: a negative stride")
+	}
+	for _, r := range taps.Runs {
+		if reach := (taps.Len-1)*taps.W + channels; taps.Len > 0 && (r.W < 0 || r.W > len(w)-reach) {
+			panic("simd: a tap beyond its memory")
 		}
 	}
 	depthwise(y, x, w, at, taps, channels, add, end)
+}
+
+// check panics unless all places lie in y and all their taps in x.
+func check(y, x []float32, at *Places, taps *Taps, channels int) {
+	if min(at.X, at.Y, at.LineX, at.LineY, taps.X) < 0 {
+		panic("simd: a negative stride")
+	}
+	_ = y[(at.Lines-1)*at.LineY+(at.Count-1)*at.Y+channels-1]
+	reach := (at.Lines-1)*at.LineX + (at.Count-1)*at.X + (taps.Len-1)*taps.X + channels
+	for _, r := range taps.Runs {
+		if taps.Len > 0 && (r.X < 0 || r.X > len(x)-reach) {
+			panic("simd: a tap beyond its memory")
+		}
+	}
 }
 
 func depthwisePortable(y, x, w []float32, at *Places, taps *Taps, channels int, add bool, end *Ending) {

@@ -3,8 +3,8 @@
 package simd
 
 // depthwiseForm is in _asm/depthwise/main.go.
-type depthwiseForm func(yLine, xLine, w *float32, count, step, ldy, lines, lineX, lineY int,
-	runs *int, n, taps, xNext, wNext, channels int, add bool, bias *float32, clamp bool, low, high, zero float32)
+type depthwiseForm func(yLine, xLine *float32, count, step, ldy, lines, lineX, lineY int, runs *int, n, taps, xNext, channels int,
+	w *float32, wNext int, add bool, bias *float32, clamp bool, low, high, zero float32)
 
 // depthwiseForms are the functions of each level from avx2 on: those for any
 // taps, and those for runs of 3 and of 5 taps by how many taps places are apart.
@@ -12,8 +12,8 @@ var depthwiseForms = [...]struct {
 	any   depthwiseForm
 	apart [3][6]depthwiseForm
 }{
-	{depthwise256, [3][6]depthwiseForm{1: {3: depthwise256_3by1, 5: depthwise256_5by1}, 2: {3: depthwise256_3by2, 5: depthwise256_5by2}}},
-	{depthwise512, [3][6]depthwiseForm{1: {3: depthwise512_3by1, 5: depthwise512_5by1}, 2: {3: depthwise512_3by2, 5: depthwise512_5by2}}},
+	{depthwise256, [3][6]depthwiseForm{1: {3: depthwise3by1_256, 5: depthwise5by1_256}, 2: {3: depthwise3by2_256, 5: depthwise5by2_256}}},
+	{depthwise512, [3][6]depthwiseForm{1: {3: depthwise3by1_512, 5: depthwise5by1_512}, 2: {3: depthwise3by2_512, 5: depthwise5by2_512}}},
 }
 
 func depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool, end *Ending) {
@@ -29,11 +29,15 @@ func depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool
 			break
 		}
 	}
-	var from *int
-	runs := 0
-	if len(taps.Runs) > 0 && taps.Len > 0 {
-		from, runs = &taps.Runs[0].X, len(taps.Runs)
+	from, runs := taps.first()
+	form(&y[0], first(x), at.Count, at.X, at.Y, at.Lines, at.LineX, at.LineY, from, runs, taps.Len, taps.X, channels,
+		first(w), taps.W, add, first(end.Bias), end.Clamp, end.Low, end.High, end.zero())
+}
+
+// first is where the runs lie, and how many there are.
+func (t *Taps) first() (*int, int) {
+	if len(t.Runs) == 0 || t.Len <= 0 {
+		return nil, 0
 	}
-	form(&y[0], first(x), first(w), at.Count, at.X, at.Y, at.Lines, at.LineX, at.LineY,
-		from, runs, taps.Len, taps.X, taps.W, channels, add, first(end.Bias), end.Clamp, end.Low, end.High, end.zero())
+	return &t.Runs[0].X, len(t.Runs)
 }

@@ -4,39 +4,41 @@
 
 #include "textflag.h"
 
-// func depthwise512(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// func depthwise512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·depthwise512(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), DI
+	SHLQ $0x02, DI
 
-line:
-	MOVQ yLine+0(FP), DI
-	MOVQ DI, (SP)
-	MOVQ xLine+8(FP), DI
-	MOVQ DI, 8(SP)
-	MOVQ count+24(FP), DI
-	MOVQ DI, 16(SP)
+line1:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+16(FP), SI
+	MOVQ SI, 16(SP)
 
-places1:
+places2:
 	CMPQ 16(SP), $0x08
-	JLT  fewer2
+	JLT  fewer3
 	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x10, R10
-	JLT  rest4
+	MOVQ channels+96(FP), R9
+	MOVQ (SP), BX
+	SUBQ $0x10, R9
+	JLT  rest5
 
-next3:
+next4:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
@@ -46,64 +48,67 @@ next3:
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps6
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS (DI), Z0
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z6
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
+	JEQ     fresh7
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Z7
 
-taps6:
-	MOVQ  runs+72(FP), R11
-	MOVQ  n+80(FP), R12
-	TESTQ R12, R12
-	JZ    summed7
+fresh7:
+	MOVQ  w+104(FP), R10
+	ADDQ  BX, R10
+	SUBQ  (SP), R10
+	MOVQ  runs+64(FP), R12
+	MOVQ  n+72(FP), R13
+	TESTQ R13, R13
+	JZ    summed9
 
 run8:
-	MOVQ (R11), R13
-	LEAQ (R8)(R13*4), R13
-	MOVQ 8(R11), R14
-	LEAQ (R9)(R14*4), R14
-	MOVQ taps+88(FP), R15
+	MOVQ (R12), R14
+	LEAQ (R8)(R14*4), R14
+	MOVQ 8(R12), R11
+	LEAQ (R10)(R11*4), R11
+	MOVQ taps+80(FP), R15
 
-tap9:
-	VMOVUPS     (R14), Z8
-	VFMADD231PS (R13), Z8, Z0
-	VFMADD231PS (R13)(AX*1), Z8, Z1
-	VFMADD231PS (R13)(AX*2), Z8, Z2
-	VFMADD231PS (R13)(CX*1), Z8, Z3
-	LEAQ        (R13)(AX*4), DI
-	VFMADD231PS (DI), Z8, Z4
-	VFMADD231PS (DI)(AX*1), Z8, Z5
-	VFMADD231PS (DI)(AX*2), Z8, Z6
-	VFMADD231PS (DI)(CX*1), Z8, Z7
-	ADDQ        DX, R13
-	ADDQ        BX, R14
+tap10:
+	LEAQ        (R14)(AX*4), SI
+	VMOVUPS     (R11), Z8
+	VFMADD231PS (R14), Z8, Z0
+	VFMADD231PS (R14)(AX*1), Z8, Z1
+	VFMADD231PS (R14)(AX*2), Z8, Z2
+	VFMADD231PS (R14)(CX*1), Z8, Z3
+	VFMADD231PS (SI), Z8, Z4
+	VFMADD231PS (SI)(AX*1), Z8, Z5
+	VFMADD231PS (SI)(AX*2), Z8, Z6
+	VFMADD231PS (SI)(CX*1), Z8, Z7
+	ADDQ        DI, R11
+	ADDQ        DX, R14
 	DECQ        R15
-	JNZ         tap9
-	ADDQ        $0x10, R11
-	DECQ        R12
+	JNZ         tap10
+	ADDQ        $0x10, R12
+	DECQ        R13
 	JNZ         run8
 
-summed7:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp10
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Z8
+summed9:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp11
+	ADDQ    BX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Z8
 	VADDPS  Z8, Z0, Z0
 	VADDPS  Z8, Z1, Z1
 	VADDPS  Z8, Z2, Z2
@@ -113,9 +118,9 @@ summed7:
 	VADDPS  Z8, Z6, Z6
 	VADDPS  Z8, Z7, Z7
 
-clamp10:
+clamp11:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store11
+	JEQ          store12
 	VBROADCASTSS low+140(FP), Z8
 	VBROADCASTSS high+144(FP), Z9
 	VBROADCASTSS zero+148(FP), Z10
@@ -144,36 +149,35 @@ clamp10:
 	VADDPS       Z10, Z7, Z7
 	VMINPS       Z7, Z9, Z7
 
-store11:
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS Z0, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z1, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z2, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z3, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z4, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z5, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z6, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z7, (DI)
-	ADDQ    $0x40, SI
+store12:
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, SI
+	VMOVUPS Z0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Z7, (SI)
+	ADDQ    $0x40, BX
 	ADDQ    $0x40, R8
-	ADDQ    $0x40, R9
-	SUBQ    $0x10, R10
-	JGE     next3
+	SUBQ    $0x10, R9
+	JGE     next4
 
-rest4:
-	ADDQ      $0x10, R10
-	JZ        done5
-	MOVL      $0x0000ffff, DI
-	BZHIL     R10, DI, DI
-	KMOVW     DI, K1
+rest5:
+	ADDQ      $0x10, R9
+	JZ        done6
+	MOVL      $0x0000ffff, SI
+	BZHIL     R9, SI, SI
+	KMOVW     SI, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VXORPS    Z2, Z2, Z2
@@ -183,72 +187,75 @@ rest4:
 	VXORPS    Z6, Z6, Z6
 	VXORPS    Z7, Z7, Z7
 	CMPB      add+120(FP), $0x00
-	JEQ       taps12
-	MOVQ      ldy+40(FP), R10
-	MOVQ      SI, DI
-	VMOVUPS.Z (DI), K1, Z0
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z1
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z2
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z3
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z4
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z5
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z6
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z7
+	JEQ       fresh13
+	MOVQ      ldy+32(FP), R9
+	MOVQ      BX, SI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      R9, SI
+	VMOVUPS.Z (SI), K1, Z7
 
-taps12:
-	MOVQ  runs+72(FP), R10
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed13
+fresh13:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed15
 
 run14:
-	MOVQ (R10), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(R10), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+	MOVQ (R11), R13
+	LEAQ (R8)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap15:
-	VMOVUPS.Z   (R13), K1, Z8
-	VMOVUPS.Z   (R12), K1, Z9
+tap16:
+	LEAQ        (R13)(AX*4), SI
+	VMOVUPS.Z   (R10), K1, Z8
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
-	VMOVUPS.Z   (R12)(AX*1), K1, Z9
+	VMOVUPS.Z   (R13)(AX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z1
-	VMOVUPS.Z   (R12)(AX*2), K1, Z9
+	VMOVUPS.Z   (R13)(AX*2), K1, Z9
 	VFMADD231PS Z9, Z8, Z2
-	VMOVUPS.Z   (R12)(CX*1), K1, Z9
+	VMOVUPS.Z   (R13)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z3
-	LEAQ        (R12)(AX*4), DI
-	VMOVUPS.Z   (DI), K1, Z9
+	VMOVUPS.Z   (SI), K1, Z9
 	VFMADD231PS Z9, Z8, Z4
-	VMOVUPS.Z   (DI)(AX*1), K1, Z9
+	VMOVUPS.Z   (SI)(AX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z5
-	VMOVUPS.Z   (DI)(AX*2), K1, Z9
+	VMOVUPS.Z   (SI)(AX*2), K1, Z9
 	VFMADD231PS Z9, Z8, Z6
-	VMOVUPS.Z   (DI)(CX*1), K1, Z9
+	VMOVUPS.Z   (SI)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z7
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap15
-	ADDQ        $0x10, R10
-	DECQ        R11
+	JNZ         tap16
+	ADDQ        $0x10, R11
+	DECQ        R12
 	JNZ         run14
 
-summed13:
-	MOVQ      bias+128(FP), DI
-	TESTQ     DI, DI
-	JZ        clamp16
-	ADDQ      SI, DI
-	SUBQ      (SP), DI
-	VMOVUPS.Z (DI), K1, Z8
+summed15:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp17
+	ADDQ      BX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
 	VADDPS    Z8, Z2, Z2
@@ -258,9 +265,9 @@ summed13:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-clamp16:
+clamp17:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store17
+	JEQ          store18
 	VBROADCASTSS low+140(FP), Z8
 	VBROADCASTSS high+144(FP), Z9
 	VBROADCASTSS zero+148(FP), Z10
@@ -289,104 +296,106 @@ clamp16:
 	VADDPS       Z10, Z7, Z7
 	VMINPS       Z7, Z9, Z7
 
-store17:
-	MOVQ    ldy+40(FP), DI
-	VMOVUPS Z0, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, K1, (SI)
+store18:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, K1, (BX)
 
-done5:
+done6:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x03, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x03, DI
-	ADDQ DI, 8(SP)
-	JMP  places1
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places2
 
-fewer2:
-places18:
+fewer3:
+places19:
 	CMPQ 16(SP), $0x04
-	JLT  fewer19
-	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x10, R10
-	JLT  rest21
+	JLT  fewer20
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), R8
+	MOVQ (SP), BX
+	SUBQ $0x10, R8
+	JLT  rest22
 
-next20:
+next21:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
 	VXORPS  Z3, Z3, Z3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps23
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS (DI), Z0
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
+	JEQ     fresh24
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS (R9), Z0
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z3
 
-taps23:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed24
+fresh24:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed26
 
 run25:
-	MOVQ (DI), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(DI), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+	MOVQ (R11), R13
+	LEAQ (SI)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap26:
-	VMOVUPS     (R13), Z4
-	VFMADD231PS (R12), Z4, Z0
-	VFMADD231PS (R12)(AX*1), Z4, Z1
-	VFMADD231PS (R12)(AX*2), Z4, Z2
-	VFMADD231PS (R12)(CX*1), Z4, Z3
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+tap27:
+	VMOVUPS     (R10), Z4
+	VFMADD231PS (R13), Z4, Z0
+	VFMADD231PS (R13)(AX*1), Z4, Z1
+	VFMADD231PS (R13)(AX*2), Z4, Z2
+	VFMADD231PS (R13)(CX*1), Z4, Z3
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap26
-	ADDQ        $0x10, DI
-	DECQ        R11
+	JNZ         tap27
+	ADDQ        $0x10, R11
+	DECQ        R12
 	JNZ         run25
 
-summed24:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp27
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Z4
+summed26:
+	MOVQ    bias+128(FP), R9
+	TESTQ   R9, R9
+	JZ      clamp28
+	ADDQ    BX, R9
+	SUBQ    (SP), R9
+	VMOVUPS (R9), Z4
 	VADDPS  Z4, Z0, Z0
 	VADDPS  Z4, Z1, Z1
 	VADDPS  Z4, Z2, Z2
 	VADDPS  Z4, Z3, Z3
 
-clamp27:
+clamp28:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store28
+	JEQ          store29
 	VBROADCASTSS low+140(FP), Z4
 	VBROADCASTSS high+144(FP), Z5
 	VBROADCASTSS zero+148(FP), Z6
@@ -403,90 +412,92 @@ clamp27:
 	VADDPS       Z6, Z3, Z3
 	VMINPS       Z3, Z5, Z3
 
-store28:
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS Z0, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z1, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z2, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z3, (DI)
+store29:
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z3, (R9)
+	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
-	ADDQ    $0x40, R8
-	ADDQ    $0x40, R9
-	SUBQ    $0x10, R10
-	JGE     next20
+	SUBQ    $0x10, R8
+	JGE     next21
 
-rest21:
-	ADDQ      $0x10, R10
-	JZ        done22
-	MOVL      $0x0000ffff, DI
-	BZHIL     R10, DI, DI
-	KMOVW     DI, K1
+rest22:
+	ADDQ      $0x10, R8
+	JZ        done23
+	MOVL      $0x0000ffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VXORPS    Z2, Z2, Z2
 	VXORPS    Z3, Z3, Z3
 	CMPB      add+120(FP), $0x00
-	JEQ       taps29
-	MOVQ      ldy+40(FP), R10
-	MOVQ      SI, DI
-	VMOVUPS.Z (DI), K1, Z0
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z1
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z2
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z3
+	JEQ       fresh30
+	MOVQ      ldy+32(FP), R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
 
-taps29:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed30
+fresh30:
+	MOVQ  w+104(FP), R8
+	ADDQ  BX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed32
 
 run31:
-	MOVQ (DI), R11
-	LEAQ (R8)(R11*4), R11
-	MOVQ 8(DI), R12
-	LEAQ (R9)(R12*4), R12
-	MOVQ taps+88(FP), R13
+	MOVQ (R10), R12
+	LEAQ (SI)(R12*4), R12
+	MOVQ 8(R10), R9
+	LEAQ (R8)(R9*4), R9
+	MOVQ taps+80(FP), R13
 
-tap32:
-	VMOVUPS.Z   (R12), K1, Z4
-	VMOVUPS.Z   (R11), K1, Z5
+tap33:
+	VMOVUPS.Z   (R9), K1, Z4
+	VMOVUPS.Z   (R12), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
-	VMOVUPS.Z   (R11)(AX*1), K1, Z5
+	VMOVUPS.Z   (R12)(AX*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z1
-	VMOVUPS.Z   (R11)(AX*2), K1, Z5
+	VMOVUPS.Z   (R12)(AX*2), K1, Z5
 	VFMADD231PS Z5, Z4, Z2
-	VMOVUPS.Z   (R11)(CX*1), K1, Z5
+	VMOVUPS.Z   (R12)(CX*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z3
-	ADDQ        DX, R11
-	ADDQ        BX, R12
+	ADDQ        DI, R9
+	ADDQ        DX, R12
 	DECQ        R13
-	JNZ         tap32
-	ADDQ        $0x10, DI
-	DECQ        R10
+	JNZ         tap33
+	ADDQ        $0x10, R10
+	DECQ        R11
 	JNZ         run31
 
-summed30:
-	MOVQ      bias+128(FP), DI
-	TESTQ     DI, DI
-	JZ        clamp33
-	ADDQ      SI, DI
-	SUBQ      (SP), DI
-	VMOVUPS.Z (DI), K1, Z4
+summed32:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp34
+	ADDQ      BX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-clamp33:
+clamp34:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store34
+	JEQ          store35
 	VBROADCASTSS low+140(FP), Z4
 	VBROADCASTSS high+144(FP), Z5
 	VBROADCASTSS zero+148(FP), Z6
@@ -503,86 +514,88 @@ clamp33:
 	VADDPS       Z6, Z3, Z3
 	VMINPS       Z3, Z5, Z3
 
-store34:
-	MOVQ    ldy+40(FP), DI
-	VMOVUPS Z0, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, K1, (SI)
+store35:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
 
-done22:
+done23:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x02, DI
-	ADDQ DI, 8(SP)
-	JMP  places18
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places19
 
-fewer19:
-places35:
+fewer20:
+places36:
 	CMPQ 16(SP), $0x02
-	JLT  fewer36
-	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x10, R10
-	JLT  rest38
+	JLT  fewer37
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), R8
+	MOVQ (SP), BX
+	SUBQ $0x10, R8
+	JLT  rest39
 
-next37:
+next38:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps40
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS (DI), Z0
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
+	JEQ     fresh41
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS (R9), Z0
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z1
 
-taps40:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed41
+fresh41:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed43
 
 run42:
-	MOVQ (DI), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(DI), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+	MOVQ (R11), R13
+	LEAQ (SI)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap43:
-	VMOVUPS     (R13), Z2
-	VFMADD231PS (R12), Z2, Z0
-	VFMADD231PS (R12)(AX*1), Z2, Z1
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+tap44:
+	VMOVUPS     (R10), Z2
+	VFMADD231PS (R13), Z2, Z0
+	VFMADD231PS (R13)(AX*1), Z2, Z1
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap43
-	ADDQ        $0x10, DI
-	DECQ        R11
+	JNZ         tap44
+	ADDQ        $0x10, R11
+	DECQ        R12
 	JNZ         run42
 
-summed41:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp44
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Z2
+summed43:
+	MOVQ    bias+128(FP), R9
+	TESTQ   R9, R9
+	JZ      clamp45
+	ADDQ    BX, R9
+	SUBQ    (SP), R9
+	VMOVUPS (R9), Z2
 	VADDPS  Z2, Z0, Z0
 	VADDPS  Z2, Z1, Z1
 
-clamp44:
+clamp45:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store45
+	JEQ          store46
 	VBROADCASTSS low+140(FP), Z2
 	VBROADCASTSS high+144(FP), Z3
 	VBROADCASTSS zero+148(FP), Z4
@@ -593,74 +606,76 @@ clamp44:
 	VADDPS       Z4, Z1, Z1
 	VMINPS       Z1, Z3, Z1
 
-store45:
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS Z0, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Z1, (DI)
+store46:
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
-	ADDQ    $0x40, R8
-	ADDQ    $0x40, R9
-	SUBQ    $0x10, R10
-	JGE     next37
+	SUBQ    $0x10, R8
+	JGE     next38
 
-rest38:
-	ADDQ      $0x10, R10
-	JZ        done39
-	MOVL      $0x0000ffff, DI
-	BZHIL     R10, DI, DI
-	KMOVW     DI, K1
+rest39:
+	ADDQ      $0x10, R8
+	JZ        done40
+	MOVL      $0x0000ffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	CMPB      add+120(FP), $0x00
-	JEQ       taps46
-	MOVQ      ldy+40(FP), R10
-	MOVQ      SI, DI
-	VMOVUPS.Z (DI), K1, Z0
-	ADDQ      R10, DI
-	VMOVUPS.Z (DI), K1, Z1
+	JEQ       fresh47
+	MOVQ      ldy+32(FP), R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
 
-taps46:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed47
+fresh47:
+	MOVQ  w+104(FP), R8
+	ADDQ  BX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed49
 
 run48:
-	MOVQ (DI), R11
-	LEAQ (R8)(R11*4), R11
-	MOVQ 8(DI), R12
-	LEAQ (R9)(R12*4), R12
-	MOVQ taps+88(FP), R13
+	MOVQ (R10), R12
+	LEAQ (SI)(R12*4), R12
+	MOVQ 8(R10), R9
+	LEAQ (R8)(R9*4), R9
+	MOVQ taps+80(FP), R13
 
-tap49:
-	VMOVUPS.Z   (R12), K1, Z2
-	VMOVUPS.Z   (R11), K1, Z3
+tap50:
+	VMOVUPS.Z   (R9), K1, Z2
+	VMOVUPS.Z   (R12), K1, Z3
 	VFMADD231PS Z3, Z2, Z0
-	VMOVUPS.Z   (R11)(AX*1), K1, Z3
+	VMOVUPS.Z   (R12)(AX*1), K1, Z3
 	VFMADD231PS Z3, Z2, Z1
-	ADDQ        DX, R11
-	ADDQ        BX, R12
+	ADDQ        DI, R9
+	ADDQ        DX, R12
 	DECQ        R13
-	JNZ         tap49
-	ADDQ        $0x10, DI
-	DECQ        R10
+	JNZ         tap50
+	ADDQ        $0x10, R10
+	DECQ        R11
 	JNZ         run48
 
-summed47:
-	MOVQ      bias+128(FP), DI
-	TESTQ     DI, DI
-	JZ        clamp50
-	ADDQ      SI, DI
-	SUBQ      (SP), DI
-	VMOVUPS.Z (DI), K1, Z2
+summed49:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp51
+	ADDQ      BX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-clamp50:
+clamp51:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store51
+	JEQ          store52
 	VBROADCASTSS low+140(FP), Z2
 	VBROADCASTSS high+144(FP), Z3
 	VBROADCASTSS zero+148(FP), Z4
@@ -671,77 +686,79 @@ clamp50:
 	VADDPS       Z4, Z1, Z1
 	VMINPS       Z1, Z3, Z1
 
-store51:
-	MOVQ    ldy+40(FP), DI
-	VMOVUPS Z0, K1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, K1, (SI)
+store52:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
 
-done39:
+done40:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x01, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x01, DI
-	ADDQ DI, 8(SP)
-	JMP  places35
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places36
 
-fewer36:
-places52:
+fewer37:
+places53:
 	CMPQ 16(SP), $0x01
-	JLT  fewer53
-	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x10, R10
-	JLT  rest55
+	JLT  fewer54
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), R8
+	MOVQ (SP), BX
+	SUBQ $0x10, R8
+	JLT  rest56
 
-next54:
+next55:
 	VXORPS  Z0, Z0, Z0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps57
-	MOVQ    ldy+40(FP), DI
-	MOVQ    SI, DI
-	VMOVUPS (DI), Z0
+	JEQ     fresh58
+	MOVQ    ldy+32(FP), R9
+	MOVQ    BX, R9
+	VMOVUPS (R9), Z0
 
-taps57:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed58
+fresh58:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed60
 
 run59:
-	MOVQ (DI), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(DI), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+	MOVQ (R11), R13
+	LEAQ (SI)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap60:
-	VMOVUPS     (R13), Z1
-	VFMADD231PS (R12), Z1, Z0
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+tap61:
+	VMOVUPS     (R10), Z1
+	VFMADD231PS (R13), Z1, Z0
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap60
-	ADDQ        $0x10, DI
-	DECQ        R11
+	JNZ         tap61
+	ADDQ        $0x10, R11
+	DECQ        R12
 	JNZ         run59
 
-summed58:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp61
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Z1
+summed60:
+	MOVQ    bias+128(FP), R9
+	TESTQ   R9, R9
+	JZ      clamp62
+	ADDQ    BX, R9
+	SUBQ    (SP), R9
+	VMOVUPS (R9), Z1
 	VADDPS  Z1, Z0, Z0
 
-clamp61:
+clamp62:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store62
+	JEQ          store63
 	VBROADCASTSS low+140(FP), Z1
 	VBROADCASTSS high+144(FP), Z2
 	VBROADCASTSS zero+148(FP), Z3
@@ -749,1023 +766,68 @@ clamp61:
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
-store62:
-	MOVQ    ldy+40(FP), DI
-	MOVQ    SI, DI
-	VMOVUPS Z0, (DI)
+store63:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    BX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
-	ADDQ    $0x40, R8
-	ADDQ    $0x40, R9
-	SUBQ    $0x10, R10
-	JGE     next54
+	SUBQ    $0x10, R8
+	JGE     next55
 
-rest55:
-	ADDQ      $0x10, R10
-	JZ        done56
-	MOVL      $0x0000ffff, DI
-	BZHIL     R10, DI, DI
-	KMOVW     DI, K1
+rest56:
+	ADDQ      $0x10, R8
+	JZ        done57
+	MOVL      $0x0000ffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	VXORPS    Z0, Z0, Z0
 	CMPB      add+120(FP), $0x00
-	JEQ       taps63
-	MOVQ      ldy+40(FP), DI
-	MOVQ      SI, DI
-	VMOVUPS.Z (DI), K1, Z0
+	JEQ       fresh64
+	MOVQ      ldy+32(FP), R8
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
 
-taps63:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed64
+fresh64:
+	MOVQ  w+104(FP), R8
+	ADDQ  BX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed66
 
 run65:
-	MOVQ (DI), R11
-	LEAQ (R8)(R11*4), R11
-	MOVQ 8(DI), R12
-	LEAQ (R9)(R12*4), R12
-	MOVQ taps+88(FP), R13
+	MOVQ (R10), R12
+	LEAQ (SI)(R12*4), R12
+	MOVQ 8(R10), R9
+	LEAQ (R8)(R9*4), R9
+	MOVQ taps+80(FP), R13
 
-tap66:
-	VMOVUPS.Z   (R12), K1, Z1
-	VMOVUPS.Z   (R11), K1, Z2
+tap67:
+	VMOVUPS.Z   (R9), K1, Z1
+	VMOVUPS.Z   (R12), K1, Z2
 	VFMADD231PS Z2, Z1, Z0
-	ADDQ        DX, R11
-	ADDQ        BX, R12
+	ADDQ        DI, R9
+	ADDQ        DX, R12
 	DECQ        R13
-	JNZ         tap66
-	ADDQ        $0x10, DI
-	DECQ        R10
+	JNZ         tap67
+	ADDQ        $0x10, R10
+	DECQ        R11
 	JNZ         run65
 
-summed64:
-	MOVQ      bias+128(FP), DI
-	TESTQ     DI, DI
-	JZ        clamp67
-	ADDQ      SI, DI
-	SUBQ      (SP), DI
-	VMOVUPS.Z (DI), K1, Z1
-	VADDPS    Z1, Z0, Z0
-
-clamp67:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store68
-	VBROADCASTSS low+140(FP), Z1
-	VBROADCASTSS high+144(FP), Z2
-	VBROADCASTSS zero+148(FP), Z3
-	VMAXPS       Z0, Z1, Z0
-	VADDPS       Z3, Z0, Z0
-	VMINPS       Z0, Z2, Z0
-
-store68:
-	MOVQ    ldy+40(FP), DI
-	VMOVUPS Z0, K1, (SI)
-
-done56:
-	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x00, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x00, DI
-	ADDQ DI, 8(SP)
-	JMP  places52
-
-fewer53:
-	MOVQ lineY+64(FP), DI
-	SHLQ $0x00, DI
-	ADDQ DI, yLine+0(FP)
-	MOVQ lineX+56(FP), DI
-	SHLQ $0x00, DI
-	ADDQ DI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
-	VZEROUPPER
-	RET
-
-// func depthwise512_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise512_3by1(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
-	LEAQ (AX)(AX*2), CX
-
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
-
-places69:
-	CMPQ 16(SP), $0x08
-	JLT  fewer70
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest72
-
-next71:
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z6, Z6, Z6
-	VXORPS  Z7, Z7, Z7
-	CMPB    add+120(FP), $0x00
-	JEQ     taps74
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z7
-
-taps74:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed75
-
-run76:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z10
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z8, Z0
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z0
-	VFMADD231PS Z11, Z8, Z1
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z0
-	VFMADD231PS Z11, Z9, Z1
-	VFMADD231PS Z11, Z8, Z2
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z1
-	VFMADD231PS Z11, Z9, Z2
-	VFMADD231PS Z11, Z8, Z3
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z2
-	VFMADD231PS Z11, Z9, Z3
-	VFMADD231PS Z11, Z8, Z4
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z3
-	VFMADD231PS Z11, Z9, Z4
-	VFMADD231PS Z11, Z8, Z5
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z4
-	VFMADD231PS Z11, Z9, Z5
-	VFMADD231PS Z11, Z8, Z6
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z5
-	VFMADD231PS Z11, Z9, Z6
-	VFMADD231PS Z11, Z8, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z10, Z6
-	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z10, Z7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run76
-
-summed75:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp77
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z8
-	VADDPS  Z8, Z0, Z0
-	VADDPS  Z8, Z1, Z1
-	VADDPS  Z8, Z2, Z2
-	VADDPS  Z8, Z3, Z3
-	VADDPS  Z8, Z4, Z4
-	VADDPS  Z8, Z5, Z5
-	VADDPS  Z8, Z6, Z6
-	VADDPS  Z8, Z7, Z7
-
-clamp77:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store78
-	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
-	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
-	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
-	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
-	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
-	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
-	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
-	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
-	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
-
-store78:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next71
-
-rest72:
-	ADDQ      $0x10, R9
-	JZ        done73
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	VXORPS    Z4, Z4, Z4
-	VXORPS    Z5, Z5, Z5
-	VXORPS    Z6, Z6, Z6
-	VXORPS    Z7, Z7, Z7
-	CMPB      add+120(FP), $0x00
-	JEQ       taps79
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z4
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z5
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z6
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z7
-
-taps79:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed80
-
-run81:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z8
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z9
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z10
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z8, Z0
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z0
-	VFMADD231PS Z11, Z8, Z1
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z0
-	VFMADD231PS Z11, Z9, Z1
-	VFMADD231PS Z11, Z8, Z2
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z1
-	VFMADD231PS Z11, Z9, Z2
-	VFMADD231PS Z11, Z8, Z3
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z2
-	VFMADD231PS Z11, Z9, Z3
-	VFMADD231PS Z11, Z8, Z4
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z3
-	VFMADD231PS Z11, Z9, Z4
-	VFMADD231PS Z11, Z8, Z5
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z4
-	VFMADD231PS Z11, Z9, Z5
-	VFMADD231PS Z11, Z8, Z6
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z5
-	VFMADD231PS Z11, Z9, Z6
-	VFMADD231PS Z11, Z8, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z10, Z6
-	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z10, Z7
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run81
-
-summed80:
+summed66:
 	MOVQ      bias+128(FP), SI
 	TESTQ     SI, SI
-	JZ        clamp82
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z8
-	VADDPS    Z8, Z0, Z0
-	VADDPS    Z8, Z1, Z1
-	VADDPS    Z8, Z2, Z2
-	VADDPS    Z8, Z3, Z3
-	VADDPS    Z8, Z4, Z4
-	VADDPS    Z8, Z5, Z5
-	VADDPS    Z8, Z6, Z6
-	VADDPS    Z8, Z7, Z7
-
-clamp82:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store83
-	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
-	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
-	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
-	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
-	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
-	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
-	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
-	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
-	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
-
-store83:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z4, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z5, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z6, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z7, K1, (CX)
-
-done73:
-	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places69
-
-fewer70:
-places84:
-	CMPQ 16(SP), $0x04
-	JLT  fewer85
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest87
-
-next86:
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	CMPB    add+120(FP), $0x00
-	JEQ     taps89
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
-
-taps89:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed90
-
-run91:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z4, Z0
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z5, Z0
-	VFMADD231PS Z7, Z4, Z1
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z6, Z0
-	VFMADD231PS Z7, Z5, Z1
-	VFMADD231PS Z7, Z4, Z2
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z6, Z1
-	VFMADD231PS Z7, Z5, Z2
-	VFMADD231PS Z7, Z4, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
-	VFMADD231PS Z4, Z6, Z2
-	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
-	VFMADD231PS Z4, Z6, Z3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run91
-
-summed90:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp92
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z4
-	VADDPS  Z4, Z0, Z0
-	VADDPS  Z4, Z1, Z1
-	VADDPS  Z4, Z2, Z2
-	VADDPS  Z4, Z3, Z3
-
-clamp92:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store93
-	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
-	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
-
-store93:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next86
-
-rest87:
-	ADDQ      $0x10, R9
-	JZ        done88
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	CMPB      add+120(FP), $0x00
-	JEQ       taps94
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-
-taps94:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed95
-
-run96:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z6
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z4, Z0
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z5, Z0
-	VFMADD231PS Z7, Z4, Z1
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z6, Z0
-	VFMADD231PS Z7, Z5, Z1
-	VFMADD231PS Z7, Z4, Z2
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z6, Z1
-	VFMADD231PS Z7, Z5, Z2
-	VFMADD231PS Z7, Z4, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z6, Z2
-	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z6, Z3
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run96
-
-summed95:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp97
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z4
-	VADDPS    Z4, Z0, Z0
-	VADDPS    Z4, Z1, Z1
-	VADDPS    Z4, Z2, Z2
-	VADDPS    Z4, Z3, Z3
-
-clamp97:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store98
-	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
-	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
-
-store98:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z3, K1, (CX)
-
-done88:
-	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places84
-
-fewer85:
-places99:
-	CMPQ 16(SP), $0x02
-	JLT  fewer100
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest102
-
-next101:
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
-	CMPB    add+120(FP), $0x00
-	JEQ     taps104
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-
-taps104:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed105
-
-run106:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z5
-	ADDQ        DX, R11
-	VFMADD231PS Z5, Z2, Z0
-	VMOVUPS     (R11), Z5
-	ADDQ        DX, R11
-	VFMADD231PS Z5, Z3, Z0
-	VFMADD231PS Z5, Z2, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
-	VFMADD231PS Z2, Z4, Z0
-	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
-	VFMADD231PS Z2, Z4, Z1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run106
-
-summed105:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp107
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z2
-	VADDPS  Z2, Z0, Z0
-	VADDPS  Z2, Z1, Z1
-
-clamp107:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store108
-	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
-	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
-	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-
-store108:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next101
-
-rest102:
-	ADDQ      $0x10, R9
-	JZ        done103
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	CMPB      add+120(FP), $0x00
-	JEQ       taps109
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-
-taps109:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed110
-
-run111:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z5
-	ADDQ        DX, R10
-	VFMADD231PS Z5, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z5
-	ADDQ        DX, R10
-	VFMADD231PS Z5, Z3, Z0
-	VFMADD231PS Z5, Z2, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z4, Z0
-	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z4, Z1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run111
-
-summed110:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp112
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z2
-	VADDPS    Z2, Z0, Z0
-	VADDPS    Z2, Z1, Z1
-
-clamp112:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store113
-	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
-	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
-	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-
-store113:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z1, K1, (CX)
-
-done103:
-	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places99
-
-fewer100:
-places114:
-	CMPQ 16(SP), $0x01
-	JLT  fewer115
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest117
-
-next116:
-	VXORPS  Z0, Z0, Z0
-	CMPB    add+120(FP), $0x00
-	JEQ     taps119
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-
-taps119:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed120
-
-run121:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
-	VFMADD231PS Z4, Z1, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
-	VFMADD231PS Z1, Z3, Z0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run121
-
-summed120:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp122
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z1
-	VADDPS  Z1, Z0, Z0
-
-clamp122:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store123
-	VBROADCASTSS low+140(FP), Z1
-	VBROADCASTSS high+144(FP), Z2
-	VBROADCASTSS zero+148(FP), Z3
-	VMAXPS       Z0, Z1, Z0
-	VADDPS       Z3, Z0, Z0
-	VMINPS       Z0, Z2, Z0
-
-store123:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next116
-
-rest117:
-	ADDQ      $0x10, R9
-	JZ        done118
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	CMPB      add+120(FP), $0x00
-	JEQ       taps124
-	MOVQ      ldy+40(FP), SI
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-
-taps124:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed125
-
-run126:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z1
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z1, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z3, Z0
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run126
-
-summed125:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp127
-	ADDQ      CX, SI
+	JZ        clamp68
+	ADDQ      BX, SI
 	SUBQ      (SP), SI
 	VMOVUPS.Z (SI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-clamp127:
+clamp68:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store128
+	JEQ          store69
 	VBROADCASTSS low+140(FP), Z1
 	VBROADCASTSS high+144(FP), Z2
 	VBROADCASTSS zero+148(FP), Z3
@@ -1773,65 +835,70 @@ clamp127:
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
-store128:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
+store69:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (BX)
 
-done118:
+done57:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
+	MOVQ ldy+32(FP), SI
 	SHLQ $0x00, SI
 	ADDQ SI, (SP)
 	MOVQ AX, SI
 	SHLQ $0x00, SI
 	ADDQ SI, 8(SP)
-	JMP  places114
+	JMP  places53
 
-fewer115:
-	MOVQ lineY+64(FP), SI
+fewer54:
+	MOVQ lineY+56(FP), SI
 	SHLQ $0x00, SI
 	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
+	MOVQ lineX+48(FP), SI
 	SHLQ $0x00, SI
 	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+	DECQ lines+40(FP)
+	JNZ  line1
 	VZEROUPPER
 	RET
 
-// func depthwise512_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+constants:
+	JMP begin
+
+// func depthwise3by1_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise512_3by2(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+TEXT ·depthwise3by1_512(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
 
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
+line70:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
 
-places129:
+places71:
 	CMPQ 16(SP), $0x08
-	JLT  fewer130
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer72
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest132
+	SUBQ $0x10, DI
+	JLT  rest74
 
-next131:
+next73:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
@@ -1841,1122 +908,100 @@ next131:
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps134
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z7
+	JEQ     fresh76
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
 
-taps134:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed135
+fresh76:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed78
 
-run136:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z10
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z8, Z0
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z0
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z0
-	VFMADD231PS Z11, Z8, Z1
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z1
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z1
-	VFMADD231PS Z11, Z8, Z2
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z2
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z2
-	VFMADD231PS Z11, Z8, Z3
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z3
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z3
-	VFMADD231PS Z11, Z8, Z4
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z4
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z4
-	VFMADD231PS Z11, Z8, Z5
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z5
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z5
-	VFMADD231PS Z11, Z8, Z6
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z9, Z6
-	VMOVUPS     (R11), Z11
-	ADDQ        DX, R11
-	VFMADD231PS Z11, Z10, Z6
-	VFMADD231PS Z11, Z8, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z10, Z7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run136
-
-summed135:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp137
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z8
-	VADDPS  Z8, Z0, Z0
-	VADDPS  Z8, Z1, Z1
-	VADDPS  Z8, Z2, Z2
-	VADDPS  Z8, Z3, Z3
-	VADDPS  Z8, Z4, Z4
-	VADDPS  Z8, Z5, Z5
-	VADDPS  Z8, Z6, Z6
-	VADDPS  Z8, Z7, Z7
-
-clamp137:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store138
-	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
-	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
-	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
-	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
-	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
-	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
-	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
-	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
-	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
-
-store138:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next131
-
-rest132:
-	ADDQ      $0x10, R9
-	JZ        done133
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	VXORPS    Z4, Z4, Z4
-	VXORPS    Z5, Z5, Z5
-	VXORPS    Z6, Z6, Z6
-	VXORPS    Z7, Z7, Z7
-	CMPB      add+120(FP), $0x00
-	JEQ       taps139
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z4
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z5
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z6
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z7
-
-taps139:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed140
-
-run141:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z8
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z9
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z10
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z8, Z0
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z0
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z0
-	VFMADD231PS Z11, Z8, Z1
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z1
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z1
-	VFMADD231PS Z11, Z8, Z2
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z2
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z2
-	VFMADD231PS Z11, Z8, Z3
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z3
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z3
-	VFMADD231PS Z11, Z8, Z4
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z4
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z4
-	VFMADD231PS Z11, Z8, Z5
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z5
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z5
-	VFMADD231PS Z11, Z8, Z6
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z9, Z6
-	VMOVUPS.Z   (R10), K1, Z11
-	ADDQ        DX, R10
-	VFMADD231PS Z11, Z10, Z6
-	VFMADD231PS Z11, Z8, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z10, Z7
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run141
-
-summed140:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp142
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z8
-	VADDPS    Z8, Z0, Z0
-	VADDPS    Z8, Z1, Z1
-	VADDPS    Z8, Z2, Z2
-	VADDPS    Z8, Z3, Z3
-	VADDPS    Z8, Z4, Z4
-	VADDPS    Z8, Z5, Z5
-	VADDPS    Z8, Z6, Z6
-	VADDPS    Z8, Z7, Z7
-
-clamp142:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store143
-	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
-	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
-	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
-	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
-	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
-	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
-	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
-	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
-	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
-
-store143:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z4, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z5, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z6, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z7, K1, (CX)
-
-done133:
-	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places129
-
-fewer130:
-places144:
-	CMPQ 16(SP), $0x04
-	JLT  fewer145
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest147
-
-next146:
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	CMPB    add+120(FP), $0x00
-	JEQ     taps149
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
-
-taps149:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed150
-
-run151:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z4, Z0
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z5, Z0
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z6, Z0
-	VFMADD231PS Z7, Z4, Z1
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z5, Z1
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z6, Z1
-	VFMADD231PS Z7, Z4, Z2
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z5, Z2
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
-	VFMADD231PS Z7, Z6, Z2
-	VFMADD231PS Z7, Z4, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
-	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
-	VFMADD231PS Z4, Z6, Z3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run151
-
-summed150:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp152
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z4
-	VADDPS  Z4, Z0, Z0
-	VADDPS  Z4, Z1, Z1
-	VADDPS  Z4, Z2, Z2
-	VADDPS  Z4, Z3, Z3
-
-clamp152:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store153
-	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
-	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
-
-store153:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next146
-
-rest147:
-	ADDQ      $0x10, R9
-	JZ        done148
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	CMPB      add+120(FP), $0x00
-	JEQ       taps154
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-
-taps154:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed155
-
-run156:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z6
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z4, Z0
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z5, Z0
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z6, Z0
-	VFMADD231PS Z7, Z4, Z1
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z5, Z1
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z6, Z1
-	VFMADD231PS Z7, Z4, Z2
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z5, Z2
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z6, Z2
-	VFMADD231PS Z7, Z4, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z6, Z3
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run156
-
-summed155:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp157
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z4
-	VADDPS    Z4, Z0, Z0
-	VADDPS    Z4, Z1, Z1
-	VADDPS    Z4, Z2, Z2
-	VADDPS    Z4, Z3, Z3
-
-clamp157:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store158
-	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
-	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
-
-store158:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z3, K1, (CX)
-
-done148:
-	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places144
-
-fewer145:
-places159:
-	CMPQ 16(SP), $0x02
-	JLT  fewer160
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest162
-
-next161:
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
-	CMPB    add+120(FP), $0x00
-	JEQ     taps164
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-
-taps164:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed165
-
-run166:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z5
-	ADDQ        DX, R11
-	VFMADD231PS Z5, Z2, Z0
-	VMOVUPS     (R11), Z5
-	ADDQ        DX, R11
-	VFMADD231PS Z5, Z3, Z0
-	VMOVUPS     (R11), Z5
-	ADDQ        DX, R11
-	VFMADD231PS Z5, Z4, Z0
-	VFMADD231PS Z5, Z2, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
-	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
-	VFMADD231PS Z2, Z4, Z1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run166
-
-summed165:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp167
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z2
-	VADDPS  Z2, Z0, Z0
-	VADDPS  Z2, Z1, Z1
-
-clamp167:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store168
-	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
-	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
-	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-
-store168:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next161
-
-rest162:
-	ADDQ      $0x10, R9
-	JZ        done163
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	CMPB      add+120(FP), $0x00
-	JEQ       taps169
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-
-taps169:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed170
-
-run171:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z5
-	ADDQ        DX, R10
-	VFMADD231PS Z5, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z5
-	ADDQ        DX, R10
-	VFMADD231PS Z5, Z3, Z0
-	VMOVUPS.Z   (R10), K1, Z5
-	ADDQ        DX, R10
-	VFMADD231PS Z5, Z4, Z0
-	VFMADD231PS Z5, Z2, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z4, Z1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run171
-
-summed170:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp172
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z2
-	VADDPS    Z2, Z0, Z0
-	VADDPS    Z2, Z1, Z1
-
-clamp172:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store173
-	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
-	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
-	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-
-store173:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    SI, CX
-	VMOVUPS Z1, K1, (CX)
-
-done163:
-	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places159
-
-fewer160:
-places174:
-	CMPQ 16(SP), $0x01
-	JLT  fewer175
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest177
-
-next176:
-	VXORPS  Z0, Z0, Z0
-	CMPB    add+120(FP), $0x00
-	JEQ     taps179
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-
-taps179:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed180
-
-run181:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
-	VFMADD231PS Z4, Z1, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
-	VFMADD231PS Z1, Z3, Z0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run181
-
-summed180:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp182
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z1
-	VADDPS  Z1, Z0, Z0
-
-clamp182:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store183
-	VBROADCASTSS low+140(FP), Z1
-	VBROADCASTSS high+144(FP), Z2
-	VBROADCASTSS zero+148(FP), Z3
-	VMAXPS       Z0, Z1, Z0
-	VADDPS       Z3, Z0, Z0
-	VMINPS       Z0, Z2, Z0
-
-store183:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next176
-
-rest177:
-	ADDQ      $0x10, R9
-	JZ        done178
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	CMPB      add+120(FP), $0x00
-	JEQ       taps184
-	MOVQ      ldy+40(FP), SI
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-
-taps184:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed185
-
-run186:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z1
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z1, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z3, Z0
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run186
-
-summed185:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp187
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z1
-	VADDPS    Z1, Z0, Z0
-
-clamp187:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store188
-	VBROADCASTSS low+140(FP), Z1
-	VBROADCASTSS high+144(FP), Z2
-	VBROADCASTSS zero+148(FP), Z3
-	VMAXPS       Z0, Z1, Z0
-	VADDPS       Z3, Z0, Z0
-	VMINPS       Z0, Z2, Z0
-
-store188:
-	MOVQ    ldy+40(FP), SI
-	VMOVUPS Z0, K1, (CX)
-
-done178:
-	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places174
-
-fewer175:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
-	VZEROUPPER
-	RET
-
-// func depthwise512_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise512_5by1(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
-	LEAQ (AX)(AX*2), CX
-
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
-
-places189:
-	CMPQ 16(SP), $0x08
-	JLT  fewer190
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
-	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest192
-
-next191:
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z6, Z6, Z6
-	VXORPS  Z7, Z7, Z7
-	CMPB    add+120(FP), $0x00
-	JEQ     taps194
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z7
-
-taps194:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed195
-
-run196:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z10
-	ADDQ        BX, R12
+run77:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z10
+	ADDQ        BX, R9
 	VMOVUPS     (R12), Z11
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z12
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z8, Z0
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z9, Z0
-	VFMADD231PS Z13, Z8, Z1
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z10, Z0
-	VFMADD231PS Z13, Z9, Z1
-	VFMADD231PS Z13, Z8, Z2
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z11, Z0
-	VFMADD231PS Z13, Z10, Z1
-	VFMADD231PS Z13, Z9, Z2
-	VFMADD231PS Z13, Z8, Z3
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z12, Z0
-	VFMADD231PS Z13, Z11, Z1
-	VFMADD231PS Z13, Z10, Z2
-	VFMADD231PS Z13, Z9, Z3
-	VFMADD231PS Z13, Z8, Z4
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z12, Z1
-	VFMADD231PS Z13, Z11, Z2
-	VFMADD231PS Z13, Z10, Z3
-	VFMADD231PS Z13, Z9, Z4
-	VFMADD231PS Z13, Z8, Z5
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z12, Z2
-	VFMADD231PS Z13, Z11, Z3
-	VFMADD231PS Z13, Z10, Z4
-	VFMADD231PS Z13, Z9, Z5
-	VFMADD231PS Z13, Z8, Z6
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
-	VFMADD231PS Z13, Z12, Z3
-	VFMADD231PS Z13, Z11, Z4
-	VFMADD231PS Z13, Z10, Z5
-	VFMADD231PS Z13, Z9, Z6
-	VFMADD231PS Z13, Z8, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z12, Z4
-	VFMADD231PS Z8, Z11, Z5
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z9, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z9, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z9, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z9, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z9, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z9, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z10, Z6
 	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z12, Z5
-	VFMADD231PS Z8, Z11, Z6
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z10, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z12, Z6
-	VFMADD231PS Z8, Z11, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
-	VFMADD231PS Z8, Z12, Z7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run196
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run77
 
-summed195:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp197
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z8
+summed78:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp79
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z8
 	VADDPS  Z8, Z0, Z0
 	VADDPS  Z8, Z1, Z1
 	VADDPS  Z8, Z2, Z2
@@ -2966,9 +1011,9 @@ summed195:
 	VADDPS  Z8, Z6, Z6
 	VADDPS  Z8, Z7, Z7
 
-clamp197:
+clamp79:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store198
+	JEQ          store80
 	VBROADCASTSS low+140(FP), Z8
 	VBROADCASTSS high+144(FP), Z9
 	VBROADCASTSS zero+148(FP), Z10
@@ -2997,36 +1042,35 @@ clamp197:
 	VADDPS       Z10, Z7, Z7
 	VMINPS       Z7, Z9, Z7
 
-store198:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z7, (SI)
+store80:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
 	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next191
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next73
 
-rest192:
-	ADDQ      $0x10, R9
-	JZ        done193
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
+rest74:
+	ADDQ      $0x10, DI
+	JZ        done75
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VXORPS    Z2, Z2, Z2
@@ -3036,133 +1080,1966 @@ rest192:
 	VXORPS    Z6, Z6, Z6
 	VXORPS    Z7, Z7, Z7
 	CMPB      add+120(FP), $0x00
-	JEQ       taps199
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z4
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z5
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z6
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z7
+	JEQ       fresh81
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
 
-taps199:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
+fresh81:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed83
+
+run82:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z9, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z9, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z9, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z9, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z9, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z9, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z10, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run82
+
+summed83:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp84
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp84:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store85
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store85:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z7, K1, (CX)
+
+done75:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places71
+
+fewer72:
+places86:
+	CMPQ 16(SP), $0x04
+	JLT  fewer87
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest89
+
+next88:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh91
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+
+fresh91:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed93
+
+run92:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z5, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z5, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
+	VFMADD231PS Z4, Z6, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run92
+
+summed93:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp94
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+clamp94:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store95
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store95:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next88
+
+rest89:
+	ADDQ      $0x10, DI
+	JZ        done90
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh96
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+
+fresh96:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed98
+
+run97:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z5, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z6, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run97
+
+summed98:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp99
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp99:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store100
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store100:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+
+done90:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places86
+
+fewer87:
+places101:
+	CMPQ 16(SP), $0x02
+	JLT  fewer102
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest104
+
+next103:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh106
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+
+fresh106:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed108
+
+run107:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z5
+	ADDQ        DX, R12
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS     (R12), Z5
+	ADDQ        DX, R12
+	VFMADD231PS Z5, Z3, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run107
+
+summed108:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp109
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp109:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store110
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store110:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next103
+
+rest104:
+	ADDQ      $0x10, DI
+	JZ        done105
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh111
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+
+fresh111:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed113
+
+run112:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z3, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run112
+
+summed113:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp114
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp114:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store115
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store115:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+
+done105:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places101
+
+fewer102:
+places116:
+	CMPQ 16(SP), $0x01
+	JLT  fewer117
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest119
+
+next118:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh121
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+
+fresh121:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed123
+
+run122:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run122
+
+summed123:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp124
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z1
+	VADDPS  Z1, Z0, Z0
+
+clamp124:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store125
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store125:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next118
+
+rest119:
+	ADDQ      $0x10, DI
+	JZ        done120
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh126
+	MOVQ      ldy+32(FP), DI
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+
+fresh126:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed128
+
+run127:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z1
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run127
+
+summed128:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp129
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp129:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store130
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store130:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+
+done120:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places116
+
+fewer117:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line70
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func depthwise3by2_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthwise3by2_512(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
+	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
+
+line131:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
+
+places132:
+	CMPQ 16(SP), $0x08
+	JLT  fewer133
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest135
+
+next134:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh137
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+
+fresh137:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed139
+
+run138:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z10
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z0
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z1
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z2
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z3
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z4
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z5
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z9, Z6
+	VMOVUPS     (R12), Z11
+	ADDQ        DX, R12
+	VFMADD231PS Z11, Z10, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run138
+
+summed139:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp140
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+clamp140:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store141
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store141:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next134
+
+rest135:
+	ADDQ      $0x10, DI
+	JZ        done136
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh142
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+
+fresh142:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed144
+
+run143:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z0
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z0
+	VFMADD231PS Z11, Z8, Z1
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z1
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z1
+	VFMADD231PS Z11, Z8, Z2
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z2
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z2
+	VFMADD231PS Z11, Z8, Z3
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z3
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z3
+	VFMADD231PS Z11, Z8, Z4
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z4
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z4
+	VFMADD231PS Z11, Z8, Z5
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z5
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z5
+	VFMADD231PS Z11, Z8, Z6
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z9, Z6
+	VMOVUPS.Z   (R11), K1, Z11
+	ADDQ        DX, R11
+	VFMADD231PS Z11, Z10, Z6
+	VFMADD231PS Z11, Z8, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z10, Z7
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run143
+
+summed144:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp145
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp145:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store146
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store146:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z7, K1, (CX)
+
+done136:
+	SUBQ $0x08, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places132
+
+fewer133:
+places147:
+	CMPQ 16(SP), $0x04
+	JLT  fewer148
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest150
+
+next149:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh152
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+
+fresh152:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed154
+
+run153:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z5, Z0
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z5, Z1
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z5, Z2
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
+	VFMADD231PS Z7, Z6, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run153
+
+summed154:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp155
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+clamp155:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store156
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store156:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next149
+
+rest150:
+	ADDQ      $0x10, DI
+	JZ        done151
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh157
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+
+fresh157:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed159
+
+run158:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z0
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z0
+	VFMADD231PS Z7, Z4, Z1
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z1
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z1
+	VFMADD231PS Z7, Z4, Z2
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z5, Z2
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z6, Z2
+	VFMADD231PS Z7, Z4, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z6, Z3
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run158
+
+summed159:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp160
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp160:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store161
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store161:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z3, K1, (CX)
+
+done151:
+	SUBQ $0x04, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places147
+
+fewer148:
+places162:
+	CMPQ 16(SP), $0x02
+	JLT  fewer163
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest165
+
+next164:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh167
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+
+fresh167:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed169
+
+run168:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z5
+	ADDQ        DX, R12
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS     (R12), Z5
+	ADDQ        DX, R12
+	VFMADD231PS Z5, Z3, Z0
+	VMOVUPS     (R12), Z5
+	ADDQ        DX, R12
+	VFMADD231PS Z5, Z4, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run168
+
+summed169:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp170
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+clamp170:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store171
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store171:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next164
+
+rest165:
+	ADDQ      $0x10, DI
+	JZ        done166
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh172
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+
+fresh172:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed174
+
+run173:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z3, Z0
+	VMOVUPS.Z   (R11), K1, Z5
+	ADDQ        DX, R11
+	VFMADD231PS Z5, Z4, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z4, Z1
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run173
+
+summed174:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp175
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp175:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store176
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store176:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    SI, CX
+	VMOVUPS Z1, K1, (CX)
+
+done166:
+	SUBQ $0x02, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places162
+
+fewer163:
+places177:
+	CMPQ 16(SP), $0x01
+	JLT  fewer178
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest180
+
+next179:
+	VXORPS  Z0, Z0, Z0
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh182
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+
+fresh182:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed184
+
+run183:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run183
+
+summed184:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp185
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z1
+	VADDPS  Z1, Z0, Z0
+
+clamp185:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store186
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store186:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next179
+
+rest180:
+	ADDQ      $0x10, DI
+	JZ        done181
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh187
+	MOVQ      ldy+32(FP), DI
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+
+fresh187:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed189
+
+run188:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z1
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run188
+
+summed189:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp190
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp190:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store191
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store191:
+	MOVQ    ldy+32(FP), SI
+	VMOVUPS Z0, K1, (CX)
+
+done181:
+	SUBQ $0x01, 16(SP)
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places177
+
+fewer178:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line131
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func depthwise5by1_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthwise5by1_512(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
+	SHLQ $0x02, AX
+	SHLQ $0x02, DX
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
+	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
+
+line192:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
+
+places193:
+	CMPQ 16(SP), $0x08
+	JLT  fewer194
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
+	MOVQ (SP), CX
+	SUBQ $0x10, DI
+	JLT  rest196
+
+next195:
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	CMPB    add+120(FP), $0x00
+	JEQ     fresh198
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+
+fresh198:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
 	JZ    summed200
 
-run201:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z8
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z9
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z10
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z11
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z12
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+run199:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z10
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z11
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z12
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z8, Z0
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z9, Z0
 	VFMADD231PS Z13, Z8, Z1
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z10, Z0
 	VFMADD231PS Z13, Z9, Z1
 	VFMADD231PS Z13, Z8, Z2
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z0
 	VFMADD231PS Z13, Z10, Z1
 	VFMADD231PS Z13, Z9, Z2
 	VFMADD231PS Z13, Z8, Z3
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z0
 	VFMADD231PS Z13, Z11, Z1
 	VFMADD231PS Z13, Z10, Z2
 	VFMADD231PS Z13, Z9, Z3
 	VFMADD231PS Z13, Z8, Z4
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z1
 	VFMADD231PS Z13, Z11, Z2
 	VFMADD231PS Z13, Z10, Z3
 	VFMADD231PS Z13, Z9, Z4
 	VFMADD231PS Z13, Z8, Z5
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z2
 	VFMADD231PS Z13, Z11, Z3
 	VFMADD231PS Z13, Z10, Z4
 	VFMADD231PS Z13, Z9, Z5
 	VFMADD231PS Z13, Z8, Z6
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z3
 	VFMADD231PS Z13, Z11, Z4
 	VFMADD231PS Z13, Z10, Z5
 	VFMADD231PS Z13, Z9, Z6
 	VFMADD231PS Z13, Z8, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z12, Z4
 	VFMADD231PS Z8, Z11, Z5
 	VFMADD231PS Z8, Z10, Z6
 	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z12, Z5
 	VFMADD231PS Z8, Z11, Z6
 	VFMADD231PS Z8, Z10, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z12, Z6
 	VFMADD231PS Z8, Z11, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z12, Z7
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run201
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run199
 
 summed200:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp202
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z8
-	VADDPS    Z8, Z0, Z0
-	VADDPS    Z8, Z1, Z1
-	VADDPS    Z8, Z2, Z2
-	VADDPS    Z8, Z3, Z3
-	VADDPS    Z8, Z4, Z4
-	VADDPS    Z8, Z5, Z5
-	VADDPS    Z8, Z6, Z6
-	VADDPS    Z8, Z7, Z7
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp201
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
 
-clamp202:
+clamp201:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store203
+	JEQ          store202
 	VBROADCASTSS low+140(FP), Z8
 	VBROADCASTSS high+144(FP), Z9
 	VBROADCASTSS zero+148(FP), Z10
@@ -3191,8 +3068,204 @@ clamp202:
 	VADDPS       Z10, Z7, Z7
 	VMINPS       Z7, Z9, Z7
 
-store203:
-	MOVQ    ldy+40(FP), SI
+store202:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next195
+
+rest196:
+	ADDQ      $0x10, DI
+	JZ        done197
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh203
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+
+fresh203:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed205
+
+run204:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z8, Z0
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z9, Z0
+	VFMADD231PS Z13, Z8, Z1
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z10, Z0
+	VFMADD231PS Z13, Z9, Z1
+	VFMADD231PS Z13, Z8, Z2
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z0
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z9, Z2
+	VFMADD231PS Z13, Z8, Z3
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z0
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z9, Z3
+	VFMADD231PS Z13, Z8, Z4
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z1
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z9, Z4
+	VFMADD231PS Z13, Z8, Z5
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z2
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z9, Z5
+	VFMADD231PS Z13, Z8, Z6
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z3
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z9, Z6
+	VFMADD231PS Z13, Z8, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z4
+	VFMADD231PS Z8, Z11, Z5
+	VFMADD231PS Z8, Z10, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z5
+	VFMADD231PS Z8, Z11, Z6
+	VFMADD231PS Z8, Z10, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z6
+	VFMADD231PS Z8, Z11, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z7
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run204
+
+summed205:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp206
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp206:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store207
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store207:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    SI, CX
 	VMOVUPS Z1, K1, (CX)
@@ -3209,120 +3282,122 @@ store203:
 	ADDQ    SI, CX
 	VMOVUPS Z7, K1, (CX)
 
-done193:
+done197:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places189
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places193
 
-fewer190:
-places204:
+fewer194:
+places208:
 	CMPQ 16(SP), $0x04
-	JLT  fewer205
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer209
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest207
+	SUBQ $0x10, DI
+	JLT  rest211
 
-next206:
+next210:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
 	VXORPS  Z3, Z3, Z3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps209
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
+	JEQ     fresh213
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
 
-taps209:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed210
+fresh213:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed215
 
-run211:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z6
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z7
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z8
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+run214:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z7
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z8
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z4, Z0
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z5, Z0
 	VFMADD231PS Z9, Z4, Z1
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z6, Z0
 	VFMADD231PS Z9, Z5, Z1
 	VFMADD231PS Z9, Z4, Z2
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z7, Z0
 	VFMADD231PS Z9, Z6, Z1
 	VFMADD231PS Z9, Z5, Z2
 	VFMADD231PS Z9, Z4, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z8, Z0
 	VFMADD231PS Z4, Z7, Z1
 	VFMADD231PS Z4, Z6, Z2
 	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z8, Z1
 	VFMADD231PS Z4, Z7, Z2
 	VFMADD231PS Z4, Z6, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z8, Z2
 	VFMADD231PS Z4, Z7, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z8, Z3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run211
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run214
 
-summed210:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp212
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z4
+summed215:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp216
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z4
 	VADDPS  Z4, Z0, Z0
 	VADDPS  Z4, Z1, Z1
 	VADDPS  Z4, Z2, Z2
 	VADDPS  Z4, Z3, Z3
 
-clamp212:
+clamp216:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store213
+	JEQ          store217
 	VBROADCASTSS low+140(FP), Z4
 	VBROADCASTSS high+144(FP), Z5
 	VBROADCASTSS zero+148(FP), Z6
@@ -3339,109 +3414,111 @@ clamp212:
 	VADDPS       Z6, Z3, Z3
 	VMINPS       Z3, Z5, Z3
 
-store213:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
+store217:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
 	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next206
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next210
 
-rest207:
-	ADDQ      $0x10, R9
-	JZ        done208
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
+rest211:
+	ADDQ      $0x10, DI
+	JZ        done212
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	VXORPS    Z2, Z2, Z2
 	VXORPS    Z3, Z3, Z3
 	CMPB      add+120(FP), $0x00
-	JEQ       taps214
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
+	JEQ       fresh218
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
 
-taps214:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed215
+fresh218:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed220
 
-run216:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z6
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z7
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z8
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
+run219:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z7
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
 	VFMADD231PS Z9, Z4, Z0
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
 	VFMADD231PS Z9, Z5, Z0
 	VFMADD231PS Z9, Z4, Z1
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
 	VFMADD231PS Z9, Z6, Z0
 	VFMADD231PS Z9, Z5, Z1
 	VFMADD231PS Z9, Z4, Z2
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
 	VFMADD231PS Z9, Z7, Z0
 	VFMADD231PS Z9, Z6, Z1
 	VFMADD231PS Z9, Z5, Z2
 	VFMADD231PS Z9, Z4, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
 	VFMADD231PS Z4, Z8, Z0
 	VFMADD231PS Z4, Z7, Z1
 	VFMADD231PS Z4, Z6, Z2
 	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
 	VFMADD231PS Z4, Z8, Z1
 	VFMADD231PS Z4, Z7, Z2
 	VFMADD231PS Z4, Z6, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
 	VFMADD231PS Z4, Z8, Z2
 	VFMADD231PS Z4, Z7, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
 	VFMADD231PS Z4, Z8, Z3
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run216
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run219
 
-summed215:
+summed220:
 	MOVQ      bias+128(FP), SI
 	TESTQ     SI, SI
-	JZ        clamp217
+	JZ        clamp221
 	ADDQ      CX, SI
 	SUBQ      (SP), SI
 	VMOVUPS.Z (SI), K1, Z4
@@ -3450,9 +3527,9 @@ summed215:
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-clamp217:
+clamp221:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store218
+	JEQ          store222
 	VBROADCASTSS low+140(FP), Z4
 	VBROADCASTSS high+144(FP), Z5
 	VBROADCASTSS zero+148(FP), Z6
@@ -3469,8 +3546,8 @@ clamp217:
 	VADDPS       Z6, Z3, Z3
 	VMINPS       Z3, Z5, Z3
 
-store218:
-	MOVQ    ldy+40(FP), SI
+store222:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    SI, CX
 	VMOVUPS Z1, K1, (CX)
@@ -3479,98 +3556,100 @@ store218:
 	ADDQ    SI, CX
 	VMOVUPS Z3, K1, (CX)
 
-done208:
+done212:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places204
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places208
 
-fewer205:
-places219:
+fewer209:
+places223:
 	CMPQ 16(SP), $0x02
-	JLT  fewer220
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer224
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest222
+	SUBQ $0x10, DI
+	JLT  rest226
 
-next221:
+next225:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps224
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
+	JEQ     fresh228
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
 
-taps224:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed225
+fresh228:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed230
 
-run226:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
+run229:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
 	VFMADD231PS Z7, Z2, Z0
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
 	VFMADD231PS Z7, Z3, Z0
 	VFMADD231PS Z7, Z2, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z4, Z0
 	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z5, Z0
 	VFMADD231PS Z2, Z4, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z6, Z0
 	VFMADD231PS Z2, Z5, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z6, Z1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run226
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run229
 
-summed225:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp227
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z2
+summed230:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp231
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z2
 	VADDPS  Z2, Z0, Z0
 	VADDPS  Z2, Z1, Z1
 
-clamp227:
+clamp231:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store228
+	JEQ          store232
 	VBROADCASTSS low+140(FP), Z2
 	VBROADCASTSS high+144(FP), Z3
 	VBROADCASTSS zero+148(FP), Z4
@@ -3581,94 +3660,96 @@ clamp227:
 	VADDPS       Z4, Z1, Z1
 	VMINPS       Z1, Z3, Z1
 
-store228:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
+store232:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
 	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next221
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next225
 
-rest222:
-	ADDQ      $0x10, R9
-	JZ        done223
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
+rest226:
+	ADDQ      $0x10, DI
+	JZ        done227
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
 	VXORPS    Z0, Z0, Z0
 	VXORPS    Z1, Z1, Z1
 	CMPB      add+120(FP), $0x00
-	JEQ       taps229
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
+	JEQ       fresh233
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
 
-taps229:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed230
+fresh233:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed235
 
-run231:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z6
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
+run234:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
 	VFMADD231PS Z7, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
 	VFMADD231PS Z7, Z3, Z0
 	VFMADD231PS Z7, Z2, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
 	VFMADD231PS Z2, Z4, Z0
 	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
 	VFMADD231PS Z2, Z5, Z0
 	VFMADD231PS Z2, Z4, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
 	VFMADD231PS Z2, Z6, Z0
 	VFMADD231PS Z2, Z5, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
 	VFMADD231PS Z2, Z6, Z1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run231
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run234
 
-summed230:
+summed235:
 	MOVQ      bias+128(FP), SI
 	TESTQ     SI, SI
-	JZ        clamp232
+	JZ        clamp236
 	ADDQ      CX, SI
 	SUBQ      (SP), SI
 	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-clamp232:
+clamp236:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store233
+	JEQ          store237
 	VBROADCASTSS low+140(FP), Z2
 	VBROADCASTSS high+144(FP), Z3
 	VBROADCASTSS zero+148(FP), Z4
@@ -3679,93 +3760,95 @@ clamp232:
 	VADDPS       Z4, Z1, Z1
 	VMINPS       Z1, Z3, Z1
 
-store233:
-	MOVQ    ldy+40(FP), SI
+store237:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    SI, CX
 	VMOVUPS Z1, K1, (CX)
 
-done223:
+done227:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places219
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places223
 
-fewer220:
-places234:
+fewer224:
+places238:
 	CMPQ 16(SP), $0x01
-	JLT  fewer235
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer239
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest237
+	SUBQ $0x10, DI
+	JLT  rest241
 
-next236:
+next240:
 	VXORPS  Z0, Z0, Z0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps239
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	JEQ     fresh243
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
 
-taps239:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed240
+fresh243:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed245
 
-run241:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z6
-	ADDQ        DX, R11
+run244:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z6
+	ADDQ        DX, R12
 	VFMADD231PS Z6, Z1, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z3, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z5, Z0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run241
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run244
 
-summed240:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp242
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z1
+summed245:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp246
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z1
 	VADDPS  Z1, Z0, Z0
 
-clamp242:
+clamp246:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store243
+	JEQ          store247
 	VBROADCASTSS low+140(FP), Z1
 	VBROADCASTSS high+144(FP), Z2
 	VBROADCASTSS zero+148(FP), Z3
@@ -3773,81 +3856,83 @@ clamp242:
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
-store243:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
+store247:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
 	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next236
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next240
 
-rest237:
-	ADDQ      $0x10, R9
-	JZ        done238
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
+rest241:
+	ADDQ      $0x10, DI
+	JZ        done242
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
 	VXORPS    Z0, Z0, Z0
 	CMPB      add+120(FP), $0x00
-	JEQ       taps244
-	MOVQ      ldy+40(FP), SI
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
+	JEQ       fresh248
+	MOVQ      ldy+32(FP), DI
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
 
-taps244:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed245
+fresh248:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed250
 
-run246:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z1
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z6
-	ADDQ        DX, R10
+run249:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z1
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        DX, R11
 	VFMADD231PS Z6, Z1, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
 	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
 	VFMADD231PS Z1, Z3, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
 	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
 	VFMADD231PS Z1, Z5, Z0
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run246
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run249
 
-summed245:
+summed250:
 	MOVQ      bias+128(FP), SI
 	TESTQ     SI, SI
-	JZ        clamp247
+	JZ        clamp251
 	ADDQ      CX, SI
 	SUBQ      (SP), SI
 	VMOVUPS.Z (SI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-clamp247:
+clamp251:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store248
+	JEQ          store252
 	VBROADCASTSS low+140(FP), Z1
 	VBROADCASTSS high+144(FP), Z2
 	VBROADCASTSS zero+148(FP), Z3
@@ -3855,65 +3940,70 @@ clamp247:
 	VADDPS       Z3, Z0, Z0
 	VMINPS       Z0, Z2, Z0
 
-store248:
-	MOVQ    ldy+40(FP), SI
+store252:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 
-done238:
+done242:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places234
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places238
 
-fewer235:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer239:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line192
 	VZEROUPPER
 	RET
 
-// func depthwise512_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+constants:
+	JMP begin
+
+// func depthwise5by2_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise512_5by2(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+TEXT ·depthwise5by2_512(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
 
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
+line253:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
 
-places249:
+places254:
 	CMPQ 16(SP), $0x08
-	JLT  fewer250
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer255
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest252
+	SUBQ $0x10, DI
+	JLT  rest257
 
-next251:
+next256:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
@@ -3923,135 +4013,138 @@ next251:
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps254
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z7
+	JEQ     fresh259
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
 
-taps254:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed255
+fresh259:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed261
 
-run256:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z10
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z11
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z12
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+run260:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z10
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z11
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z12
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z8, Z0
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z9, Z0
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z10, Z0
 	VFMADD231PS Z13, Z8, Z1
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z0
 	VFMADD231PS Z13, Z9, Z1
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z0
 	VFMADD231PS Z13, Z10, Z1
 	VFMADD231PS Z13, Z8, Z2
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z1
 	VFMADD231PS Z13, Z9, Z2
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z1
 	VFMADD231PS Z13, Z10, Z2
 	VFMADD231PS Z13, Z8, Z3
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z2
 	VFMADD231PS Z13, Z9, Z3
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z2
 	VFMADD231PS Z13, Z10, Z3
 	VFMADD231PS Z13, Z8, Z4
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z3
 	VFMADD231PS Z13, Z9, Z4
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z3
 	VFMADD231PS Z13, Z10, Z4
 	VFMADD231PS Z13, Z8, Z5
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z4
 	VFMADD231PS Z13, Z9, Z5
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z4
 	VFMADD231PS Z13, Z10, Z5
 	VFMADD231PS Z13, Z8, Z6
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z11, Z5
 	VFMADD231PS Z13, Z9, Z6
-	VMOVUPS     (R11), Z13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z13
+	ADDQ        DX, R12
 	VFMADD231PS Z13, Z12, Z5
 	VFMADD231PS Z13, Z10, Z6
 	VFMADD231PS Z13, Z8, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z11, Z6
 	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z12, Z6
 	VFMADD231PS Z8, Z10, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z11, Z7
-	VMOVUPS     (R11), Z8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z8
+	ADDQ        DX, R12
 	VFMADD231PS Z8, Z12, Z7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run256
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run260
 
-summed255:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp257
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z8
+summed261:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp262
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z8
 	VADDPS  Z8, Z0, Z0
 	VADDPS  Z8, Z1, Z1
 	VADDPS  Z8, Z2, Z2
@@ -4060,214 +4153,6 @@ summed255:
 	VADDPS  Z8, Z5, Z5
 	VADDPS  Z8, Z6, Z6
 	VADDPS  Z8, Z7, Z7
-
-clamp257:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store258
-	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
-	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
-	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
-	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
-	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
-	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
-	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
-	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
-	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
-
-store258:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next251
-
-rest252:
-	ADDQ      $0x10, R9
-	JZ        done253
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	VXORPS    Z4, Z4, Z4
-	VXORPS    Z5, Z5, Z5
-	VXORPS    Z6, Z6, Z6
-	VXORPS    Z7, Z7, Z7
-	CMPB      add+120(FP), $0x00
-	JEQ       taps259
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z4
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z5
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z6
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z7
-
-taps259:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed260
-
-run261:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z8
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z9
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z10
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z11
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z12
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z8, Z0
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z9, Z0
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z10, Z0
-	VFMADD231PS Z13, Z8, Z1
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z11, Z0
-	VFMADD231PS Z13, Z9, Z1
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z12, Z0
-	VFMADD231PS Z13, Z10, Z1
-	VFMADD231PS Z13, Z8, Z2
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z11, Z1
-	VFMADD231PS Z13, Z9, Z2
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z12, Z1
-	VFMADD231PS Z13, Z10, Z2
-	VFMADD231PS Z13, Z8, Z3
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z11, Z2
-	VFMADD231PS Z13, Z9, Z3
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z12, Z2
-	VFMADD231PS Z13, Z10, Z3
-	VFMADD231PS Z13, Z8, Z4
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z11, Z3
-	VFMADD231PS Z13, Z9, Z4
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z12, Z3
-	VFMADD231PS Z13, Z10, Z4
-	VFMADD231PS Z13, Z8, Z5
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z11, Z4
-	VFMADD231PS Z13, Z9, Z5
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z12, Z4
-	VFMADD231PS Z13, Z10, Z5
-	VFMADD231PS Z13, Z8, Z6
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z11, Z5
-	VFMADD231PS Z13, Z9, Z6
-	VMOVUPS.Z   (R10), K1, Z13
-	ADDQ        DX, R10
-	VFMADD231PS Z13, Z12, Z5
-	VFMADD231PS Z13, Z10, Z6
-	VFMADD231PS Z13, Z8, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z11, Z6
-	VFMADD231PS Z8, Z9, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z12, Z6
-	VFMADD231PS Z8, Z10, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z11, Z7
-	VMOVUPS.Z   (R10), K1, Z8
-	ADDQ        DX, R10
-	VFMADD231PS Z8, Z12, Z7
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run261
-
-summed260:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp262
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z8
-	VADDPS    Z8, Z0, Z0
-	VADDPS    Z8, Z1, Z1
-	VADDPS    Z8, Z2, Z2
-	VADDPS    Z8, Z3, Z3
-	VADDPS    Z8, Z4, Z4
-	VADDPS    Z8, Z5, Z5
-	VADDPS    Z8, Z6, Z6
-	VADDPS    Z8, Z7, Z7
 
 clamp262:
 	CMPB         clamp+136(FP), $0x00
@@ -4301,7 +4186,217 @@ clamp262:
 	VMINPS       Z7, Z9, Z7
 
 store263:
-	MOVQ    ldy+40(FP), SI
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next256
+
+rest257:
+	ADDQ      $0x10, DI
+	JZ        done258
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh264
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+
+fresh264:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed266
+
+run265:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z8, Z0
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z9, Z0
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z10, Z0
+	VFMADD231PS Z13, Z8, Z1
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z0
+	VFMADD231PS Z13, Z9, Z1
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z0
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z8, Z2
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z9, Z2
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z1
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z8, Z3
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z9, Z3
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z2
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z8, Z4
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z9, Z4
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z3
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z8, Z5
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z9, Z5
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z4
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z8, Z6
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z11, Z5
+	VFMADD231PS Z13, Z9, Z6
+	VMOVUPS.Z   (R11), K1, Z13
+	ADDQ        DX, R11
+	VFMADD231PS Z13, Z12, Z5
+	VFMADD231PS Z13, Z10, Z6
+	VFMADD231PS Z13, Z8, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z11, Z6
+	VFMADD231PS Z8, Z9, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z6
+	VFMADD231PS Z8, Z10, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z11, Z7
+	VMOVUPS.Z   (R11), K1, Z8
+	ADDQ        DX, R11
+	VFMADD231PS Z8, Z12, Z7
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run265
+
+summed266:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp267
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+clamp267:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store268
+	VBROADCASTSS low+140(FP), Z8
+	VBROADCASTSS high+144(FP), Z9
+	VBROADCASTSS zero+148(FP), Z10
+	VMAXPS       Z0, Z8, Z0
+	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VADDPS       Z10, Z1, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VADDPS       Z10, Z2, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VADDPS       Z10, Z3, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VADDPS       Z10, Z4, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VADDPS       Z10, Z5, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VADDPS       Z10, Z6, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VADDPS       Z10, Z7, Z7
+	VMINPS       Z7, Z9, Z7
+
+store268:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    SI, CX
 	VMOVUPS Z1, K1, (CX)
@@ -4318,258 +4413,124 @@ store263:
 	ADDQ    SI, CX
 	VMOVUPS Z7, K1, (CX)
 
-done253:
+done258:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places249
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places254
 
-fewer250:
-places264:
+fewer255:
+places269:
 	CMPQ 16(SP), $0x04
-	JLT  fewer265
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer270
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest267
+	SUBQ $0x10, DI
+	JLT  rest272
 
-next266:
+next271:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
 	VXORPS  Z3, Z3, Z3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps269
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z3
+	JEQ     fresh274
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
 
-taps269:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed270
+fresh274:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed276
 
-run271:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z6
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z7
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z8
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+run275:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z7
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z8
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z4, Z0
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z5, Z0
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z6, Z0
 	VFMADD231PS Z9, Z4, Z1
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z7, Z0
 	VFMADD231PS Z9, Z5, Z1
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z8, Z0
 	VFMADD231PS Z9, Z6, Z1
 	VFMADD231PS Z9, Z4, Z2
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z7, Z1
 	VFMADD231PS Z9, Z5, Z2
-	VMOVUPS     (R11), Z9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z9
+	ADDQ        DX, R12
 	VFMADD231PS Z9, Z8, Z1
 	VFMADD231PS Z9, Z6, Z2
 	VFMADD231PS Z9, Z4, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z7, Z2
 	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z8, Z2
 	VFMADD231PS Z4, Z6, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z7, Z3
-	VMOVUPS     (R11), Z4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z4
+	ADDQ        DX, R12
 	VFMADD231PS Z4, Z8, Z3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run271
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run275
 
-summed270:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp272
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z4
+summed276:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp277
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z4
 	VADDPS  Z4, Z0, Z0
 	VADDPS  Z4, Z1, Z1
 	VADDPS  Z4, Z2, Z2
 	VADDPS  Z4, Z3, Z3
-
-clamp272:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store273
-	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
-	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
-
-store273:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next266
-
-rest267:
-	ADDQ      $0x10, R9
-	JZ        done268
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	VXORPS    Z2, Z2, Z2
-	VXORPS    Z3, Z3, Z3
-	CMPB      add+120(FP), $0x00
-	JEQ       taps274
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z2
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z3
-
-taps274:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed275
-
-run276:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z6
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z7
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z8
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z4, Z0
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z5, Z0
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z6, Z0
-	VFMADD231PS Z9, Z4, Z1
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z7, Z0
-	VFMADD231PS Z9, Z5, Z1
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z8, Z0
-	VFMADD231PS Z9, Z6, Z1
-	VFMADD231PS Z9, Z4, Z2
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z7, Z1
-	VFMADD231PS Z9, Z5, Z2
-	VMOVUPS.Z   (R10), K1, Z9
-	ADDQ        DX, R10
-	VFMADD231PS Z9, Z8, Z1
-	VFMADD231PS Z9, Z6, Z2
-	VFMADD231PS Z9, Z4, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z7, Z2
-	VFMADD231PS Z4, Z5, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z8, Z2
-	VFMADD231PS Z4, Z6, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z7, Z3
-	VMOVUPS.Z   (R10), K1, Z4
-	ADDQ        DX, R10
-	VFMADD231PS Z4, Z8, Z3
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run276
-
-summed275:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp277
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z4
-	VADDPS    Z4, Z0, Z0
-	VADDPS    Z4, Z1, Z1
-	VADDPS    Z4, Z2, Z2
-	VADDPS    Z4, Z3, Z3
 
 clamp277:
 	CMPB         clamp+136(FP), $0x00
@@ -4591,7 +4552,145 @@ clamp277:
 	VMINPS       Z3, Z5, Z3
 
 store278:
-	MOVQ    ldy+40(FP), SI
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next271
+
+rest272:
+	ADDQ      $0x10, DI
+	JZ        done273
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh279
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+
+fresh279:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed281
+
+run280:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z7
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z4, Z0
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z5, Z0
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z4, Z1
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z7, Z0
+	VFMADD231PS Z9, Z5, Z1
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z8, Z0
+	VFMADD231PS Z9, Z6, Z1
+	VFMADD231PS Z9, Z4, Z2
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z7, Z1
+	VFMADD231PS Z9, Z5, Z2
+	VMOVUPS.Z   (R11), K1, Z9
+	ADDQ        DX, R11
+	VFMADD231PS Z9, Z8, Z1
+	VFMADD231PS Z9, Z6, Z2
+	VFMADD231PS Z9, Z4, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z7, Z2
+	VFMADD231PS Z4, Z5, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z2
+	VFMADD231PS Z4, Z6, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z7, Z3
+	VMOVUPS.Z   (R11), K1, Z4
+	ADDQ        DX, R11
+	VFMADD231PS Z4, Z8, Z3
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run280
+
+summed281:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp282
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+clamp282:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store283
+	VBROADCASTSS low+140(FP), Z4
+	VBROADCASTSS high+144(FP), Z5
+	VBROADCASTSS zero+148(FP), Z6
+	VMAXPS       Z0, Z4, Z0
+	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VADDPS       Z6, Z1, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VADDPS       Z6, Z2, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VADDPS       Z6, Z3, Z3
+	VMINPS       Z3, Z5, Z3
+
+store283:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    SI, CX
 	VMOVUPS Z1, K1, (CX)
@@ -4600,196 +4699,98 @@ store278:
 	ADDQ    SI, CX
 	VMOVUPS Z3, K1, (CX)
 
-done268:
+done273:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places264
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places269
 
-fewer265:
-places279:
+fewer270:
+places284:
 	CMPQ 16(SP), $0x02
-	JLT  fewer280
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer285
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest282
+	SUBQ $0x10, DI
+	JLT  rest287
 
-next281:
+next286:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps284
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Z1
+	JEQ     fresh289
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
 
-taps284:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed285
+fresh289:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed291
 
-run286:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
+run290:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
 	VFMADD231PS Z7, Z2, Z0
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
 	VFMADD231PS Z7, Z3, Z0
-	VMOVUPS     (R11), Z7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z7
+	ADDQ        DX, R12
 	VFMADD231PS Z7, Z4, Z0
 	VFMADD231PS Z7, Z2, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z5, Z0
 	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z6, Z0
 	VFMADD231PS Z2, Z4, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z5, Z1
-	VMOVUPS     (R11), Z2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z2
+	ADDQ        DX, R12
 	VFMADD231PS Z2, Z6, Z1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run286
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run290
 
-summed285:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp287
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z2
+summed291:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp292
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z2
 	VADDPS  Z2, Z0, Z0
 	VADDPS  Z2, Z1, Z1
-
-clamp287:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store288
-	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
-	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
-	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-
-store288:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next281
-
-rest282:
-	ADDQ      $0x10, R9
-	JZ        done283
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	VXORPS    Z1, Z1, Z1
-	CMPB      add+120(FP), $0x00
-	JEQ       taps289
-	MOVQ      ldy+40(FP), R9
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-	ADDQ      R9, SI
-	VMOVUPS.Z (SI), K1, Z1
-
-taps289:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed290
-
-run291:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z6
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z3, Z0
-	VMOVUPS.Z   (R10), K1, Z7
-	ADDQ        DX, R10
-	VFMADD231PS Z7, Z4, Z0
-	VFMADD231PS Z7, Z2, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z5, Z0
-	VFMADD231PS Z2, Z3, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z6, Z0
-	VFMADD231PS Z2, Z4, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z5, Z1
-	VMOVUPS.Z   (R10), K1, Z2
-	ADDQ        DX, R10
-	VFMADD231PS Z2, Z6, Z1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run291
-
-summed290:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp292
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z2
-	VADDPS    Z2, Z0, Z0
-	VADDPS    Z2, Z1, Z1
 
 clamp292:
 	CMPB         clamp+136(FP), $0x00
@@ -4805,170 +4806,192 @@ clamp292:
 	VMINPS       Z1, Z3, Z1
 
 store293:
-	MOVQ    ldy+40(FP), SI
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next286
+
+rest287:
+	ADDQ      $0x10, DI
+	JZ        done288
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh294
+	MOVQ      ldy+32(FP), R8
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+
+fresh294:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed296
+
+run295:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z2, Z0
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z3, Z0
+	VMOVUPS.Z   (R11), K1, Z7
+	ADDQ        DX, R11
+	VFMADD231PS Z7, Z4, Z0
+	VFMADD231PS Z7, Z2, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z5, Z0
+	VFMADD231PS Z2, Z3, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z6, Z0
+	VFMADD231PS Z2, Z4, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z5, Z1
+	VMOVUPS.Z   (R11), K1, Z2
+	ADDQ        DX, R11
+	VFMADD231PS Z2, Z6, Z1
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run295
+
+summed296:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp297
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+clamp297:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store298
+	VBROADCASTSS low+140(FP), Z2
+	VBROADCASTSS high+144(FP), Z3
+	VBROADCASTSS zero+148(FP), Z4
+	VMAXPS       Z0, Z2, Z0
+	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VADDPS       Z4, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+
+store298:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    SI, CX
 	VMOVUPS Z1, K1, (CX)
 
-done283:
+done288:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places279
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places284
 
-fewer280:
-places294:
+fewer285:
+places299:
 	CMPQ 16(SP), $0x01
-	JLT  fewer295
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer300
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x10, R9
-	JLT  rest297
+	SUBQ $0x10, DI
+	JLT  rest302
 
-next296:
+next301:
 	VXORPS  Z0, Z0, Z0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps299
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Z0
+	JEQ     fresh304
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
 
-taps299:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed300
+fresh304:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed306
 
-run301:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
+run305:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Z1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Z5
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Z6
+	ADDQ        DX, R12
+	VFMADD231PS Z6, Z1, Z0
 	VMOVUPS     (R12), Z1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Z5
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Z6
-	ADDQ        DX, R11
-	VFMADD231PS Z6, Z1, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z3, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS     (R11), Z1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Z1
+	ADDQ        DX, R12
 	VFMADD231PS Z1, Z5, Z0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run301
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run305
 
-summed300:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp302
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Z1
+summed306:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp307
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Z1
 	VADDPS  Z1, Z0, Z0
-
-clamp302:
-	CMPB         clamp+136(FP), $0x00
-	JEQ          store303
-	VBROADCASTSS low+140(FP), Z1
-	VBROADCASTSS high+144(FP), Z2
-	VBROADCASTSS zero+148(FP), Z3
-	VMAXPS       Z0, Z1, Z0
-	VADDPS       Z3, Z0, Z0
-	VMINPS       Z0, Z2, Z0
-
-store303:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Z0, (SI)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DI
-	ADDQ    $0x40, R8
-	SUBQ    $0x10, R9
-	JGE     next296
-
-rest297:
-	ADDQ      $0x10, R9
-	JZ        done298
-	MOVL      $0x0000ffff, SI
-	BZHIL     R9, SI, SI
-	KMOVW     SI, K1
-	VXORPS    Z0, Z0, Z0
-	CMPB      add+120(FP), $0x00
-	JEQ       taps304
-	MOVQ      ldy+40(FP), SI
-	MOVQ      CX, SI
-	VMOVUPS.Z (SI), K1, Z0
-
-taps304:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed305
-
-run306:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMOVUPS.Z   (R11), K1, Z1
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z3
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z4
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R11), K1, Z5
-	ADDQ        BX, R11
-	VMOVUPS.Z   (R10), K1, Z6
-	ADDQ        DX, R10
-	VFMADD231PS Z6, Z1, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z3, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS.Z   (R10), K1, Z1
-	ADDQ        DX, R10
-	VFMADD231PS Z1, Z5, Z0
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run306
-
-summed305:
-	MOVQ      bias+128(FP), SI
-	TESTQ     SI, SI
-	JZ        clamp307
-	ADDQ      CX, SI
-	SUBQ      (SP), SI
-	VMOVUPS.Z (SI), K1, Z1
-	VADDPS    Z1, Z0, Z0
 
 clamp307:
 	CMPB         clamp+136(FP), $0x00
@@ -4981,64 +5004,153 @@ clamp307:
 	VMINPS       Z0, Z2, Z0
 
 store308:
-	MOVQ    ldy+40(FP), SI
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JGE     next301
+
+rest302:
+	ADDQ      $0x10, DI
+	JZ        done303
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VXORPS    Z0, Z0, Z0
+	CMPB      add+120(FP), $0x00
+	JEQ       fresh309
+	MOVQ      ldy+32(FP), DI
+	MOVQ      CX, DI
+	VMOVUPS.Z (DI), K1, Z0
+
+fresh309:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed311
+
+run310:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMOVUPS.Z   (R8), K1, Z1
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        BX, R8
+	VMOVUPS.Z   (R11), K1, Z6
+	ADDQ        DX, R11
+	VFMADD231PS Z6, Z1, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R11), K1, Z1
+	ADDQ        DX, R11
+	VFMADD231PS Z1, Z5, Z0
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run310
+
+summed311:
+	MOVQ      bias+128(FP), SI
+	TESTQ     SI, SI
+	JZ        clamp312
+	ADDQ      CX, SI
+	SUBQ      (SP), SI
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+clamp312:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          store313
+	VBROADCASTSS low+140(FP), Z1
+	VBROADCASTSS high+144(FP), Z2
+	VBROADCASTSS zero+148(FP), Z3
+	VMAXPS       Z0, Z1, Z0
+	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z2, Z0
+
+store313:
+	MOVQ    ldy+32(FP), SI
 	VMOVUPS Z0, K1, (CX)
 
-done298:
+done303:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places294
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places299
 
-fewer295:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer300:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line253
 	VZEROUPPER
 	RET
 
-// func depthwise256(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+constants:
+	JMP begin
+
+// func depthwise256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·depthwise256(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), DI
+	SHLQ $0x02, DI
 
-line:
-	MOVQ yLine+0(FP), DI
-	MOVQ DI, (SP)
-	MOVQ xLine+8(FP), DI
-	MOVQ DI, 8(SP)
-	MOVQ count+24(FP), DI
-	MOVQ DI, 16(SP)
+line314:
+	MOVQ yLine+0(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xLine+8(FP), SI
+	MOVQ SI, 8(SP)
+	MOVQ count+16(FP), SI
+	MOVQ SI, 16(SP)
 
-places309:
+places315:
 	CMPQ 16(SP), $0x08
-	JLT  fewer310
+	JLT  fewer316
 	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x08, R10
-	JLT  rest312
+	MOVQ channels+96(FP), R9
+	MOVQ (SP), BX
+	SUBQ $0x08, R9
+	JLT  rest318
 
-next311:
+next317:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -5048,64 +5160,67 @@ next311:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps314
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS (DI), Y0
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y3
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y4
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y5
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y6
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y7
+	JEQ     fresh320
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y1
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y2
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y3
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y4
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y5
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y6
+	ADDQ    R10, SI
+	VMOVUPS (SI), Y7
 
-taps314:
-	MOVQ  runs+72(FP), R11
-	MOVQ  n+80(FP), R12
-	TESTQ R12, R12
-	JZ    summed315
+fresh320:
+	MOVQ  w+104(FP), R10
+	ADDQ  BX, R10
+	SUBQ  (SP), R10
+	MOVQ  runs+64(FP), R12
+	MOVQ  n+72(FP), R13
+	TESTQ R13, R13
+	JZ    summed322
 
-run316:
-	MOVQ (R11), R13
-	LEAQ (R8)(R13*4), R13
-	MOVQ 8(R11), R14
-	LEAQ (R9)(R14*4), R14
-	MOVQ taps+88(FP), R15
+run321:
+	MOVQ (R12), R14
+	LEAQ (R8)(R14*4), R14
+	MOVQ 8(R12), R11
+	LEAQ (R10)(R11*4), R11
+	MOVQ taps+80(FP), R15
 
-tap317:
-	VMOVUPS     (R14), Y8
-	VFMADD231PS (R13), Y8, Y0
-	VFMADD231PS (R13)(AX*1), Y8, Y1
-	VFMADD231PS (R13)(AX*2), Y8, Y2
-	VFMADD231PS (R13)(CX*1), Y8, Y3
-	LEAQ        (R13)(AX*4), DI
-	VFMADD231PS (DI), Y8, Y4
-	VFMADD231PS (DI)(AX*1), Y8, Y5
-	VFMADD231PS (DI)(AX*2), Y8, Y6
-	VFMADD231PS (DI)(CX*1), Y8, Y7
-	ADDQ        DX, R13
-	ADDQ        BX, R14
+tap323:
+	LEAQ        (R14)(AX*4), SI
+	VMOVUPS     (R11), Y8
+	VFMADD231PS (R14), Y8, Y0
+	VFMADD231PS (R14)(AX*1), Y8, Y1
+	VFMADD231PS (R14)(AX*2), Y8, Y2
+	VFMADD231PS (R14)(CX*1), Y8, Y3
+	VFMADD231PS (SI), Y8, Y4
+	VFMADD231PS (SI)(AX*1), Y8, Y5
+	VFMADD231PS (SI)(AX*2), Y8, Y6
+	VFMADD231PS (SI)(CX*1), Y8, Y7
+	ADDQ        DI, R11
+	ADDQ        DX, R14
 	DECQ        R15
-	JNZ         tap317
-	ADDQ        $0x10, R11
-	DECQ        R12
-	JNZ         run316
+	JNZ         tap323
+	ADDQ        $0x10, R12
+	DECQ        R13
+	JNZ         run321
 
-summed315:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp318
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Y8
+summed322:
+	MOVQ    bias+128(FP), SI
+	TESTQ   SI, SI
+	JZ      clamp324
+	ADDQ    BX, SI
+	SUBQ    (SP), SI
+	VMOVUPS (SI), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -5115,9 +5230,9 @@ summed315:
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
 
-clamp318:
+clamp324:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store319
+	JEQ          store325
 	VBROADCASTSS low+140(FP), Y8
 	VBROADCASTSS high+144(FP), Y9
 	VBROADCASTSS zero+148(FP), Y10
@@ -5146,34 +5261,33 @@ clamp318:
 	VADDPS       Y10, Y7, Y7
 	VMINPS       Y7, Y9, Y7
 
-store319:
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS Y0, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y1, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y2, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y3, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y4, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y5, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y6, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y7, (DI)
-	ADDQ    $0x20, SI
+store325:
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, SI
+	VMOVUPS Y0, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y1, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y3, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y4, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y5, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y6, (SI)
+	ADDQ    R10, SI
+	VMOVUPS Y7, (SI)
+	ADDQ    $0x20, BX
 	ADDQ    $0x20, R8
-	ADDQ    $0x20, R9
-	SUBQ    $0x08, R10
-	JGE     next311
+	SUBQ    $0x08, R9
+	JGE     next317
 
-rest312:
-	ADDQ         $0x08, R10
-	JZ           done313
-	VMOVD        R10, X0
+rest318:
+	ADDQ         $0x08, R9
+	JZ           done319
+	VMOVD        R9, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -5186,72 +5300,75 @@ rest312:
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 	CMPB         add+120(FP), $0x00
-	JEQ          taps320
-	MOVQ         ldy+40(FP), R10
-	MOVQ         SI, DI
-	VMASKMOVPS   (DI), Y0, Y1
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y2
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y3
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y4
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y5
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y6
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y7
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y8
+	JEQ          fresh326
+	MOVQ         ldy+32(FP), R9
+	MOVQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y5
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y6
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y7
+	ADDQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y8
 
-taps320:
-	MOVQ  runs+72(FP), R10
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed321
+fresh326:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed328
 
-run322:
-	MOVQ (R10), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(R10), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+run327:
+	MOVQ (R11), R13
+	LEAQ (R8)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap323:
-	VMASKMOVPS  (R13), Y0, Y9
-	VMASKMOVPS  (R12), Y0, Y10
+tap329:
+	LEAQ        (R13)(AX*4), SI
+	VMASKMOVPS  (R10), Y0, Y9
+	VMASKMOVPS  (R13), Y0, Y10
 	VFMADD231PS Y10, Y9, Y1
-	VMASKMOVPS  (R12)(AX*1), Y0, Y10
+	VMASKMOVPS  (R13)(AX*1), Y0, Y10
 	VFMADD231PS Y10, Y9, Y2
-	VMASKMOVPS  (R12)(AX*2), Y0, Y10
+	VMASKMOVPS  (R13)(AX*2), Y0, Y10
 	VFMADD231PS Y10, Y9, Y3
-	VMASKMOVPS  (R12)(CX*1), Y0, Y10
+	VMASKMOVPS  (R13)(CX*1), Y0, Y10
 	VFMADD231PS Y10, Y9, Y4
-	LEAQ        (R12)(AX*4), DI
-	VMASKMOVPS  (DI), Y0, Y10
+	VMASKMOVPS  (SI), Y0, Y10
 	VFMADD231PS Y10, Y9, Y5
-	VMASKMOVPS  (DI)(AX*1), Y0, Y10
+	VMASKMOVPS  (SI)(AX*1), Y0, Y10
 	VFMADD231PS Y10, Y9, Y6
-	VMASKMOVPS  (DI)(AX*2), Y0, Y10
+	VMASKMOVPS  (SI)(AX*2), Y0, Y10
 	VFMADD231PS Y10, Y9, Y7
-	VMASKMOVPS  (DI)(CX*1), Y0, Y10
+	VMASKMOVPS  (SI)(CX*1), Y0, Y10
 	VFMADD231PS Y10, Y9, Y8
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap323
-	ADDQ        $0x10, R10
-	DECQ        R11
-	JNZ         run322
+	JNZ         tap329
+	ADDQ        $0x10, R11
+	DECQ        R12
+	JNZ         run327
 
-summed321:
-	MOVQ       bias+128(FP), DI
-	TESTQ      DI, DI
-	JZ         clamp324
-	ADDQ       SI, DI
-	SUBQ       (SP), DI
-	VMASKMOVPS (DI), Y0, Y9
+summed328:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp330
+	ADDQ       BX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y9
 	VADDPS     Y9, Y1, Y1
 	VADDPS     Y9, Y2, Y2
 	VADDPS     Y9, Y3, Y3
@@ -5261,9 +5378,9 @@ summed321:
 	VADDPS     Y9, Y7, Y7
 	VADDPS     Y9, Y8, Y8
 
-clamp324:
+clamp330:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store325
+	JEQ          store331
 	VBROADCASTSS low+140(FP), Y9
 	VBROADCASTSS high+144(FP), Y10
 	VBROADCASTSS zero+148(FP), Y11
@@ -5292,104 +5409,106 @@ clamp324:
 	VADDPS       Y11, Y8, Y8
 	VMINPS       Y8, Y10, Y8
 
-store325:
-	MOVQ       ldy+40(FP), DI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y4, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y5, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y6, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y7, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y8, Y0, (SI)
+store331:
+	MOVQ       ldy+32(FP), SI
+	VMASKMOVPS Y1, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y2, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y3, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y4, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y5, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y6, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y7, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y8, Y0, (BX)
 
-done313:
+done319:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x03, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x03, DI
-	ADDQ DI, 8(SP)
-	JMP  places309
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x03, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x03, SI
+	ADDQ SI, 8(SP)
+	JMP  places315
 
-fewer310:
-places326:
+fewer316:
+places332:
 	CMPQ 16(SP), $0x04
-	JLT  fewer327
-	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x08, R10
-	JLT  rest329
+	JLT  fewer333
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), R8
+	MOVQ (SP), BX
+	SUBQ $0x08, R8
+	JLT  rest335
 
-next328:
+next334:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps331
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS (DI), Y0
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y3
+	JEQ     fresh337
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS (R9), Y0
+	ADDQ    R10, R9
+	VMOVUPS (R9), Y1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Y2
+	ADDQ    R10, R9
+	VMOVUPS (R9), Y3
 
-taps331:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed332
+fresh337:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed339
 
-run333:
-	MOVQ (DI), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(DI), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+run338:
+	MOVQ (R11), R13
+	LEAQ (SI)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap334:
-	VMOVUPS     (R13), Y4
-	VFMADD231PS (R12), Y4, Y0
-	VFMADD231PS (R12)(AX*1), Y4, Y1
-	VFMADD231PS (R12)(AX*2), Y4, Y2
-	VFMADD231PS (R12)(CX*1), Y4, Y3
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+tap340:
+	VMOVUPS     (R10), Y4
+	VFMADD231PS (R13), Y4, Y0
+	VFMADD231PS (R13)(AX*1), Y4, Y1
+	VFMADD231PS (R13)(AX*2), Y4, Y2
+	VFMADD231PS (R13)(CX*1), Y4, Y3
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap334
-	ADDQ        $0x10, DI
-	DECQ        R11
-	JNZ         run333
+	JNZ         tap340
+	ADDQ        $0x10, R11
+	DECQ        R12
+	JNZ         run338
 
-summed332:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp335
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Y4
+summed339:
+	MOVQ    bias+128(FP), R9
+	TESTQ   R9, R9
+	JZ      clamp341
+	ADDQ    BX, R9
+	SUBQ    (SP), R9
+	VMOVUPS (R9), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
 
-clamp335:
+clamp341:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store336
+	JEQ          store342
 	VBROADCASTSS low+140(FP), Y4
 	VBROADCASTSS high+144(FP), Y5
 	VBROADCASTSS zero+148(FP), Y6
@@ -5406,26 +5525,25 @@ clamp335:
 	VADDPS       Y6, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 
-store336:
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS Y0, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y1, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y2, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y3, (DI)
+store342:
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x20, BX
 	ADDQ    $0x20, SI
-	ADDQ    $0x20, R8
-	ADDQ    $0x20, R9
-	SUBQ    $0x08, R10
-	JGE     next328
+	SUBQ    $0x08, R8
+	JGE     next334
 
-rest329:
-	ADDQ         $0x08, R10
-	JZ           done330
-	VMOVD        R10, X0
+rest335:
+	ADDQ         $0x08, R8
+	JZ           done336
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -5434,63 +5552,66 @@ rest329:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	CMPB         add+120(FP), $0x00
-	JEQ          taps337
-	MOVQ         ldy+40(FP), R10
-	MOVQ         SI, DI
-	VMASKMOVPS   (DI), Y0, Y1
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y2
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y3
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y4
+	JEQ          fresh343
+	MOVQ         ldy+32(FP), R9
+	MOVQ         BX, R8
+	VMASKMOVPS   (R8), Y0, Y1
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y0, Y2
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y0, Y3
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y0, Y4
 
-taps337:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed338
+fresh343:
+	MOVQ  w+104(FP), R8
+	ADDQ  BX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed345
 
-run339:
-	MOVQ (DI), R11
-	LEAQ (R8)(R11*4), R11
-	MOVQ 8(DI), R12
-	LEAQ (R9)(R12*4), R12
-	MOVQ taps+88(FP), R13
+run344:
+	MOVQ (R10), R12
+	LEAQ (SI)(R12*4), R12
+	MOVQ 8(R10), R9
+	LEAQ (R8)(R9*4), R9
+	MOVQ taps+80(FP), R13
 
-tap340:
-	VMASKMOVPS  (R12), Y0, Y5
-	VMASKMOVPS  (R11), Y0, Y6
+tap346:
+	VMASKMOVPS  (R9), Y0, Y5
+	VMASKMOVPS  (R12), Y0, Y6
 	VFMADD231PS Y6, Y5, Y1
-	VMASKMOVPS  (R11)(AX*1), Y0, Y6
+	VMASKMOVPS  (R12)(AX*1), Y0, Y6
 	VFMADD231PS Y6, Y5, Y2
-	VMASKMOVPS  (R11)(AX*2), Y0, Y6
+	VMASKMOVPS  (R12)(AX*2), Y0, Y6
 	VFMADD231PS Y6, Y5, Y3
-	VMASKMOVPS  (R11)(CX*1), Y0, Y6
+	VMASKMOVPS  (R12)(CX*1), Y0, Y6
 	VFMADD231PS Y6, Y5, Y4
-	ADDQ        DX, R11
-	ADDQ        BX, R12
+	ADDQ        DI, R9
+	ADDQ        DX, R12
 	DECQ        R13
-	JNZ         tap340
-	ADDQ        $0x10, DI
-	DECQ        R10
-	JNZ         run339
+	JNZ         tap346
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run344
 
-summed338:
-	MOVQ       bias+128(FP), DI
-	TESTQ      DI, DI
-	JZ         clamp341
-	ADDQ       SI, DI
-	SUBQ       (SP), DI
-	VMASKMOVPS (DI), Y0, Y5
+summed345:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp347
+	ADDQ       BX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y5
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y5, Y4, Y4
 
-clamp341:
+clamp347:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store342
+	JEQ          store348
 	VBROADCASTSS low+140(FP), Y5
 	VBROADCASTSS high+144(FP), Y6
 	VBROADCASTSS zero+148(FP), Y7
@@ -5507,86 +5628,88 @@ clamp341:
 	VADDPS       Y7, Y4, Y4
 	VMINPS       Y4, Y6, Y4
 
-store342:
-	MOVQ       ldy+40(FP), DI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y3, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y4, Y0, (SI)
+store348:
+	MOVQ       ldy+32(FP), SI
+	VMASKMOVPS Y1, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y2, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y3, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y4, Y0, (BX)
 
-done330:
+done336:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x02, DI
-	ADDQ DI, 8(SP)
-	JMP  places326
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x02, SI
+	ADDQ SI, 8(SP)
+	JMP  places332
 
-fewer327:
-places343:
+fewer333:
+places349:
 	CMPQ 16(SP), $0x02
-	JLT  fewer344
-	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x08, R10
-	JLT  rest346
+	JLT  fewer350
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), R8
+	MOVQ (SP), BX
+	SUBQ $0x08, R8
+	JLT  rest352
 
-next345:
+next351:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps348
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS (DI), Y0
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
+	JEQ     fresh354
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS (R9), Y0
+	ADDQ    R10, R9
+	VMOVUPS (R9), Y1
 
-taps348:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed349
+fresh354:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed356
 
-run350:
-	MOVQ (DI), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(DI), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+run355:
+	MOVQ (R11), R13
+	LEAQ (SI)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap351:
-	VMOVUPS     (R13), Y2
-	VFMADD231PS (R12), Y2, Y0
-	VFMADD231PS (R12)(AX*1), Y2, Y1
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+tap357:
+	VMOVUPS     (R10), Y2
+	VFMADD231PS (R13), Y2, Y0
+	VFMADD231PS (R13)(AX*1), Y2, Y1
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap351
-	ADDQ        $0x10, DI
-	DECQ        R11
-	JNZ         run350
+	JNZ         tap357
+	ADDQ        $0x10, R11
+	DECQ        R12
+	JNZ         run355
 
-summed349:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp352
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Y2
+summed356:
+	MOVQ    bias+128(FP), R9
+	TESTQ   R9, R9
+	JZ      clamp358
+	ADDQ    BX, R9
+	SUBQ    (SP), R9
+	VMOVUPS (R9), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
 
-clamp352:
+clamp358:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store353
+	JEQ          store359
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -5597,75 +5720,77 @@ clamp352:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store353:
-	MOVQ    ldy+40(FP), R11
-	MOVQ    SI, DI
-	VMOVUPS Y0, (DI)
-	ADDQ    R11, DI
-	VMOVUPS Y1, (DI)
+store359:
+	MOVQ    ldy+32(FP), R10
+	MOVQ    BX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    R10, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    $0x20, BX
 	ADDQ    $0x20, SI
-	ADDQ    $0x20, R8
-	ADDQ    $0x20, R9
-	SUBQ    $0x08, R10
-	JGE     next345
+	SUBQ    $0x08, R8
+	JGE     next351
 
-rest346:
-	ADDQ         $0x08, R10
-	JZ           done347
-	VMOVD        R10, X0
+rest352:
+	ADDQ         $0x08, R8
+	JZ           done353
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	CMPB         add+120(FP), $0x00
-	JEQ          taps354
-	MOVQ         ldy+40(FP), R10
-	MOVQ         SI, DI
-	VMASKMOVPS   (DI), Y0, Y1
-	ADDQ         R10, DI
-	VMASKMOVPS   (DI), Y0, Y2
+	JEQ          fresh360
+	MOVQ         ldy+32(FP), R9
+	MOVQ         BX, R8
+	VMASKMOVPS   (R8), Y0, Y1
+	ADDQ         R9, R8
+	VMASKMOVPS   (R8), Y0, Y2
 
-taps354:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed355
+fresh360:
+	MOVQ  w+104(FP), R8
+	ADDQ  BX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed362
 
-run356:
-	MOVQ (DI), R11
-	LEAQ (R8)(R11*4), R11
-	MOVQ 8(DI), R12
-	LEAQ (R9)(R12*4), R12
-	MOVQ taps+88(FP), R13
+run361:
+	MOVQ (R10), R12
+	LEAQ (SI)(R12*4), R12
+	MOVQ 8(R10), R9
+	LEAQ (R8)(R9*4), R9
+	MOVQ taps+80(FP), R13
 
-tap357:
-	VMASKMOVPS  (R12), Y0, Y3
-	VMASKMOVPS  (R11), Y0, Y4
+tap363:
+	VMASKMOVPS  (R9), Y0, Y3
+	VMASKMOVPS  (R12), Y0, Y4
 	VFMADD231PS Y4, Y3, Y1
-	VMASKMOVPS  (R11)(AX*1), Y0, Y4
+	VMASKMOVPS  (R12)(AX*1), Y0, Y4
 	VFMADD231PS Y4, Y3, Y2
-	ADDQ        DX, R11
-	ADDQ        BX, R12
+	ADDQ        DI, R9
+	ADDQ        DX, R12
 	DECQ        R13
-	JNZ         tap357
-	ADDQ        $0x10, DI
-	DECQ        R10
-	JNZ         run356
+	JNZ         tap363
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run361
 
-summed355:
-	MOVQ       bias+128(FP), DI
-	TESTQ      DI, DI
-	JZ         clamp358
-	ADDQ       SI, DI
-	SUBQ       (SP), DI
-	VMASKMOVPS (DI), Y0, Y3
+summed362:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp364
+	ADDQ       BX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y3, Y2, Y2
 
-clamp358:
+clamp364:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store359
+	JEQ          store365
 	VBROADCASTSS low+140(FP), Y3
 	VBROADCASTSS high+144(FP), Y4
 	VBROADCASTSS zero+148(FP), Y5
@@ -5676,77 +5801,79 @@ clamp358:
 	VADDPS       Y5, Y2, Y2
 	VMINPS       Y2, Y4, Y2
 
-store359:
-	MOVQ       ldy+40(FP), DI
-	VMASKMOVPS Y1, Y0, (SI)
-	ADDQ       DI, SI
-	VMASKMOVPS Y2, Y0, (SI)
+store365:
+	MOVQ       ldy+32(FP), SI
+	VMASKMOVPS Y1, Y0, (BX)
+	ADDQ       SI, BX
+	VMASKMOVPS Y2, Y0, (BX)
 
-done347:
+done353:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x01, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x01, DI
-	ADDQ DI, 8(SP)
-	JMP  places343
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x01, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x01, SI
+	ADDQ SI, 8(SP)
+	JMP  places349
 
-fewer344:
-places360:
+fewer350:
+places366:
 	CMPQ 16(SP), $0x01
-	JLT  fewer361
-	MOVQ 8(SP), R8
-	MOVQ w+16(FP), R9
-	MOVQ channels+112(FP), R10
-	MOVQ (SP), SI
-	SUBQ $0x08, R10
-	JLT  rest363
+	JLT  fewer367
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), R8
+	MOVQ (SP), BX
+	SUBQ $0x08, R8
+	JLT  rest369
 
-next362:
+next368:
 	VXORPS  Y0, Y0, Y0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps365
-	MOVQ    ldy+40(FP), DI
-	MOVQ    SI, DI
-	VMOVUPS (DI), Y0
+	JEQ     fresh371
+	MOVQ    ldy+32(FP), R9
+	MOVQ    BX, R9
+	VMOVUPS (R9), Y0
 
-taps365:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R11
-	TESTQ R11, R11
-	JZ    summed366
+fresh371:
+	MOVQ  w+104(FP), R9
+	ADDQ  BX, R9
+	SUBQ  (SP), R9
+	MOVQ  runs+64(FP), R11
+	MOVQ  n+72(FP), R12
+	TESTQ R12, R12
+	JZ    summed373
 
-run367:
-	MOVQ (DI), R12
-	LEAQ (R8)(R12*4), R12
-	MOVQ 8(DI), R13
-	LEAQ (R9)(R13*4), R13
-	MOVQ taps+88(FP), R14
+run372:
+	MOVQ (R11), R13
+	LEAQ (SI)(R13*4), R13
+	MOVQ 8(R11), R10
+	LEAQ (R9)(R10*4), R10
+	MOVQ taps+80(FP), R14
 
-tap368:
-	VMOVUPS     (R13), Y1
-	VFMADD231PS (R12), Y1, Y0
-	ADDQ        DX, R12
-	ADDQ        BX, R13
+tap374:
+	VMOVUPS     (R10), Y1
+	VFMADD231PS (R13), Y1, Y0
+	ADDQ        DI, R10
+	ADDQ        DX, R13
 	DECQ        R14
-	JNZ         tap368
-	ADDQ        $0x10, DI
-	DECQ        R11
-	JNZ         run367
+	JNZ         tap374
+	ADDQ        $0x10, R11
+	DECQ        R12
+	JNZ         run372
 
-summed366:
-	MOVQ    bias+128(FP), DI
-	TESTQ   DI, DI
-	JZ      clamp369
-	ADDQ    SI, DI
-	SUBQ    (SP), DI
-	VMOVUPS (DI), Y1
+summed373:
+	MOVQ    bias+128(FP), R9
+	TESTQ   R9, R9
+	JZ      clamp375
+	ADDQ    BX, R9
+	SUBQ    (SP), R9
+	VMOVUPS (R9), Y1
 	VADDPS  Y1, Y0, Y0
 
-clamp369:
+clamp375:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store370
+	JEQ          store376
 	VBROADCASTSS low+140(FP), Y1
 	VBROADCASTSS high+144(FP), Y2
 	VBROADCASTSS zero+148(FP), Y3
@@ -5754,67 +5881,69 @@ clamp369:
 	VADDPS       Y3, Y0, Y0
 	VMINPS       Y0, Y2, Y0
 
-store370:
-	MOVQ    ldy+40(FP), DI
-	MOVQ    SI, DI
-	VMOVUPS Y0, (DI)
+store376:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    BX, R9
+	VMOVUPS Y0, (R9)
+	ADDQ    $0x20, BX
 	ADDQ    $0x20, SI
-	ADDQ    $0x20, R8
-	ADDQ    $0x20, R9
-	SUBQ    $0x08, R10
-	JGE     next362
+	SUBQ    $0x08, R8
+	JGE     next368
 
-rest363:
-	ADDQ         $0x08, R10
-	JZ           done364
-	VMOVD        R10, X0
+rest369:
+	ADDQ         $0x08, R8
+	JZ           done370
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	CMPB         add+120(FP), $0x00
-	JEQ          taps371
-	MOVQ         ldy+40(FP), DI
-	MOVQ         SI, DI
-	VMASKMOVPS   (DI), Y0, Y1
+	JEQ          fresh377
+	MOVQ         ldy+32(FP), R8
+	MOVQ         BX, R8
+	VMASKMOVPS   (R8), Y0, Y1
 
-taps371:
-	MOVQ  runs+72(FP), DI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed372
+fresh377:
+	MOVQ  w+104(FP), R8
+	ADDQ  BX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed379
 
-run373:
-	MOVQ (DI), R11
-	LEAQ (R8)(R11*4), R11
-	MOVQ 8(DI), R12
-	LEAQ (R9)(R12*4), R12
-	MOVQ taps+88(FP), R13
+run378:
+	MOVQ (R10), R12
+	LEAQ (SI)(R12*4), R12
+	MOVQ 8(R10), R9
+	LEAQ (R8)(R9*4), R9
+	MOVQ taps+80(FP), R13
 
-tap374:
-	VMASKMOVPS  (R12), Y0, Y2
-	VMASKMOVPS  (R11), Y0, Y3
+tap380:
+	VMASKMOVPS  (R9), Y0, Y2
+	VMASKMOVPS  (R12), Y0, Y3
 	VFMADD231PS Y3, Y2, Y1
-	ADDQ        DX, R11
-	ADDQ        BX, R12
+	ADDQ        DI, R9
+	ADDQ        DX, R12
 	DECQ        R13
-	JNZ         tap374
-	ADDQ        $0x10, DI
-	DECQ        R10
-	JNZ         run373
+	JNZ         tap380
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run378
 
-summed372:
-	MOVQ       bias+128(FP), DI
-	TESTQ      DI, DI
-	JZ         clamp375
-	ADDQ       SI, DI
-	SUBQ       (SP), DI
-	VMASKMOVPS (DI), Y0, Y2
+summed379:
+	MOVQ       bias+128(FP), SI
+	TESTQ      SI, SI
+	JZ         clamp381
+	ADDQ       BX, SI
+	SUBQ       (SP), SI
+	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 
-clamp375:
+clamp381:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store376
+	JEQ          store382
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -5822,31 +5951,34 @@ clamp375:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store376:
-	MOVQ       ldy+40(FP), DI
-	VMASKMOVPS Y1, Y0, (SI)
+store382:
+	MOVQ       ldy+32(FP), SI
+	VMASKMOVPS Y1, Y0, (BX)
 
-done364:
+done370:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), DI
-	SHLQ $0x00, DI
-	ADDQ DI, (SP)
-	MOVQ AX, DI
-	SHLQ $0x00, DI
-	ADDQ DI, 8(SP)
-	JMP  places360
+	MOVQ ldy+32(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, (SP)
+	MOVQ AX, SI
+	SHLQ $0x00, SI
+	ADDQ SI, 8(SP)
+	JMP  places366
 
-fewer361:
-	MOVQ lineY+64(FP), DI
-	SHLQ $0x00, DI
-	ADDQ DI, yLine+0(FP)
-	MOVQ lineX+56(FP), DI
-	SHLQ $0x00, DI
-	ADDQ DI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer367:
+	MOVQ lineY+56(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, yLine+0(FP)
+	MOVQ lineX+48(FP), SI
+	SHLQ $0x00, SI
+	ADDQ SI, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line314
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin
 
 DATA lane<>+0(SB)/4, $0x00000000
 DATA lane<>+4(SB)/4, $0x00000001
@@ -5866,39 +5998,41 @@ DATA lane<>+56(SB)/4, $0x0000000e
 DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
-// func depthwise256_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+// func depthwise3by1_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·depthwise256_3by1(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+TEXT ·depthwise3by1_256(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
 
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
+line383:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
 
-places377:
+places384:
 	CMPQ 16(SP), $0x08
-	JLT  fewer378
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer385
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest380
+	SUBQ $0x08, DI
+	JLT  rest387
 
-next379:
+next386:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -5908,97 +6042,100 @@ next379:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps382
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y7
+	JEQ     fresh389
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y7
 
-taps382:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed383
+fresh389:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed391
 
-run384:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y10
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+run390:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y10
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y8, Y0
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y0
 	VFMADD231PS Y11, Y8, Y1
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y0
 	VFMADD231PS Y11, Y9, Y1
 	VFMADD231PS Y11, Y8, Y2
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y1
 	VFMADD231PS Y11, Y9, Y2
 	VFMADD231PS Y11, Y8, Y3
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y2
 	VFMADD231PS Y11, Y9, Y3
 	VFMADD231PS Y11, Y8, Y4
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y3
 	VFMADD231PS Y11, Y9, Y4
 	VFMADD231PS Y11, Y8, Y5
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y4
 	VFMADD231PS Y11, Y9, Y5
 	VFMADD231PS Y11, Y8, Y6
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y5
 	VFMADD231PS Y11, Y9, Y6
 	VFMADD231PS Y11, Y8, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y10, Y6
 	VFMADD231PS Y8, Y9, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y10, Y7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run384
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run390
 
-summed383:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp385
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y8
+summed391:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp392
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -6008,9 +6145,9 @@ summed383:
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
 
-clamp385:
+clamp392:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store386
+	JEQ          store393
 	VBROADCASTSS low+140(FP), Y8
 	VBROADCASTSS high+144(FP), Y9
 	VBROADCASTSS zero+148(FP), Y10
@@ -6039,34 +6176,33 @@ clamp385:
 	VADDPS       Y10, Y7, Y7
 	VMINPS       Y7, Y9, Y7
 
-store386:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y7, (SI)
+store393:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y7, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next379
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next386
 
-rest380:
-	ADDQ         $0x08, R9
-	JZ           done381
-	VMOVD        R9, X0
+rest387:
+	ADDQ         $0x08, DI
+	JZ           done388
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -6079,94 +6215,97 @@ rest380:
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 	CMPB         add+120(FP), $0x00
-	JEQ          taps387
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y5
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y6
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y7
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	JEQ          fresh394
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y5
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y6
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y7
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y8
 
-taps387:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed388
+fresh394:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed396
 
-run389:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y9
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y10
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y11
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+run395:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y9
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y10
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y11
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y9, Y1
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y1
 	VFMADD231PS Y12, Y9, Y2
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y1
 	VFMADD231PS Y12, Y10, Y2
 	VFMADD231PS Y12, Y9, Y3
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y2
 	VFMADD231PS Y12, Y10, Y3
 	VFMADD231PS Y12, Y9, Y4
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y3
 	VFMADD231PS Y12, Y10, Y4
 	VFMADD231PS Y12, Y9, Y5
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y4
 	VFMADD231PS Y12, Y10, Y5
 	VFMADD231PS Y12, Y9, Y6
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y5
 	VFMADD231PS Y12, Y10, Y6
 	VFMADD231PS Y12, Y9, Y7
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y6
 	VFMADD231PS Y12, Y10, Y7
 	VFMADD231PS Y12, Y9, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y11, Y7
 	VFMADD231PS Y9, Y10, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y11, Y8
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run389
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run395
 
-summed388:
+summed396:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp390
+	JZ         clamp397
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y9
@@ -6179,9 +6318,9 @@ summed388:
 	VADDPS     Y9, Y7, Y7
 	VADDPS     Y9, Y8, Y8
 
-clamp390:
+clamp397:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store391
+	JEQ          store398
 	VBROADCASTSS low+140(FP), Y9
 	VBROADCASTSS high+144(FP), Y10
 	VBROADCASTSS zero+148(FP), Y11
@@ -6210,8 +6349,8 @@ clamp390:
 	VADDPS       Y11, Y8, Y8
 	VMINPS       Y8, Y10, Y8
 
-store391:
-	MOVQ       ldy+40(FP), SI
+store398:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -6228,104 +6367,106 @@ store391:
 	ADDQ       SI, CX
 	VMASKMOVPS Y8, Y0, (CX)
 
-done381:
+done388:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places377
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places384
 
-fewer378:
-places392:
+fewer385:
+places399:
 	CMPQ 16(SP), $0x04
-	JLT  fewer393
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer400
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest395
+	SUBQ $0x08, DI
+	JLT  rest402
 
-next394:
+next401:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps397
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
+	JEQ     fresh404
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
 
-taps397:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed398
+fresh404:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed406
 
-run399:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+run405:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y4, Y0
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y5, Y0
 	VFMADD231PS Y7, Y4, Y1
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y6, Y0
 	VFMADD231PS Y7, Y5, Y1
 	VFMADD231PS Y7, Y4, Y2
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y6, Y1
 	VFMADD231PS Y7, Y5, Y2
 	VFMADD231PS Y7, Y4, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y6, Y2
 	VFMADD231PS Y4, Y5, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y6, Y3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run399
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run405
 
-summed398:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp400
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y4
+summed406:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp407
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
 
-clamp400:
+clamp407:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store401
+	JEQ          store408
 	VBROADCASTSS low+140(FP), Y4
 	VBROADCASTSS high+144(FP), Y5
 	VBROADCASTSS zero+148(FP), Y6
@@ -6342,26 +6483,25 @@ clamp400:
 	VADDPS       Y6, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 
-store401:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
+store408:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next394
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next401
 
-rest395:
-	ADDQ         $0x08, R9
-	JZ           done396
-	VMOVD        R9, X0
+rest402:
+	ADDQ         $0x08, DI
+	JZ           done403
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -6370,66 +6510,69 @@ rest395:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	CMPB         add+120(FP), $0x00
-	JEQ          taps402
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
+	JEQ          fresh409
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
 
-taps402:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed403
+fresh409:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed411
 
-run404:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y7
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+run410:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y7
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y5, Y1
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y6, Y1
 	VFMADD231PS Y8, Y5, Y2
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y7, Y1
 	VFMADD231PS Y8, Y6, Y2
 	VFMADD231PS Y8, Y5, Y3
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y7, Y2
 	VFMADD231PS Y8, Y6, Y3
 	VFMADD231PS Y8, Y5, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y7, Y3
 	VFMADD231PS Y5, Y6, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y7, Y4
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run404
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run410
 
-summed403:
+summed411:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp405
+	JZ         clamp412
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y5
@@ -6438,9 +6581,9 @@ summed403:
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y5, Y4, Y4
 
-clamp405:
+clamp412:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store406
+	JEQ          store413
 	VBROADCASTSS low+140(FP), Y5
 	VBROADCASTSS high+144(FP), Y6
 	VBROADCASTSS zero+148(FP), Y7
@@ -6457,8 +6600,8 @@ clamp405:
 	VADDPS       Y7, Y4, Y4
 	VMINPS       Y4, Y6, Y4
 
-store406:
-	MOVQ       ldy+40(FP), SI
+store413:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -6467,86 +6610,88 @@ store406:
 	ADDQ       SI, CX
 	VMASKMOVPS Y4, Y0, (CX)
 
-done396:
+done403:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places392
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places399
 
-fewer393:
-places407:
+fewer400:
+places414:
 	CMPQ 16(SP), $0x02
-	JLT  fewer408
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer415
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest410
+	SUBQ $0x08, DI
+	JLT  rest417
 
-next409:
+next416:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps412
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
+	JEQ     fresh419
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
 
-taps412:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed413
+fresh419:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed421
 
-run414:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y5
-	ADDQ        DX, R11
+run420:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y5
+	ADDQ        DX, R12
 	VFMADD231PS Y5, Y2, Y0
-	VMOVUPS     (R11), Y5
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y5
+	ADDQ        DX, R12
 	VFMADD231PS Y5, Y3, Y0
 	VFMADD231PS Y5, Y2, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y4, Y0
 	VFMADD231PS Y2, Y3, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y4, Y1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run414
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run420
 
-summed413:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp415
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y2
+summed421:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp422
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
 
-clamp415:
+clamp422:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store416
+	JEQ          store423
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -6557,83 +6702,85 @@ clamp415:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store416:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
+store423:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next409
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next416
 
-rest410:
-	ADDQ         $0x08, R9
-	JZ           done411
-	VMOVD        R9, X0
+rest417:
+	ADDQ         $0x08, DI
+	JZ           done418
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	CMPB         add+120(FP), $0x00
-	JEQ          taps417
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
+	JEQ          fresh424
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
 
-taps417:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed418
+fresh424:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed426
 
-run419:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y6
-	ADDQ        DX, R10
+run425:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        DX, R11
 	VFMADD231PS Y6, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y6
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        DX, R11
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y3, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y5, Y1
 	VFMADD231PS Y3, Y4, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y5, Y2
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run419
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run425
 
-summed418:
+summed426:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp420
+	JZ         clamp427
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y3, Y2, Y2
 
-clamp420:
+clamp427:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store421
+	JEQ          store428
 	VBROADCASTSS low+140(FP), Y3
 	VBROADCASTSS high+144(FP), Y4
 	VBROADCASTSS zero+148(FP), Y5
@@ -6644,83 +6791,85 @@ clamp420:
 	VADDPS       Y5, Y2, Y2
 	VMINPS       Y2, Y4, Y2
 
-store421:
-	MOVQ       ldy+40(FP), SI
+store428:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
 
-done411:
+done418:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places407
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places414
 
-fewer408:
-places422:
+fewer415:
+places429:
 	CMPQ 16(SP), $0x01
-	JLT  fewer423
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer430
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest425
+	SUBQ $0x08, DI
+	JLT  rest432
 
-next424:
+next431:
 	VXORPS  Y0, Y0, Y0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps427
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	JEQ     fresh434
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
 
-taps427:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed428
+fresh434:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed436
 
-run429:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+run435:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y1, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y2, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y3, Y0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run429
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run435
 
-summed428:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp430
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y1
+summed436:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp437
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y1
 	VADDPS  Y1, Y0, Y0
 
-clamp430:
+clamp437:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store431
+	JEQ          store438
 	VBROADCASTSS low+140(FP), Y1
 	VBROADCASTSS high+144(FP), Y2
 	VBROADCASTSS zero+148(FP), Y3
@@ -6728,72 +6877,74 @@ clamp430:
 	VADDPS       Y3, Y0, Y0
 	VMINPS       Y0, Y2, Y0
 
-store431:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
+store438:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next424
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next431
 
-rest425:
-	ADDQ         $0x08, R9
-	JZ           done426
-	VMOVD        R9, X0
+rest432:
+	ADDQ         $0x08, DI
+	JZ           done433
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	CMPB         add+120(FP), $0x00
-	JEQ          taps432
-	MOVQ         ldy+40(FP), SI
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
+	JEQ          fresh439
+	MOVQ         ldy+32(FP), DI
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
 
-taps432:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed433
+fresh439:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed441
 
-run434:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y2
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+run440:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y2
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y2, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y4, Y1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run434
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run440
 
-summed433:
+summed441:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp435
+	JZ         clamp442
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 
-clamp435:
+clamp442:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store436
+	JEQ          store443
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -6801,65 +6952,70 @@ clamp435:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store436:
-	MOVQ       ldy+40(FP), SI
+store443:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 
-done426:
+done433:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places422
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places429
 
-fewer423:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer430:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line383
 	VZEROUPPER
 	RET
 
-// func depthwise256_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+constants:
+	JMP begin
+
+// func depthwise3by2_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·depthwise256_3by2(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+TEXT ·depthwise3by2_256(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
 
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
+line444:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
 
-places437:
+places445:
 	CMPQ 16(SP), $0x08
-	JLT  fewer438
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer446
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest440
+	SUBQ $0x08, DI
+	JLT  rest448
 
-next439:
+next447:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -6869,111 +7025,114 @@ next439:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps442
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y7
+	JEQ     fresh450
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y7
 
-taps442:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed443
+fresh450:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed452
 
-run444:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y10
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+run451:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y10
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y8, Y0
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y0
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y0
 	VFMADD231PS Y11, Y8, Y1
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y1
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y1
 	VFMADD231PS Y11, Y8, Y2
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y2
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y2
 	VFMADD231PS Y11, Y8, Y3
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y3
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y3
 	VFMADD231PS Y11, Y8, Y4
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y4
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y4
 	VFMADD231PS Y11, Y8, Y5
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y5
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y5
 	VFMADD231PS Y11, Y8, Y6
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y9, Y6
-	VMOVUPS     (R11), Y11
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y11
+	ADDQ        DX, R12
 	VFMADD231PS Y11, Y10, Y6
 	VFMADD231PS Y11, Y8, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y9, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y10, Y7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run444
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run451
 
-summed443:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp445
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y8
+summed452:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp453
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -6983,9 +7142,9 @@ summed443:
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
 
-clamp445:
+clamp453:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store446
+	JEQ          store454
 	VBROADCASTSS low+140(FP), Y8
 	VBROADCASTSS high+144(FP), Y9
 	VBROADCASTSS zero+148(FP), Y10
@@ -7014,34 +7173,33 @@ clamp445:
 	VADDPS       Y10, Y7, Y7
 	VMINPS       Y7, Y9, Y7
 
-store446:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y7, (SI)
+store454:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y7, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next439
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next447
 
-rest440:
-	ADDQ         $0x08, R9
-	JZ           done441
-	VMOVD        R9, X0
+rest448:
+	ADDQ         $0x08, DI
+	JZ           done449
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -7054,108 +7212,111 @@ rest440:
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 	CMPB         add+120(FP), $0x00
-	JEQ          taps447
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y5
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y6
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y7
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	JEQ          fresh455
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y5
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y6
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y7
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y8
 
-taps447:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed448
+fresh455:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed457
 
-run449:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y9
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y10
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y11
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+run456:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y9
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y10
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y11
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y9, Y1
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y1
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y1
 	VFMADD231PS Y12, Y9, Y2
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y2
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y2
 	VFMADD231PS Y12, Y9, Y3
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y3
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y3
 	VFMADD231PS Y12, Y9, Y4
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y4
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y4
 	VFMADD231PS Y12, Y9, Y5
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y5
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y5
 	VFMADD231PS Y12, Y9, Y6
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y6
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y6
 	VFMADD231PS Y12, Y9, Y7
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y10, Y7
-	VMASKMOVPS  (R10), Y0, Y12
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y12
+	ADDQ        DX, R11
 	VFMADD231PS Y12, Y11, Y7
 	VFMADD231PS Y12, Y9, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y10, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y11, Y8
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run449
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run456
 
-summed448:
+summed457:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp450
+	JZ         clamp458
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y9
@@ -7168,9 +7329,9 @@ summed448:
 	VADDPS     Y9, Y7, Y7
 	VADDPS     Y9, Y8, Y8
 
-clamp450:
+clamp458:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store451
+	JEQ          store459
 	VBROADCASTSS low+140(FP), Y9
 	VBROADCASTSS high+144(FP), Y10
 	VBROADCASTSS zero+148(FP), Y11
@@ -7199,8 +7360,8 @@ clamp450:
 	VADDPS       Y11, Y8, Y8
 	VMINPS       Y8, Y10, Y8
 
-store451:
-	MOVQ       ldy+40(FP), SI
+store459:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -7217,110 +7378,112 @@ store451:
 	ADDQ       SI, CX
 	VMASKMOVPS Y8, Y0, (CX)
 
-done441:
+done449:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places437
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places445
 
-fewer438:
-places452:
+fewer446:
+places460:
 	CMPQ 16(SP), $0x04
-	JLT  fewer453
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer461
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest455
+	SUBQ $0x08, DI
+	JLT  rest463
 
-next454:
+next462:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps457
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
+	JEQ     fresh465
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
 
-taps457:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed458
+fresh465:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed467
 
-run459:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+run466:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y4, Y0
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y5, Y0
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y6, Y0
 	VFMADD231PS Y7, Y4, Y1
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y5, Y1
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y6, Y1
 	VFMADD231PS Y7, Y4, Y2
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y5, Y2
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y6, Y2
 	VFMADD231PS Y7, Y4, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y5, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y6, Y3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run459
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run466
 
-summed458:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp460
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y4
+summed467:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp468
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
 
-clamp460:
+clamp468:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store461
+	JEQ          store469
 	VBROADCASTSS low+140(FP), Y4
 	VBROADCASTSS high+144(FP), Y5
 	VBROADCASTSS zero+148(FP), Y6
@@ -7337,26 +7500,25 @@ clamp460:
 	VADDPS       Y6, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 
-store461:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
+store469:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next454
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next462
 
-rest455:
-	ADDQ         $0x08, R9
-	JZ           done456
-	VMOVD        R9, X0
+rest463:
+	ADDQ         $0x08, DI
+	JZ           done464
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -7365,72 +7527,75 @@ rest455:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	CMPB         add+120(FP), $0x00
-	JEQ          taps462
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
+	JEQ          fresh470
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
 
-taps462:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed463
+fresh470:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed472
 
-run464:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y7
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+run471:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y7
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y5, Y1
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y6, Y1
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y7, Y1
 	VFMADD231PS Y8, Y5, Y2
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y6, Y2
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y7, Y2
 	VFMADD231PS Y8, Y5, Y3
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y6, Y3
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y7, Y3
 	VFMADD231PS Y8, Y5, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y6, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y7, Y4
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run464
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run471
 
-summed463:
+summed472:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp465
+	JZ         clamp473
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y5
@@ -7439,9 +7604,9 @@ summed463:
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y5, Y4, Y4
 
-clamp465:
+clamp473:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store466
+	JEQ          store474
 	VBROADCASTSS low+140(FP), Y5
 	VBROADCASTSS high+144(FP), Y6
 	VBROADCASTSS zero+148(FP), Y7
@@ -7458,8 +7623,8 @@ clamp465:
 	VADDPS       Y7, Y4, Y4
 	VMINPS       Y4, Y6, Y4
 
-store466:
-	MOVQ       ldy+40(FP), SI
+store474:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -7468,88 +7633,90 @@ store466:
 	ADDQ       SI, CX
 	VMASKMOVPS Y4, Y0, (CX)
 
-done456:
+done464:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places452
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places460
 
-fewer453:
-places467:
+fewer461:
+places475:
 	CMPQ 16(SP), $0x02
-	JLT  fewer468
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer476
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest470
+	SUBQ $0x08, DI
+	JLT  rest478
 
-next469:
+next477:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps472
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
+	JEQ     fresh480
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
 
-taps472:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed473
+fresh480:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed482
 
-run474:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y5
-	ADDQ        DX, R11
+run481:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y5
+	ADDQ        DX, R12
 	VFMADD231PS Y5, Y2, Y0
-	VMOVUPS     (R11), Y5
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y5
+	ADDQ        DX, R12
 	VFMADD231PS Y5, Y3, Y0
-	VMOVUPS     (R11), Y5
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y5
+	ADDQ        DX, R12
 	VFMADD231PS Y5, Y4, Y0
 	VFMADD231PS Y5, Y2, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y3, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y4, Y1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run474
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run481
 
-summed473:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp475
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y2
+summed482:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp483
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
 
-clamp475:
+clamp483:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store476
+	JEQ          store484
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -7560,85 +7727,87 @@ clamp475:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store476:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
+store484:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next469
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next477
 
-rest470:
-	ADDQ         $0x08, R9
-	JZ           done471
-	VMOVD        R9, X0
+rest478:
+	ADDQ         $0x08, DI
+	JZ           done479
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	CMPB         add+120(FP), $0x00
-	JEQ          taps477
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
+	JEQ          fresh485
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
 
-taps477:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed478
+fresh485:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed487
 
-run479:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y6
-	ADDQ        DX, R10
+run486:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        DX, R11
 	VFMADD231PS Y6, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y6
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        DX, R11
 	VFMADD231PS Y6, Y4, Y1
-	VMASKMOVPS  (R10), Y0, Y6
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y6
+	ADDQ        DX, R11
 	VFMADD231PS Y6, Y5, Y1
 	VFMADD231PS Y6, Y3, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y4, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y5, Y2
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run479
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run486
 
-summed478:
+summed487:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp480
+	JZ         clamp488
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y3, Y2, Y2
 
-clamp480:
+clamp488:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store481
+	JEQ          store489
 	VBROADCASTSS low+140(FP), Y3
 	VBROADCASTSS high+144(FP), Y4
 	VBROADCASTSS zero+148(FP), Y5
@@ -7649,83 +7818,85 @@ clamp480:
 	VADDPS       Y5, Y2, Y2
 	VMINPS       Y2, Y4, Y2
 
-store481:
-	MOVQ       ldy+40(FP), SI
+store489:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
 
-done471:
+done479:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places467
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places475
 
-fewer468:
-places482:
+fewer476:
+places490:
 	CMPQ 16(SP), $0x01
-	JLT  fewer483
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer491
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest485
+	SUBQ $0x08, DI
+	JLT  rest493
 
-next484:
+next492:
 	VXORPS  Y0, Y0, Y0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps487
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	JEQ     fresh495
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
 
-taps487:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed488
+fresh495:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed497
 
-run489:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+run496:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y1, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y2, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y3, Y0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run489
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run496
 
-summed488:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp490
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y1
+summed497:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp498
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y1
 	VADDPS  Y1, Y0, Y0
 
-clamp490:
+clamp498:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store491
+	JEQ          store499
 	VBROADCASTSS low+140(FP), Y1
 	VBROADCASTSS high+144(FP), Y2
 	VBROADCASTSS zero+148(FP), Y3
@@ -7733,72 +7904,74 @@ clamp490:
 	VADDPS       Y3, Y0, Y0
 	VMINPS       Y0, Y2, Y0
 
-store491:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
+store499:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next484
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next492
 
-rest485:
-	ADDQ         $0x08, R9
-	JZ           done486
-	VMOVD        R9, X0
+rest493:
+	ADDQ         $0x08, DI
+	JZ           done494
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	CMPB         add+120(FP), $0x00
-	JEQ          taps492
-	MOVQ         ldy+40(FP), SI
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
+	JEQ          fresh500
+	MOVQ         ldy+32(FP), DI
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
 
-taps492:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed493
+fresh500:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed502
 
-run494:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y2
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+run501:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y2
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y2, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y4, Y1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run494
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run501
 
-summed493:
+summed502:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp495
+	JZ         clamp503
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 
-clamp495:
+clamp503:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store496
+	JEQ          store504
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -7806,65 +7979,70 @@ clamp495:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store496:
-	MOVQ       ldy+40(FP), SI
+store504:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 
-done486:
+done494:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places482
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places490
 
-fewer483:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer491:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line444
 	VZEROUPPER
 	RET
 
-// func depthwise256_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+constants:
+	JMP begin
+
+// func depthwise5by1_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·depthwise256_5by1(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+TEXT ·depthwise5by1_256(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
 
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
+line505:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
 
-places497:
+places506:
 	CMPQ 16(SP), $0x08
-	JLT  fewer498
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer507
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest500
+	SUBQ $0x08, DI
+	JLT  rest509
 
-next499:
+next508:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -7874,121 +8052,124 @@ next499:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps502
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y7
+	JEQ     fresh511
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y7
 
-taps502:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed503
+fresh511:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed513
 
-run504:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y10
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y11
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y12
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+run512:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y10
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y11
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y12
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y8, Y0
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y9, Y0
 	VFMADD231PS Y13, Y8, Y1
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y10, Y0
 	VFMADD231PS Y13, Y9, Y1
 	VFMADD231PS Y13, Y8, Y2
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y0
 	VFMADD231PS Y13, Y10, Y1
 	VFMADD231PS Y13, Y9, Y2
 	VFMADD231PS Y13, Y8, Y3
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y0
 	VFMADD231PS Y13, Y11, Y1
 	VFMADD231PS Y13, Y10, Y2
 	VFMADD231PS Y13, Y9, Y3
 	VFMADD231PS Y13, Y8, Y4
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y1
 	VFMADD231PS Y13, Y11, Y2
 	VFMADD231PS Y13, Y10, Y3
 	VFMADD231PS Y13, Y9, Y4
 	VFMADD231PS Y13, Y8, Y5
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y2
 	VFMADD231PS Y13, Y11, Y3
 	VFMADD231PS Y13, Y10, Y4
 	VFMADD231PS Y13, Y9, Y5
 	VFMADD231PS Y13, Y8, Y6
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y3
 	VFMADD231PS Y13, Y11, Y4
 	VFMADD231PS Y13, Y10, Y5
 	VFMADD231PS Y13, Y9, Y6
 	VFMADD231PS Y13, Y8, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y12, Y4
 	VFMADD231PS Y8, Y11, Y5
 	VFMADD231PS Y8, Y10, Y6
 	VFMADD231PS Y8, Y9, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y12, Y5
 	VFMADD231PS Y8, Y11, Y6
 	VFMADD231PS Y8, Y10, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y12, Y6
 	VFMADD231PS Y8, Y11, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y12, Y7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run504
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run512
 
-summed503:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp505
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y8
+summed513:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp514
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -7998,9 +8179,9 @@ summed503:
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
 
-clamp505:
+clamp514:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store506
+	JEQ          store515
 	VBROADCASTSS low+140(FP), Y8
 	VBROADCASTSS high+144(FP), Y9
 	VBROADCASTSS zero+148(FP), Y10
@@ -8029,34 +8210,33 @@ clamp505:
 	VADDPS       Y10, Y7, Y7
 	VMINPS       Y7, Y9, Y7
 
-store506:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y7, (SI)
+store515:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y7, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next499
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next508
 
-rest500:
-	ADDQ         $0x08, R9
-	JZ           done501
-	VMOVD        R9, X0
+rest509:
+	ADDQ         $0x08, DI
+	JZ           done510
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -8069,118 +8249,121 @@ rest500:
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 	CMPB         add+120(FP), $0x00
-	JEQ          taps507
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y5
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y6
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y7
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	JEQ          fresh516
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y5
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y6
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y7
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y8
 
-taps507:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed508
+fresh516:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed518
 
-run509:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y9
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y10
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y11
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y12
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y13
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+run517:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y9
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y10
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y11
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y12
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y13
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y9, Y1
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y10, Y1
 	VFMADD231PS Y14, Y9, Y2
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y11, Y1
 	VFMADD231PS Y14, Y10, Y2
 	VFMADD231PS Y14, Y9, Y3
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y1
 	VFMADD231PS Y14, Y11, Y2
 	VFMADD231PS Y14, Y10, Y3
 	VFMADD231PS Y14, Y9, Y4
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y1
 	VFMADD231PS Y14, Y12, Y2
 	VFMADD231PS Y14, Y11, Y3
 	VFMADD231PS Y14, Y10, Y4
 	VFMADD231PS Y14, Y9, Y5
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y2
 	VFMADD231PS Y14, Y12, Y3
 	VFMADD231PS Y14, Y11, Y4
 	VFMADD231PS Y14, Y10, Y5
 	VFMADD231PS Y14, Y9, Y6
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y3
 	VFMADD231PS Y14, Y12, Y4
 	VFMADD231PS Y14, Y11, Y5
 	VFMADD231PS Y14, Y10, Y6
 	VFMADD231PS Y14, Y9, Y7
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y4
 	VFMADD231PS Y14, Y12, Y5
 	VFMADD231PS Y14, Y11, Y6
 	VFMADD231PS Y14, Y10, Y7
 	VFMADD231PS Y14, Y9, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y13, Y5
 	VFMADD231PS Y9, Y12, Y6
 	VFMADD231PS Y9, Y11, Y7
 	VFMADD231PS Y9, Y10, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y13, Y6
 	VFMADD231PS Y9, Y12, Y7
 	VFMADD231PS Y9, Y11, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y13, Y7
 	VFMADD231PS Y9, Y12, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y13, Y8
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run509
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run517
 
-summed508:
+summed518:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp510
+	JZ         clamp519
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y9
@@ -8193,9 +8376,9 @@ summed508:
 	VADDPS     Y9, Y7, Y7
 	VADDPS     Y9, Y8, Y8
 
-clamp510:
+clamp519:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store511
+	JEQ          store520
 	VBROADCASTSS low+140(FP), Y9
 	VBROADCASTSS high+144(FP), Y10
 	VBROADCASTSS zero+148(FP), Y11
@@ -8224,8 +8407,8 @@ clamp510:
 	VADDPS       Y11, Y8, Y8
 	VMINPS       Y8, Y10, Y8
 
-store511:
-	MOVQ       ldy+40(FP), SI
+store520:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -8242,120 +8425,122 @@ store511:
 	ADDQ       SI, CX
 	VMASKMOVPS Y8, Y0, (CX)
 
-done501:
+done510:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places497
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places506
 
-fewer498:
-places512:
+fewer507:
+places521:
 	CMPQ 16(SP), $0x04
-	JLT  fewer513
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer522
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest515
+	SUBQ $0x08, DI
+	JLT  rest524
 
-next514:
+next523:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps517
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
+	JEQ     fresh526
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
 
-taps517:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed518
+fresh526:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed528
 
-run519:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y6
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y7
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y8
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+run527:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y7
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y8
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y4, Y0
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y5, Y0
 	VFMADD231PS Y9, Y4, Y1
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y6, Y0
 	VFMADD231PS Y9, Y5, Y1
 	VFMADD231PS Y9, Y4, Y2
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y7, Y0
 	VFMADD231PS Y9, Y6, Y1
 	VFMADD231PS Y9, Y5, Y2
 	VFMADD231PS Y9, Y4, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y8, Y0
 	VFMADD231PS Y4, Y7, Y1
 	VFMADD231PS Y4, Y6, Y2
 	VFMADD231PS Y4, Y5, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y8, Y1
 	VFMADD231PS Y4, Y7, Y2
 	VFMADD231PS Y4, Y6, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y8, Y2
 	VFMADD231PS Y4, Y7, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y8, Y3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run519
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run527
 
-summed518:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp520
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y4
+summed528:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp529
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
 
-clamp520:
+clamp529:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store521
+	JEQ          store530
 	VBROADCASTSS low+140(FP), Y4
 	VBROADCASTSS high+144(FP), Y5
 	VBROADCASTSS zero+148(FP), Y6
@@ -8372,26 +8557,25 @@ clamp520:
 	VADDPS       Y6, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 
-store521:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
+store530:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next514
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next523
 
-rest515:
-	ADDQ         $0x08, R9
-	JZ           done516
-	VMOVD        R9, X0
+rest524:
+	ADDQ         $0x08, DI
+	JZ           done525
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -8400,82 +8584,85 @@ rest515:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	CMPB         add+120(FP), $0x00
-	JEQ          taps522
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
+	JEQ          fresh531
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
 
-taps522:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed523
+fresh531:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed533
 
-run524:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y7
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y8
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y9
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+run532:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y7
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y8
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y9
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y5, Y1
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y6, Y1
 	VFMADD231PS Y10, Y5, Y2
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y7, Y1
 	VFMADD231PS Y10, Y6, Y2
 	VFMADD231PS Y10, Y5, Y3
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y7, Y2
 	VFMADD231PS Y10, Y6, Y3
 	VFMADD231PS Y10, Y5, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y9, Y1
 	VFMADD231PS Y5, Y8, Y2
 	VFMADD231PS Y5, Y7, Y3
 	VFMADD231PS Y5, Y6, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y9, Y2
 	VFMADD231PS Y5, Y8, Y3
 	VFMADD231PS Y5, Y7, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y9, Y3
 	VFMADD231PS Y5, Y8, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y9, Y4
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run524
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run532
 
-summed523:
+summed533:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp525
+	JZ         clamp534
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y5
@@ -8484,9 +8671,9 @@ summed523:
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y5, Y4, Y4
 
-clamp525:
+clamp534:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store526
+	JEQ          store535
 	VBROADCASTSS low+140(FP), Y5
 	VBROADCASTSS high+144(FP), Y6
 	VBROADCASTSS zero+148(FP), Y7
@@ -8503,8 +8690,8 @@ clamp525:
 	VADDPS       Y7, Y4, Y4
 	VMINPS       Y4, Y6, Y4
 
-store526:
-	MOVQ       ldy+40(FP), SI
+store535:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -8513,98 +8700,100 @@ store526:
 	ADDQ       SI, CX
 	VMASKMOVPS Y4, Y0, (CX)
 
-done516:
+done525:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places512
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places521
 
-fewer513:
-places527:
+fewer522:
+places536:
 	CMPQ 16(SP), $0x02
-	JLT  fewer528
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer537
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest530
+	SUBQ $0x08, DI
+	JLT  rest539
 
-next529:
+next538:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps532
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
+	JEQ     fresh541
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
 
-taps532:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed533
+fresh541:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed543
 
-run534:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+run542:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y2, Y0
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y3, Y0
 	VFMADD231PS Y7, Y2, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y4, Y0
 	VFMADD231PS Y2, Y3, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y5, Y0
 	VFMADD231PS Y2, Y4, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y6, Y0
 	VFMADD231PS Y2, Y5, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y6, Y1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run534
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run542
 
-summed533:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp535
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y2
+summed543:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp544
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
 
-clamp535:
+clamp544:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store536
+	JEQ          store545
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -8615,95 +8804,97 @@ clamp535:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store536:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
+store545:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next529
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next538
 
-rest530:
-	ADDQ         $0x08, R9
-	JZ           done531
-	VMOVD        R9, X0
+rest539:
+	ADDQ         $0x08, DI
+	JZ           done540
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	CMPB         add+120(FP), $0x00
-	JEQ          taps537
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
+	JEQ          fresh546
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
 
-taps537:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed538
+fresh546:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed548
 
-run539:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y7
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+run547:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y7
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y4, Y1
 	VFMADD231PS Y8, Y3, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y5, Y1
 	VFMADD231PS Y3, Y4, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y6, Y1
 	VFMADD231PS Y3, Y5, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y7, Y1
 	VFMADD231PS Y3, Y6, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y7, Y2
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run539
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run547
 
-summed538:
+summed548:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp540
+	JZ         clamp549
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y3, Y2, Y2
 
-clamp540:
+clamp549:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store541
+	JEQ          store550
 	VBROADCASTSS low+140(FP), Y3
 	VBROADCASTSS high+144(FP), Y4
 	VBROADCASTSS zero+148(FP), Y5
@@ -8714,93 +8905,95 @@ clamp540:
 	VADDPS       Y5, Y2, Y2
 	VMINPS       Y2, Y4, Y2
 
-store541:
-	MOVQ       ldy+40(FP), SI
+store550:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
 
-done531:
+done540:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places527
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places536
 
-fewer528:
-places542:
+fewer537:
+places551:
 	CMPQ 16(SP), $0x01
-	JLT  fewer543
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer552
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest545
+	SUBQ $0x08, DI
+	JLT  rest554
 
-next544:
+next553:
 	VXORPS  Y0, Y0, Y0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps547
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	JEQ     fresh556
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
 
-taps547:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed548
+fresh556:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed558
 
-run549:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y6
-	ADDQ        DX, R11
+run557:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y6
+	ADDQ        DX, R12
 	VFMADD231PS Y6, Y1, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y2, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y3, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y4, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y5, Y0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run549
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run557
 
-summed548:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp550
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y1
+summed558:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp559
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y1
 	VADDPS  Y1, Y0, Y0
 
-clamp550:
+clamp559:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store551
+	JEQ          store560
 	VBROADCASTSS low+140(FP), Y1
 	VBROADCASTSS high+144(FP), Y2
 	VBROADCASTSS zero+148(FP), Y3
@@ -8808,82 +9001,84 @@ clamp550:
 	VADDPS       Y3, Y0, Y0
 	VMINPS       Y0, Y2, Y0
 
-store551:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
+store560:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next544
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next553
 
-rest545:
-	ADDQ         $0x08, R9
-	JZ           done546
-	VMOVD        R9, X0
+rest554:
+	ADDQ         $0x08, DI
+	JZ           done555
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	CMPB         add+120(FP), $0x00
-	JEQ          taps552
-	MOVQ         ldy+40(FP), SI
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
+	JEQ          fresh561
+	MOVQ         ldy+32(FP), DI
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
 
-taps552:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed553
+fresh561:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed563
 
-run554:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y2
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y7
-	ADDQ        DX, R10
+run562:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y2
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        DX, R11
 	VFMADD231PS Y7, Y2, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y4, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y5, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y6, Y1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run554
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run562
 
-summed553:
+summed563:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp555
+	JZ         clamp564
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 
-clamp555:
+clamp564:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store556
+	JEQ          store565
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -8891,65 +9086,70 @@ clamp555:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store556:
-	MOVQ       ldy+40(FP), SI
+store565:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 
-done546:
+done555:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places542
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places551
 
-fewer543:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer552:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line505
 	VZEROUPPER
 	RET
 
-// func depthwise256_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+constants:
+	JMP begin
+
+// func depthwise5by2_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·depthwise256_5by2(SB), NOSPLIT, $24-152
-	MOVQ step+32(FP), AX
-	MOVQ xNext+96(FP), DX
-	MOVQ wNext+104(FP), BX
+TEXT ·depthwise5by2_256(SB), NOSPLIT, $24-152
+	JMP constants
+
+begin:
+	MOVQ step+24(FP), AX
+	MOVQ xNext+88(FP), DX
 	SHLQ $0x02, AX
 	SHLQ $0x02, DX
-	SHLQ $0x02, BX
-	SHLQ $0x02, ldy+40(FP)
-	SHLQ $0x02, lineX+56(FP)
-	SHLQ $0x02, lineY+64(FP)
+	SHLQ $0x02, ldy+32(FP)
+	SHLQ $0x02, lineX+48(FP)
+	SHLQ $0x02, lineY+56(FP)
 	LEAQ (AX)(AX*2), CX
+	MOVQ wNext+112(FP), BX
+	SHLQ $0x02, BX
 
-line:
-	MOVQ yLine+0(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xLine+8(FP), SI
-	MOVQ SI, 8(SP)
-	MOVQ count+24(FP), SI
-	MOVQ SI, 16(SP)
+line566:
+	MOVQ yLine+0(FP), CX
+	MOVQ CX, (SP)
+	MOVQ xLine+8(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ count+16(FP), CX
+	MOVQ CX, 16(SP)
 
-places557:
+places567:
 	CMPQ 16(SP), $0x08
-	JLT  fewer558
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer568
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest560
+	SUBQ $0x08, DI
+	JLT  rest570
 
-next559:
+next569:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -8959,135 +9159,138 @@ next559:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	CMPB    add+120(FP), $0x00
-	JEQ     taps562
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y4
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y5
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y6
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y7
+	JEQ     fresh572
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y7
 
-taps562:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed563
+fresh572:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed574
 
-run564:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y8
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y9
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y10
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y11
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y12
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+run573:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y8
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y9
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y10
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y11
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y12
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y8, Y0
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y9, Y0
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y10, Y0
 	VFMADD231PS Y13, Y8, Y1
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y0
 	VFMADD231PS Y13, Y9, Y1
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y0
 	VFMADD231PS Y13, Y10, Y1
 	VFMADD231PS Y13, Y8, Y2
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y1
 	VFMADD231PS Y13, Y9, Y2
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y1
 	VFMADD231PS Y13, Y10, Y2
 	VFMADD231PS Y13, Y8, Y3
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y2
 	VFMADD231PS Y13, Y9, Y3
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y2
 	VFMADD231PS Y13, Y10, Y3
 	VFMADD231PS Y13, Y8, Y4
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y3
 	VFMADD231PS Y13, Y9, Y4
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y3
 	VFMADD231PS Y13, Y10, Y4
 	VFMADD231PS Y13, Y8, Y5
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y4
 	VFMADD231PS Y13, Y9, Y5
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y4
 	VFMADD231PS Y13, Y10, Y5
 	VFMADD231PS Y13, Y8, Y6
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y11, Y5
 	VFMADD231PS Y13, Y9, Y6
-	VMOVUPS     (R11), Y13
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y13
+	ADDQ        DX, R12
 	VFMADD231PS Y13, Y12, Y5
 	VFMADD231PS Y13, Y10, Y6
 	VFMADD231PS Y13, Y8, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y11, Y6
 	VFMADD231PS Y8, Y9, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y12, Y6
 	VFMADD231PS Y8, Y10, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y11, Y7
-	VMOVUPS     (R11), Y8
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y8
+	ADDQ        DX, R12
 	VFMADD231PS Y8, Y12, Y7
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run564
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run573
 
-summed563:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp565
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y8
+summed574:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp575
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -9097,9 +9300,9 @@ summed563:
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
 
-clamp565:
+clamp575:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store566
+	JEQ          store576
 	VBROADCASTSS low+140(FP), Y8
 	VBROADCASTSS high+144(FP), Y9
 	VBROADCASTSS zero+148(FP), Y10
@@ -9128,34 +9331,33 @@ clamp565:
 	VADDPS       Y10, Y7, Y7
 	VMINPS       Y7, Y9, Y7
 
-store566:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y6, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y7, (SI)
+store576:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y7, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next559
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next569
 
-rest560:
-	ADDQ         $0x08, R9
-	JZ           done561
-	VMOVD        R9, X0
+rest570:
+	ADDQ         $0x08, DI
+	JZ           done571
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -9168,132 +9370,135 @@ rest560:
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 	CMPB         add+120(FP), $0x00
-	JEQ          taps567
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y5
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y6
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y7
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y8
+	JEQ          fresh577
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y5
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y6
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y7
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y8
 
-taps567:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed568
+fresh577:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed579
 
-run569:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y9
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y10
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y11
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y12
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y13
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+run578:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y9
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y10
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y11
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y12
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y13
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y9, Y1
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y10, Y1
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y11, Y1
 	VFMADD231PS Y14, Y9, Y2
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y1
 	VFMADD231PS Y14, Y10, Y2
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y1
 	VFMADD231PS Y14, Y11, Y2
 	VFMADD231PS Y14, Y9, Y3
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y2
 	VFMADD231PS Y14, Y10, Y3
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y2
 	VFMADD231PS Y14, Y11, Y3
 	VFMADD231PS Y14, Y9, Y4
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y3
 	VFMADD231PS Y14, Y10, Y4
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y3
 	VFMADD231PS Y14, Y11, Y4
 	VFMADD231PS Y14, Y9, Y5
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y4
 	VFMADD231PS Y14, Y10, Y5
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y4
 	VFMADD231PS Y14, Y11, Y5
 	VFMADD231PS Y14, Y9, Y6
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y5
 	VFMADD231PS Y14, Y10, Y6
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y5
 	VFMADD231PS Y14, Y11, Y6
 	VFMADD231PS Y14, Y9, Y7
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y12, Y6
 	VFMADD231PS Y14, Y10, Y7
-	VMASKMOVPS  (R10), Y0, Y14
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y14
+	ADDQ        DX, R11
 	VFMADD231PS Y14, Y13, Y6
 	VFMADD231PS Y14, Y11, Y7
 	VFMADD231PS Y14, Y9, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y12, Y7
 	VFMADD231PS Y9, Y10, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y13, Y7
 	VFMADD231PS Y9, Y11, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y12, Y8
-	VMASKMOVPS  (R10), Y0, Y9
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y9
+	ADDQ        DX, R11
 	VFMADD231PS Y9, Y13, Y8
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run569
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run578
 
-summed568:
+summed579:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp570
+	JZ         clamp580
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y9
@@ -9306,9 +9511,9 @@ summed568:
 	VADDPS     Y9, Y7, Y7
 	VADDPS     Y9, Y8, Y8
 
-clamp570:
+clamp580:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store571
+	JEQ          store581
 	VBROADCASTSS low+140(FP), Y9
 	VBROADCASTSS high+144(FP), Y10
 	VBROADCASTSS zero+148(FP), Y11
@@ -9337,8 +9542,8 @@ clamp570:
 	VADDPS       Y11, Y8, Y8
 	VMINPS       Y8, Y10, Y8
 
-store571:
-	MOVQ       ldy+40(FP), SI
+store581:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -9355,126 +9560,128 @@ store571:
 	ADDQ       SI, CX
 	VMASKMOVPS Y8, Y0, (CX)
 
-done561:
+done571:
 	SUBQ $0x08, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x03, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x03, SI
-	ADDQ SI, 8(SP)
-	JMP  places557
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x03, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x03, CX
+	ADDQ CX, 8(SP)
+	JMP  places567
 
-fewer558:
-places572:
+fewer568:
+places582:
 	CMPQ 16(SP), $0x04
-	JLT  fewer573
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer583
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest575
+	SUBQ $0x08, DI
+	JLT  rest585
 
-next574:
+next584:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPB    add+120(FP), $0x00
-	JEQ     taps577
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y2
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y3
+	JEQ     fresh587
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y3
 
-taps577:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed578
+fresh587:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed589
 
-run579:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y6
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y7
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y8
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+run588:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y7
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y8
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y4, Y0
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y5, Y0
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y6, Y0
 	VFMADD231PS Y9, Y4, Y1
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y7, Y0
 	VFMADD231PS Y9, Y5, Y1
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y8, Y0
 	VFMADD231PS Y9, Y6, Y1
 	VFMADD231PS Y9, Y4, Y2
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y7, Y1
 	VFMADD231PS Y9, Y5, Y2
-	VMOVUPS     (R11), Y9
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y9
+	ADDQ        DX, R12
 	VFMADD231PS Y9, Y8, Y1
 	VFMADD231PS Y9, Y6, Y2
 	VFMADD231PS Y9, Y4, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y7, Y2
 	VFMADD231PS Y4, Y5, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y8, Y2
 	VFMADD231PS Y4, Y6, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y7, Y3
-	VMOVUPS     (R11), Y4
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y4
+	ADDQ        DX, R12
 	VFMADD231PS Y4, Y8, Y3
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run579
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run588
 
-summed578:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp580
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y4
+summed589:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp590
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
 
-clamp580:
+clamp590:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store581
+	JEQ          store591
 	VBROADCASTSS low+140(FP), Y4
 	VBROADCASTSS high+144(FP), Y5
 	VBROADCASTSS zero+148(FP), Y6
@@ -9491,26 +9698,25 @@ clamp580:
 	VADDPS       Y6, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 
-store581:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y3, (SI)
+store591:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y3, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next574
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next584
 
-rest575:
-	ADDQ         $0x08, R9
-	JZ           done576
-	VMOVD        R9, X0
+rest585:
+	ADDQ         $0x08, DI
+	JZ           done586
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
@@ -9519,88 +9725,91 @@ rest575:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	CMPB         add+120(FP), $0x00
-	JEQ          taps582
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y3
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y4
+	JEQ          fresh592
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y3
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y4
 
-taps582:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed583
+fresh592:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed594
 
-run584:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y7
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y8
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y9
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+run593:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y7
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y8
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y9
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y5, Y1
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y6, Y1
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y7, Y1
 	VFMADD231PS Y10, Y5, Y2
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y6, Y2
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y9, Y1
 	VFMADD231PS Y10, Y7, Y2
 	VFMADD231PS Y10, Y5, Y3
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y6, Y3
-	VMASKMOVPS  (R10), Y0, Y10
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y10
+	ADDQ        DX, R11
 	VFMADD231PS Y10, Y9, Y2
 	VFMADD231PS Y10, Y7, Y3
 	VFMADD231PS Y10, Y5, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y8, Y3
 	VFMADD231PS Y5, Y6, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y9, Y3
 	VFMADD231PS Y5, Y7, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y8, Y4
-	VMASKMOVPS  (R10), Y0, Y5
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y5
+	ADDQ        DX, R11
 	VFMADD231PS Y5, Y9, Y4
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run584
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run593
 
-summed583:
+summed594:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp585
+	JZ         clamp595
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y5
@@ -9609,9 +9818,9 @@ summed583:
 	VADDPS     Y5, Y3, Y3
 	VADDPS     Y5, Y4, Y4
 
-clamp585:
+clamp595:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store586
+	JEQ          store596
 	VBROADCASTSS low+140(FP), Y5
 	VBROADCASTSS high+144(FP), Y6
 	VBROADCASTSS zero+148(FP), Y7
@@ -9628,8 +9837,8 @@ clamp585:
 	VADDPS       Y7, Y4, Y4
 	VMINPS       Y4, Y6, Y4
 
-store586:
-	MOVQ       ldy+40(FP), SI
+store596:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
@@ -9638,100 +9847,102 @@ store586:
 	ADDQ       SI, CX
 	VMASKMOVPS Y4, Y0, (CX)
 
-done576:
+done586:
 	SUBQ $0x04, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x02, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x02, SI
-	ADDQ SI, 8(SP)
-	JMP  places572
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	ADDQ CX, 8(SP)
+	JMP  places582
 
-fewer573:
-places587:
+fewer583:
+places597:
 	CMPQ 16(SP), $0x02
-	JLT  fewer588
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer598
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest590
+	SUBQ $0x08, DI
+	JLT  rest600
 
-next589:
+next599:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	CMPB    add+120(FP), $0x00
-	JEQ     taps592
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
-	ADDQ    R10, SI
-	VMOVUPS (SI), Y1
+	JEQ     fresh602
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y1
 
-taps592:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed593
+fresh602:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed604
 
-run594:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y6
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+run603:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y6
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y2, Y0
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y3, Y0
-	VMOVUPS     (R11), Y7
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y7
+	ADDQ        DX, R12
 	VFMADD231PS Y7, Y4, Y0
 	VFMADD231PS Y7, Y2, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y5, Y0
 	VFMADD231PS Y2, Y3, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y6, Y0
 	VFMADD231PS Y2, Y4, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y5, Y1
-	VMOVUPS     (R11), Y2
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y2
+	ADDQ        DX, R12
 	VFMADD231PS Y2, Y6, Y1
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run594
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run603
 
-summed593:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp595
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y2
+summed604:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp605
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
 
-clamp595:
+clamp605:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store596
+	JEQ          store606
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -9742,97 +9953,99 @@ clamp595:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store596:
-	MOVQ    ldy+40(FP), R10
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
-	ADDQ    R10, SI
-	VMOVUPS Y1, (SI)
+store606:
+	MOVQ    ldy+32(FP), R9
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y1, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next589
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next599
 
-rest590:
-	ADDQ         $0x08, R9
-	JZ           done591
-	VMOVD        R9, X0
+rest600:
+	ADDQ         $0x08, DI
+	JZ           done601
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	CMPB         add+120(FP), $0x00
-	JEQ          taps597
-	MOVQ         ldy+40(FP), R9
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
-	ADDQ         R9, SI
-	VMASKMOVPS   (SI), Y0, Y2
+	JEQ          fresh607
+	MOVQ         ldy+32(FP), R8
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
+	ADDQ         R8, DI
+	VMASKMOVPS   (DI), Y0, Y2
 
-taps597:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed598
+fresh607:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed609
 
-run599:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y7
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+run608:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y7
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y4, Y1
-	VMASKMOVPS  (R10), Y0, Y8
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y8
+	ADDQ        DX, R11
 	VFMADD231PS Y8, Y5, Y1
 	VFMADD231PS Y8, Y3, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y6, Y1
 	VFMADD231PS Y3, Y4, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y7, Y1
 	VFMADD231PS Y3, Y5, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y6, Y2
-	VMASKMOVPS  (R10), Y0, Y3
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y3
+	ADDQ        DX, R11
 	VFMADD231PS Y3, Y7, Y2
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run599
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run608
 
-summed598:
+summed609:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp600
+	JZ         clamp610
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y3
 	VADDPS     Y3, Y1, Y1
 	VADDPS     Y3, Y2, Y2
 
-clamp600:
+clamp610:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store601
+	JEQ          store611
 	VBROADCASTSS low+140(FP), Y3
 	VBROADCASTSS high+144(FP), Y4
 	VBROADCASTSS zero+148(FP), Y5
@@ -9843,93 +10056,95 @@ clamp600:
 	VADDPS       Y5, Y2, Y2
 	VMINPS       Y2, Y4, Y2
 
-store601:
-	MOVQ       ldy+40(FP), SI
+store611:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, CX
 	VMASKMOVPS Y2, Y0, (CX)
 
-done591:
+done601:
 	SUBQ $0x02, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x01, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x01, SI
-	ADDQ SI, 8(SP)
-	JMP  places587
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x01, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x01, CX
+	ADDQ CX, 8(SP)
+	JMP  places597
 
-fewer588:
-places602:
+fewer598:
+places612:
 	CMPQ 16(SP), $0x01
-	JLT  fewer603
-	MOVQ 8(SP), DI
-	MOVQ w+16(FP), R8
-	MOVQ channels+112(FP), R9
+	JLT  fewer613
+	MOVQ 8(SP), SI
+	MOVQ channels+96(FP), DI
 	MOVQ (SP), CX
-	SUBQ $0x08, R9
-	JLT  rest605
+	SUBQ $0x08, DI
+	JLT  rest615
 
-next604:
+next614:
 	VXORPS  Y0, Y0, Y0
 	CMPB    add+120(FP), $0x00
-	JEQ     taps607
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS (SI), Y0
+	JEQ     fresh617
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
 
-taps607:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R10
-	TESTQ R10, R10
-	JZ    summed608
+fresh617:
+	MOVQ  w+104(FP), R8
+	ADDQ  CX, R8
+	SUBQ  (SP), R8
+	MOVQ  runs+64(FP), R10
+	MOVQ  n+72(FP), R11
+	TESTQ R11, R11
+	JZ    summed619
 
-run609:
-	MOVQ        (SI), R11
-	LEAQ        (DI)(R11*4), R11
-	MOVQ        8(SI), R12
-	LEAQ        (R8)(R12*4), R12
-	VMOVUPS     (R12), Y1
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y2
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y3
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y4
-	ADDQ        BX, R12
-	VMOVUPS     (R12), Y5
-	ADDQ        BX, R12
-	VMOVUPS     (R11), Y6
-	ADDQ        DX, R11
+run618:
+	MOVQ        (R10), R12
+	LEAQ        (SI)(R12*4), R12
+	MOVQ        8(R10), R9
+	LEAQ        (R8)(R9*4), R9
+	VMOVUPS     (R9), Y1
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y4
+	ADDQ        BX, R9
+	VMOVUPS     (R9), Y5
+	ADDQ        BX, R9
+	VMOVUPS     (R12), Y6
+	ADDQ        DX, R12
 	VFMADD231PS Y6, Y1, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y2, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y3, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y4, Y0
-	VMOVUPS     (R11), Y1
-	ADDQ        DX, R11
+	VMOVUPS     (R12), Y1
+	ADDQ        DX, R12
 	VFMADD231PS Y1, Y5, Y0
-	ADDQ        $0x10, SI
-	DECQ        R10
-	JNZ         run609
+	ADDQ        $0x10, R10
+	DECQ        R11
+	JNZ         run618
 
-summed608:
-	MOVQ    bias+128(FP), SI
-	TESTQ   SI, SI
-	JZ      clamp610
-	ADDQ    CX, SI
-	SUBQ    (SP), SI
-	VMOVUPS (SI), Y1
+summed619:
+	MOVQ    bias+128(FP), R8
+	TESTQ   R8, R8
+	JZ      clamp620
+	ADDQ    CX, R8
+	SUBQ    (SP), R8
+	VMOVUPS (R8), Y1
 	VADDPS  Y1, Y0, Y0
 
-clamp610:
+clamp620:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store611
+	JEQ          store621
 	VBROADCASTSS low+140(FP), Y1
 	VBROADCASTSS high+144(FP), Y2
 	VBROADCASTSS zero+148(FP), Y3
@@ -9937,82 +10152,84 @@ clamp610:
 	VADDPS       Y3, Y0, Y0
 	VMINPS       Y0, Y2, Y0
 
-store611:
-	MOVQ    ldy+40(FP), SI
-	MOVQ    CX, SI
-	VMOVUPS Y0, (SI)
+store621:
+	MOVQ    ldy+32(FP), R8
+	MOVQ    CX, R8
+	VMOVUPS Y0, (R8)
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
-	ADDQ    $0x20, R8
-	SUBQ    $0x08, R9
-	JGE     next604
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JGE     next614
 
-rest605:
-	ADDQ         $0x08, R9
-	JZ           done606
-	VMOVD        R9, X0
+rest615:
+	ADDQ         $0x08, DI
+	JZ           done616
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y1
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	CMPB         add+120(FP), $0x00
-	JEQ          taps612
-	MOVQ         ldy+40(FP), SI
-	MOVQ         CX, SI
-	VMASKMOVPS   (SI), Y0, Y1
+	JEQ          fresh622
+	MOVQ         ldy+32(FP), DI
+	MOVQ         CX, DI
+	VMASKMOVPS   (DI), Y0, Y1
 
-taps612:
-	MOVQ  runs+72(FP), SI
-	MOVQ  n+80(FP), R9
-	TESTQ R9, R9
-	JZ    summed613
+fresh622:
+	MOVQ  w+104(FP), DI
+	ADDQ  CX, DI
+	SUBQ  (SP), DI
+	MOVQ  runs+64(FP), R9
+	MOVQ  n+72(FP), R10
+	TESTQ R10, R10
+	JZ    summed624
 
-run614:
-	MOVQ        (SI), R10
-	LEAQ        (DI)(R10*4), R10
-	MOVQ        8(SI), R11
-	LEAQ        (R8)(R11*4), R11
-	VMASKMOVPS  (R11), Y0, Y2
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y3
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y4
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y5
-	ADDQ        BX, R11
-	VMASKMOVPS  (R11), Y0, Y6
-	ADDQ        BX, R11
-	VMASKMOVPS  (R10), Y0, Y7
-	ADDQ        DX, R10
+run623:
+	MOVQ        (R9), R11
+	LEAQ        (SI)(R11*4), R11
+	MOVQ        8(R9), R8
+	LEAQ        (DI)(R8*4), R8
+	VMASKMOVPS  (R8), Y0, Y2
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y3
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y4
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y5
+	ADDQ        BX, R8
+	VMASKMOVPS  (R8), Y0, Y6
+	ADDQ        BX, R8
+	VMASKMOVPS  (R11), Y0, Y7
+	ADDQ        DX, R11
 	VFMADD231PS Y7, Y2, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y3, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y4, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y5, Y1
-	VMASKMOVPS  (R10), Y0, Y2
-	ADDQ        DX, R10
+	VMASKMOVPS  (R11), Y0, Y2
+	ADDQ        DX, R11
 	VFMADD231PS Y2, Y6, Y1
-	ADDQ        $0x10, SI
-	DECQ        R9
-	JNZ         run614
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         run623
 
-summed613:
+summed624:
 	MOVQ       bias+128(FP), SI
 	TESTQ      SI, SI
-	JZ         clamp615
+	JZ         clamp625
 	ADDQ       CX, SI
 	SUBQ       (SP), SI
 	VMASKMOVPS (SI), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 
-clamp615:
+clamp625:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          store616
+	JEQ          store626
 	VBROADCASTSS low+140(FP), Y2
 	VBROADCASTSS high+144(FP), Y3
 	VBROADCASTSS zero+148(FP), Y4
@@ -10020,28 +10237,31 @@ clamp615:
 	VADDPS       Y4, Y1, Y1
 	VMINPS       Y1, Y3, Y1
 
-store616:
-	MOVQ       ldy+40(FP), SI
+store626:
+	MOVQ       ldy+32(FP), SI
 	VMASKMOVPS Y1, Y0, (CX)
 
-done606:
+done616:
 	SUBQ $0x01, 16(SP)
-	MOVQ ldy+40(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, (SP)
-	MOVQ AX, SI
-	SHLQ $0x00, SI
-	ADDQ SI, 8(SP)
-	JMP  places602
+	MOVQ ldy+32(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, (SP)
+	MOVQ AX, CX
+	SHLQ $0x00, CX
+	ADDQ CX, 8(SP)
+	JMP  places612
 
-fewer603:
-	MOVQ lineY+64(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+48(FP)
-	JNZ  line
+fewer613:
+	MOVQ lineY+56(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, yLine+0(FP)
+	MOVQ lineX+48(FP), CX
+	SHLQ $0x00, CX
+	ADDQ CX, xLine+8(FP)
+	DECQ lines+40(FP)
+	JNZ  line566
 	VZEROUPPER
 	RET
+
+constants:
+	JMP begin

@@ -5,31 +5,31 @@
 package simd
 
 //go:noescape
-func depthwise512(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise512_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise3by1_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise512_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise3by2_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise512_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise5by1_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise512_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise5by2_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise256(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise256_3by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise3by1_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise256_3by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise3by2_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise256_5by1(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise5by1_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
 
 //go:noescape
-func depthwise256_5by2(yLine *float32, xLine *float32, w *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, wNext int, channels int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
+func depthwise5by2_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)

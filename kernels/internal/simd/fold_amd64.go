@@ -89,17 +89,6 @@ func highestOver(dst, x []float32, at []int) {
 	}
 }
 
-func meanOver(dst, x []float32, at []int, count float32) {
-	switch active {
-	case avx512:
-		meanOver512(&dst[0], first(x), first(at), len(at), len(dst), count)
-	case avx2:
-		meanOver256(&dst[0], first(x), first(at), len(at), len(dst), count)
-	default:
-		meanOverPortable(dst, x, at, count)
-	}
-}
-
 func addRows(acc, x []float32, at []int) {
 	switch active {
 	case avx512:

@@ -598,76 +598,6 @@ constants:
 	VBROADCASTSS word7fc00000<>+0(SB), Z4
 	JMP          begin
 
-// func meanOver512(dst *float32, x *float32, at *int, rows int, n int, count float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·meanOver512(SB), NOSPLIT, $0-44
-	JMP constants
-
-begin:
-	MOVQ         dst+0(FP), AX
-	VBROADCASTSS count+40(FP), Z0
-	XORQ         CX, CX
-	MOVQ         n+32(FP), DX
-	SUBQ         $0x10, DX
-	JLT          rest40
-
-block39:
-	VXORPS Z1, Z1, Z1
-	MOVQ   at+16(FP), BX
-	MOVQ   rows+24(FP), SI
-	MOVQ   x+8(FP), DI
-	LEAQ   (DI)(CX*4), DI
-	TESTQ  SI, SI
-	JZ     rows43
-
-row42:
-	MOVQ    (BX), R8
-	VMOVUPS (DI)(R8*4), Z2
-	VADDPS  Z2, Z1, Z1
-	ADDQ    $0x08, BX
-	DECQ    SI
-	JNZ     row42
-
-rows43:
-	VDIVPS  Z0, Z1, Z1
-	VMOVUPS Z1, (AX)(CX*4)
-	ADDQ    $0x10, CX
-	SUBQ    $0x10, DX
-	JGE     block39
-
-rest40:
-	ADDQ   $0x10, DX
-	JZ     done41
-	MOVL   $0x0000ffff, BX
-	BZHIL  DX, BX, BX
-	KMOVW  BX, K1
-	VXORPS Z1, Z1, Z1
-	MOVQ   at+16(FP), DX
-	MOVQ   rows+24(FP), BX
-	MOVQ   x+8(FP), SI
-	LEAQ   (SI)(CX*4), SI
-	TESTQ  BX, BX
-	JZ     rows45
-
-row44:
-	MOVQ      (DX), DI
-	VMOVUPS.Z (SI)(DI*4), K1, Z2
-	VADDPS    Z2, Z1, Z1
-	ADDQ      $0x08, DX
-	DECQ      BX
-	JNZ       row44
-
-rows45:
-	VDIVPS  Z0, Z1, Z0
-	VMOVUPS Z0, K1, (AX)(CX*4)
-
-done41:
-	VZEROUPPER
-	RET
-
-constants:
-	JMP begin
-
 // func addRows512(acc *float32, x *float32, at *int, rows int, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addRows512(SB), NOSPLIT, $0-40
@@ -678,30 +608,30 @@ begin:
 	MOVQ n+32(FP), DX
 	SHLQ $0x02, DX
 
-again47:
+again40:
 	MOVQ acc+0(FP), AX
 	MOVQ $0x00000010, SI
 
-row46:
+row39:
 	MOVQ (CX), BX
 	SHLQ $0x02, BX
 	ADDQ x+8(FP), BX
 	XORQ DI, DI
 	MOVQ n+32(FP), R8
 	SUBQ $0x10, R8
-	JLT  rest49
+	JLT  rest42
 
-block48:
+block41:
 	VMOVUPS (BX)(DI*4), Z0
 	VADDPS  (AX)(DI*4), Z0, Z0
 	VMOVUPS Z0, (AX)(DI*4)
 	ADDQ    $0x10, DI
 	SUBQ    $0x10, R8
-	JGE     block48
+	JGE     block41
 
-rest49:
+rest42:
 	ADDQ      $0x10, R8
-	JZ        done50
+	JZ        done43
 	MOVL      $0x0000ffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -710,16 +640,16 @@ rest49:
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(DI*4)
 
-done50:
+done43:
 	ADDQ DX, AX
 	ADDQ $0x08, CX
 	DECQ rows+24(FP)
-	JZ   done51
+	JZ   done44
 	DECQ SI
-	JNZ  row46
-	JMP  again47
+	JNZ  row39
+	JMP  again40
 
-done51:
+done44:
 	VZEROUPPER
 	RET
 
@@ -738,18 +668,18 @@ begin:
 	XORQ   CX, CX
 	MOVQ   n+8(FP), DX
 	SUBQ   $0x10, DX
-	JLT    rest53
+	JLT    rest46
 
-block52:
+block45:
 	VADDPS (AX)(CX*4), Y0, Y0
 	VADDPS 32(AX)(CX*4), Y1, Y1
 	ADDQ   $0x10, CX
 	SUBQ   $0x10, DX
-	JGE    block52
+	JGE    block45
 
-rest53:
+rest46:
 	ADDQ         $0x10, DX
-	JZ           done54
+	JZ           done47
 	VMOVD        DX, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -761,7 +691,7 @@ rest53:
 	VMASKMOVPS   32(AX)(CX*4), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 
-done54:
+done47:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -808,9 +738,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest56
+	JLT          rest49
 
-block55:
+block48:
 	VMOVUPS (AX)(CX*4), Y4
 	VSUBPS  Y0, Y4, Y4
 	VMULPS  Y4, Y4, Y4
@@ -821,11 +751,11 @@ block55:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block55
+	JGE     block48
 
-rest56:
+rest49:
 	ADDQ         $0x10, DX
-	JZ           done57
+	JZ           done50
 	VMOVD        DX, X4
 	VPBROADCASTD X4, Y4
 	VMOVDQU      lane<>+0(SB), Y5
@@ -843,7 +773,7 @@ rest56:
 	VBLENDVPS    Y4, Y0, Y1, Y0
 	VADDPS       Y0, Y3, Y3
 
-done57:
+done50:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -872,9 +802,9 @@ begin:
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
-	JLT     rest59
+	JLT     rest52
 
-block58:
+block51:
 	VMOVUPS (AX)(CX*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
 	VORPS   Y6, Y2, Y2
@@ -889,11 +819,11 @@ block58:
 	VANDPS  Y6, Y3, Y3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block58
+	JGE     block51
 
-rest59:
+rest52:
 	ADDQ         $0x10, DX
-	JZ           done60
+	JZ           done53
 	VMOVD        DX, X5
 	VPBROADCASTD X5, Y5
 	VMOVDQU      lane<>+0(SB), Y6
@@ -915,15 +845,15 @@ rest59:
 	VMAXPS       Y3, Y0, Y0
 	VANDPS       Y5, Y0, Y3
 
-done60:
+done53:
 	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered61
+	JZ      ordered54
 	VMOVSS  X7, ret+16(FP)
 	VZEROUPPER
 	RET
 
-ordered61:
+ordered54:
 	VMAXPS       Y3, Y1, Y0
 	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
@@ -965,16 +895,16 @@ begin:
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
-	JLT          rest63
+	JLT          rest56
 
-block62:
+block55:
 	VMOVUPS (CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip65
+	JZ      skip58
 	VADDPS  (DX)(BX*4), Y6, Y6
 
-skip65:
+skip58:
 	VMOVUPS Y6, (AX)(BX*4)
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y8, Y2, Y2
@@ -984,10 +914,10 @@ skip65:
 	VMOVUPS 32(CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip66
+	JZ      skip59
 	VADDPS  32(DX)(BX*4), Y6, Y6
 
-skip66:
+skip59:
 	VMOVUPS Y6, 32(AX)(BX*4)
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y8, Y4, Y4
@@ -996,11 +926,11 @@ skip66:
 	VANDPS  Y8, Y3, Y3
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
-	JGE     block62
+	JGE     block55
 
-rest63:
+rest56:
 	ADDQ         $0x10, SI
-	JZ           done64
+	JZ           done57
 	VMOVD        SI, X6
 	VPBROADCASTD X6, Y6
 	VMOVDQU      lane<>+0(SB), Y8
@@ -1010,11 +940,11 @@ rest63:
 	VMASKMOVPS   (CX)(BX*4), Y8, Y9
 	VMULPS       Y5, Y9, Y9
 	TESTQ        DX, DX
-	JZ           skip67
+	JZ           skip60
 	VMASKMOVPS   (DX)(BX*4), Y8, Y10
 	VADDPS       Y10, Y9, Y9
 
-skip67:
+skip60:
 	VMASKMOVPS Y9, Y8, (AX)(BX*4)
 	VBLENDVPS  Y8, Y9, Y0, Y8
 	VCMPPS     $0x03, Y8, Y8, Y9
@@ -1025,11 +955,11 @@ skip67:
 	VMASKMOVPS 32(CX)(BX*4), Y6, Y8
 	VMULPS     Y5, Y8, Y5
 	TESTQ      DX, DX
-	JZ         skip68
+	JZ         skip61
 	VMASKMOVPS 32(DX)(BX*4), Y6, Y8
 	VADDPS     Y8, Y5, Y5
 
-skip68:
+skip61:
 	VMASKMOVPS Y5, Y6, 32(AX)(BX*4)
 	VBLENDVPS  Y6, Y5, Y0, Y0
 	VCMPPS     $0x03, Y0, Y0, Y5
@@ -1038,15 +968,15 @@ skip68:
 	VMAXPS     Y3, Y0, Y0
 	VANDPS     Y5, Y0, Y3
 
-done64:
+done57:
 	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered69
+	JZ      ordered62
 	VMOVSS  X7, ret+40(FP)
 	VZEROUPPER
 	RET
 
-ordered69:
+ordered62:
 	VMAXPS       Y3, Y1, Y0
 	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
@@ -1086,9 +1016,9 @@ begin:
 	XORQ         DX, DX
 	MOVQ         n+16(FP), BX
 	SUBQ         $0x10, BX
-	JLT          rest71
+	JLT          rest64
 
-block70:
+block63:
 	VMOVUPS      (CX)(DX*4), Y4
 	VSUBPS       Y0, Y4, Y4
 	VMINPS       Y4, Y6, Y11
@@ -1127,10 +1057,10 @@ block70:
 	VCMPPS       $0x15, Y5, Y4, Y4
 	VANDPS       Y11, Y4, Y4
 	TESTQ        AX, AX
-	JZ           skip73
+	JZ           skip66
 	VMOVUPS      Y4, (AX)(DX*4)
 
-skip73:
+skip66:
 	VADDPS       Y4, Y2, Y2
 	VMOVUPS      32(CX)(DX*4), Y4
 	VSUBPS       Y0, Y4, Y4
@@ -1170,18 +1100,18 @@ skip73:
 	VCMPPS       $0x15, Y5, Y4, Y4
 	VANDPS       Y11, Y4, Y4
 	TESTQ        AX, AX
-	JZ           skip74
+	JZ           skip67
 	VMOVUPS      Y4, 32(AX)(DX*4)
 
-skip74:
+skip67:
 	VADDPS Y4, Y3, Y3
 	ADDQ   $0x10, DX
 	SUBQ   $0x10, BX
-	JGE    block70
+	JGE    block63
 
-rest71:
+rest64:
 	ADDQ         $0x10, BX
-	JZ           done72
+	JZ           done65
 	VMOVD        BX, X4
 	VPBROADCASTD X4, Y4
 	VMOVDQU      lane<>+0(SB), Y11
@@ -1226,10 +1156,10 @@ rest71:
 	VCMPPS       $0x15, Y5, Y12, Y12
 	VANDPS       Y13, Y12, Y12
 	TESTQ        AX, AX
-	JZ           skip75
+	JZ           skip68
 	VMASKMOVPS   Y12, Y11, (AX)(DX*4)
 
-skip75:
+skip68:
 	VBLENDVPS    Y11, Y12, Y1, Y11
 	VADDPS       Y11, Y2, Y2
 	VMASKMOVPS   32(CX)(DX*4), Y4, Y11
@@ -1270,14 +1200,14 @@ skip75:
 	VCMPPS       $0x15, Y5, Y0, Y0
 	VANDPS       Y6, Y0, Y0
 	TESTQ        AX, AX
-	JZ           skip76
+	JZ           skip69
 	VMASKMOVPS   Y0, Y4, 32(AX)(DX*4)
 
-skip76:
+skip69:
 	VBLENDVPS Y4, Y0, Y1, Y0
 	VADDPS    Y0, Y3, Y3
 
-done72:
+done65:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1312,9 +1242,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest78
+	JLT          rest71
 
-block77:
+block70:
 	VMOVUPS (AX)(CX*4), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(CX*4)
@@ -1323,11 +1253,11 @@ block77:
 	VMOVUPS Y1, 32(AX)(CX*4)
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block77
+	JGE     block70
 
-rest78:
+rest71:
 	ADDQ         $0x10, DX
-	JZ           done79
+	JZ           done72
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1341,7 +1271,7 @@ rest78:
 	VDIVPS       Y0, Y2, Y0
 	VMASKMOVPS   Y0, Y1, 32(AX)(CX*4)
 
-done79:
+done72:
 	VZEROUPPER
 	RET
 
@@ -1363,44 +1293,44 @@ begin:
 	XORQ         SI, SI
 	MOVQ         n+32(FP), DI
 	SUBQ         $0x10, DI
-	JLT          rest81
+	JLT          rest74
 
-block80:
+block73:
 	VMOVUPS (CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip83
+	JZ      skip76
 	VMULPS  (DX)(SI*4), Y2, Y2
 
-skip83:
+skip76:
 	TESTQ  BX, BX
-	JZ     skip84
+	JZ     skip77
 	VADDPS (BX)(SI*4), Y2, Y2
 
-skip84:
+skip77:
 	VMOVUPS Y2, (AX)(SI*4)
 	VMOVUPS 32(CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip85
+	JZ      skip78
 	VMULPS  32(DX)(SI*4), Y2, Y2
 
-skip85:
+skip78:
 	TESTQ  BX, BX
-	JZ     skip86
+	JZ     skip79
 	VADDPS 32(BX)(SI*4), Y2, Y2
 
-skip86:
+skip79:
 	VMOVUPS Y2, 32(AX)(SI*4)
 	ADDQ    $0x10, SI
 	SUBQ    $0x10, DI
-	JGE     block80
+	JGE     block73
 
-rest81:
+rest74:
 	ADDQ         $0x10, DI
-	JZ           done82
+	JZ           done75
 	VMOVD        DI, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -1411,36 +1341,36 @@ rest81:
 	VSUBPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
 	TESTQ        DX, DX
-	JZ           skip87
+	JZ           skip80
 	VMASKMOVPS   (DX)(SI*4), Y3, Y5
 	VMULPS       Y5, Y4, Y4
 
-skip87:
+skip80:
 	TESTQ      BX, BX
-	JZ         skip88
+	JZ         skip81
 	VMASKMOVPS (BX)(SI*4), Y3, Y5
 	VADDPS     Y5, Y4, Y4
 
-skip88:
+skip81:
 	VMASKMOVPS Y4, Y3, (AX)(SI*4)
 	VMASKMOVPS 32(CX)(SI*4), Y2, Y3
 	VSUBPS     Y0, Y3, Y0
 	VMULPS     Y1, Y0, Y0
 	TESTQ      DX, DX
-	JZ         skip89
+	JZ         skip82
 	VMASKMOVPS 32(DX)(SI*4), Y2, Y1
 	VMULPS     Y1, Y0, Y0
 
-skip89:
+skip82:
 	TESTQ      BX, BX
-	JZ         skip90
+	JZ         skip83
 	VMASKMOVPS 32(BX)(SI*4), Y2, Y1
 	VADDPS     Y1, Y0, Y0
 
-skip90:
+skip83:
 	VMASKMOVPS Y0, Y2, 32(AX)(SI*4)
 
-done82:
+done75:
 	VZEROUPPER
 	RET
 
@@ -1457,9 +1387,9 @@ begin:
 	XORQ CX, CX
 	MOVQ n+32(FP), DX
 	SUBQ $0x10, DX
-	JLT  rest92
+	JLT  rest85
 
-block91:
+block84:
 	VMOVUPS Y0, Y1
 	VXORPS  Y2, Y2, Y2
 	VMOVUPS Y0, Y3
@@ -1469,9 +1399,9 @@ block91:
 	MOVQ    x+8(FP), DI
 	LEAQ    (DI)(CX*4), DI
 	TESTQ   SI, SI
-	JZ      rows95
+	JZ      rows88
 
-row94:
+row87:
 	MOVQ    (BX), R8
 	VMOVUPS (DI)(R8*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
@@ -1487,20 +1417,20 @@ row94:
 	VANDPS  Y6, Y3, Y3
 	ADDQ    $0x08, BX
 	DECQ    SI
-	JNZ     row94
+	JNZ     row87
 
-rows95:
+rows88:
 	VBLENDVPS Y2, Y7, Y1, Y1
 	VMOVUPS   Y1, (AX)(CX*4)
 	VBLENDVPS Y4, Y7, Y3, Y1
 	VMOVUPS   Y1, 32(AX)(CX*4)
 	ADDQ      $0x10, CX
 	SUBQ      $0x10, DX
-	JGE       block91
+	JGE       block84
 
-rest92:
+rest85:
 	ADDQ         $0x10, DX
-	JZ           done93
+	JZ           done86
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1516,9 +1446,9 @@ rest92:
 	MOVQ         x+8(FP), SI
 	LEAQ         (SI)(CX*4), SI
 	TESTQ        BX, BX
-	JZ           rows97
+	JZ           rows90
 
-row96:
+row89:
 	MOVQ       (DX), DI
 	VMASKMOVPS (SI)(DI*4), Y2, Y6
 	VCMPPS     $0x03, Y6, Y6, Y8
@@ -1534,15 +1464,15 @@ row96:
 	VANDPS     Y8, Y0, Y0
 	ADDQ       $0x08, DX
 	DECQ       BX
-	JNZ        row96
+	JNZ        row89
 
-rows97:
+rows90:
 	VBLENDVPS  Y4, Y7, Y3, Y3
 	VMASKMOVPS Y3, Y2, (AX)(CX*4)
 	VBLENDVPS  Y5, Y7, Y0, Y0
 	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
 
-done93:
+done86:
 	VZEROUPPER
 	RET
 
@@ -1550,89 +1480,6 @@ constants:
 	VBROADCASTSS wordff800000<>+0(SB), Y0
 	VBROADCASTSS word7fc00000<>+0(SB), Y7
 	JMP          begin
-
-// func meanOver256(dst *float32, x *float32, at *int, rows int, n int, count float32)
-// Requires: AVX, AVX2
-TEXT ·meanOver256(SB), NOSPLIT, $0-44
-	JMP constants
-
-begin:
-	MOVQ         dst+0(FP), AX
-	VBROADCASTSS count+40(FP), Y0
-	XORQ         CX, CX
-	MOVQ         n+32(FP), DX
-	SUBQ         $0x10, DX
-	JLT          rest99
-
-block98:
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   at+16(FP), BX
-	MOVQ   rows+24(FP), SI
-	MOVQ   x+8(FP), DI
-	LEAQ   (DI)(CX*4), DI
-	TESTQ  SI, SI
-	JZ     rows102
-
-row101:
-	MOVQ    (BX), R8
-	VMOVUPS (DI)(R8*4), Y3
-	VADDPS  Y3, Y1, Y1
-	VMOVUPS 32(DI)(R8*4), Y3
-	VADDPS  Y3, Y2, Y2
-	ADDQ    $0x08, BX
-	DECQ    SI
-	JNZ     row101
-
-rows102:
-	VDIVPS  Y0, Y1, Y1
-	VMOVUPS Y1, (AX)(CX*4)
-	VDIVPS  Y0, Y2, Y1
-	VMOVUPS Y1, 32(AX)(CX*4)
-	ADDQ    $0x10, CX
-	SUBQ    $0x10, DX
-	JGE     block98
-
-rest99:
-	ADDQ         $0x10, DX
-	JZ           done100
-	VMOVD        DX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      lane<>+0(SB), Y2
-	VPCMPGTD     Y2, Y1, Y2
-	VMOVDQU      lane<>+32(SB), Y3
-	VPCMPGTD     Y3, Y1, Y1
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	MOVQ         at+16(FP), DX
-	MOVQ         rows+24(FP), BX
-	MOVQ         x+8(FP), SI
-	LEAQ         (SI)(CX*4), SI
-	TESTQ        BX, BX
-	JZ           rows104
-
-row103:
-	MOVQ       (DX), DI
-	VMASKMOVPS (SI)(DI*4), Y2, Y5
-	VADDPS     Y5, Y3, Y3
-	VMASKMOVPS 32(SI)(DI*4), Y1, Y5
-	VADDPS     Y5, Y4, Y4
-	ADDQ       $0x08, DX
-	DECQ       BX
-	JNZ        row103
-
-rows104:
-	VDIVPS     Y0, Y3, Y3
-	VMASKMOVPS Y3, Y2, (AX)(CX*4)
-	VDIVPS     Y0, Y4, Y0
-	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
-
-done100:
-	VZEROUPPER
-	RET
-
-constants:
-	JMP begin
 
 // func addRows256(acc *float32, x *float32, at *int, rows int, n int)
 // Requires: AVX, AVX2
@@ -1644,20 +1491,20 @@ begin:
 	MOVQ n+32(FP), DX
 	SHLQ $0x02, DX
 
-again106:
+again92:
 	MOVQ acc+0(FP), AX
 	MOVQ $0x00000010, SI
 
-row105:
+row91:
 	MOVQ (CX), BX
 	SHLQ $0x02, BX
 	ADDQ x+8(FP), BX
 	XORQ DI, DI
 	MOVQ n+32(FP), R8
 	SUBQ $0x10, R8
-	JLT  rest108
+	JLT  rest94
 
-block107:
+block93:
 	VMOVUPS (BX)(DI*4), Y0
 	VADDPS  (AX)(DI*4), Y0, Y0
 	VMOVUPS Y0, (AX)(DI*4)
@@ -1666,11 +1513,11 @@ block107:
 	VMOVUPS Y0, 32(AX)(DI*4)
 	ADDQ    $0x10, DI
 	SUBQ    $0x10, R8
-	JGE     block107
+	JGE     block93
 
-rest108:
+rest94:
 	ADDQ         $0x10, R8
-	JZ           done109
+	JZ           done95
 	VMOVD        R8, X0
 	VPBROADCASTD X0, Y0
 	VMOVDQU      lane<>+0(SB), Y1
@@ -1686,16 +1533,16 @@ rest108:
 	VADDPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, 32(AX)(DI*4)
 
-done109:
+done95:
 	ADDQ DX, AX
 	ADDQ $0x08, CX
 	DECQ rows+24(FP)
-	JZ   done110
+	JZ   done96
 	DECQ SI
-	JNZ  row105
-	JMP  again106
+	JNZ  row91
+	JMP  again92
 
-done110:
+done96:
 	VZEROUPPER
 	RET
 

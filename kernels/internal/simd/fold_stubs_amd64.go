@@ -29,9 +29,6 @@ func normalize512(y *float32, x *float32, gamma *float32, beta *float32, n int, 
 func highestOver512(dst *float32, x *float32, at *int, rows int, n int)
 
 //go:noescape
-func meanOver512(dst *float32, x *float32, at *int, rows int, n int, count float32)
-
-//go:noescape
 func addRows512(acc *float32, x *float32, at *int, rows int, n int)
 
 //go:noescape
@@ -57,9 +54,6 @@ func normalize256(y *float32, x *float32, gamma *float32, beta *float32, n int, 
 
 //go:noescape
 func highestOver256(dst *float32, x *float32, at *int, rows int, n int)
-
-//go:noescape
-func meanOver256(dst *float32, x *float32, at *int, rows int, n int, count float32)
 
 //go:noescape
 func addRows256(acc *float32, x *float32, at *int, rows int, n int)

@@ -6,6 +6,7 @@ package simd
 //go:generate go -C _asm run ./fold -out ../fold_amd64.s -stubs ../fold_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./transpose -out ../transpose_amd64.s -stubs ../transpose_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./depthwise -out ../depthwise_amd64.s -stubs ../depthwise_stubs_amd64.go -pkg simd
+//go:generate go -C _asm run ./pool -out ../pool_amd64.s -stubs ../pool_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./pack -out ../pack_amd64.s -stubs ../pack_stubs_amd64.go -pkg simd
 //go:generate go -C _asm run ./winograd -out ../winograd_amd64.s -stubs ../winograd_stubs_amd64.go -pkg simd
 

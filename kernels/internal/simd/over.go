@@ -22,26 +22,6 @@ func highestOverPortable(dst, x []float32, at []int) {
 	}
 }
 
-// MeanOver sets dst[j] to (0 + x[at[0]+j] + x[at[1]+j] …) / count for each j.
-func MeanOver(dst, x []float32, at []int, count float32) {
-	if n := len(dst); n > 0 {
-		checkOver(x, at, n)
-		meanOver(dst, x, at, count)
-	}
-}
-
-func meanOverPortable(dst, x []float32, at []int, count float32) {
-	clear(dst)
-	for _, i := range at {
-		for j, v := range x[i:][:len(dst)] {
-			dst[j] += v
-		}
-	}
-	for j := range dst {
-		dst[j] /= count
-	}
-}
-
 // AddRows adds rows of x to the Lanes rows of acc in turn: x[at[i]+j] to element
 // j of row i mod Lanes.
 func AddRows(acc, x []float32, at []int) {

@@ -24,18 +24,6 @@ var overs = []row{
 		VZEROUPPER()
 		RET()
 	}},
-	{"meanOver", "func(dst, x *float32, at *int, rows, n int, count float32)", func(f Form) {
-		dst, count := pointer("dst"), f.Broadcast(Arg("count"))
-		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
-			sum := zeros(f)
-			each(f, i, where, func(v int, x V) { VADDPS(x, sum[v], sum[v]) })
-			for v, w := range where {
-				w.Store(f.Div(sum[v], count), f.At(dst, i, v))
-			}
-		})
-		VZEROUPPER()
-		RET()
-	}},
 	{"addRows", "func(acc, x *float32, at *int, rows, n int)", func(f Form) {
 		next, again := NewLabel("row"), NewLabel("again")
 		acc, at, size, x, lane := GP64(), pointer("at"), pointer("n"), GP64(), GP64()

@@ -135,6 +135,16 @@ func (g Found) Find(predicate int, a, b V) {
 	}
 }
 
+// LessInts is where a, as integers, is less than b.
+func (f Form) LessInts(a, b V) Found {
+	g := Found{f, f.New()}
+	if f.wide {
+		g.reg = K()
+	}
+	VPCMPGTD(a, b, g.reg)
+	return g
+}
+
 // Join adds what was found elsewhere.
 func (g Found) Join(other Found) {
 	if g.form.wide {

@@ -45,6 +45,13 @@ func (f Form) Load(m Op) V {
 	return v
 }
 
+// Copy is v in a register that may be changed.
+func (f Form) Copy(v V) V {
+	w := f.New()
+	VMOVAPS(v, w)
+	return w
+}
+
 // Broadcast is a vector of the float32 at m.
 func (f Form) Broadcast(m Mem) V {
 	v := f.New()
@@ -86,6 +93,12 @@ func (f Form) Right(a V, n int) V {
 	v := f.New()
 	VPSRAD(U8(n), a, v)
 	return v
+}
+
+// Sortable is x as integers in the order of the numbers, -0 before 0, with NaNs
+// beyond both infinities. It is its own inverse.
+func (f Form) Sortable(x V) V {
+	return f.Xor(x, f.And(f.Right(x, 31), f.Bits(0x7fffffff)))
 }
 
 // FMA is a·b + c, rounded once.
