@@ -16,6 +16,9 @@ type tiles struct {
 	row, limit int64
 	pieces     int64
 
+	grid     *grid
+	dst, src []byte
+
 	rows   *rows
 	passes []rowPass
 

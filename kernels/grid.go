@@ -91,12 +91,18 @@ func (g *grid) swap(i, j int) {
 }
 
 // runGrid is the run of every op that is one strided copy.
-func runGrid(c *Call) error {
-	g := c.Plan.step.(*grid)
+func runGrid(c *Call) error { return c.move(c.Plan.step.(*grid), c.Out[0].Data, c.In[0].Data) }
+
+// move runs a sealed grid on elements of the type of the result.
+func (c *Call) move(g *grid, dst, src []byte) error {
 	if g.rows == 0 || g.cols == 0 {
 		return nil
 	}
-	return c.Each(int((g.blocks()+g.perTile-1)/g.perTile), gridTiles[c.Out[0].DType.Size()])
+	t := &c.tiles
+	t.grid, t.dst, t.src = g, dst, src
+	err := c.Each(int((g.blocks()+g.perTile-1)/g.perTile), gridTiles[c.Out[0].DType.Size()])
+	t.dst, t.src = nil, nil
+	return err
 }
 
 var gridTiles = [...]func(c *Call, tile int){1: gridTile[uint8], 2: gridTile[uint16], 4: gridTile[uint32], 8: gridTile[uint64]}
@@ -108,8 +114,7 @@ func (g *grid) blocks() int64 {
 
 // gridTile moves perTile blocks.
 func gridTile[T word](c *Call, tile int) {
-	g := c.Plan.step.(*grid)
-	dst, src := tensor.View[T](c.Out[0].Data), tensor.View[T](c.In[0].Data)
+	g, dst, src := c.tiles.grid, tensor.View[T](c.tiles.dst), tensor.View[T](c.tiles.src)
 	a, b := g.rank-2, g.rank-1
 	down, across := (g.dims[a]+g.rows-1)/g.rows, (g.dims[b]+g.cols-1)/g.cols
 	lo := int64(tile) * g.perTile

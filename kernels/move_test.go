@@ -222,7 +222,7 @@ func TestMovesInStep(t *testing.T) {
 			return flat(dims, from)
 		})
 
-		s := SliceAttrs{make([]int64, rank), make([]int64, rank), make([]int64, rank)}
+		s := SliceAttrs{Start: make([]int64, rank), Size: make([]int64, rank), Step: make([]int64, rank)}
 		for k, n := range dims {
 			s.Step[k] = r.Int64N(3) + 1
 			if n > 0 {
@@ -336,7 +336,7 @@ func TestMovesInBlocks(t *testing.T) {
 		}
 		long := r.tensor(d, 2, 200_003)
 		n := long.Dims[1]
-		movesAs(t, &Slice, SliceAttrs{[]int64{0, n - 1}, []int64{2, n}, []int64{1, -1}}, []Tensor{long}, []int64{2, n}, func(at []int64) int64 {
+		movesAs(t, &Slice, SliceAttrs{Start: []int64{0, n - 1}, Size: []int64{2, n}, Step: []int64{1, -1}}, []Tensor{long}, []int64{2, n}, func(at []int64) int64 {
 			return at[0]*n + n - 1 - at[1]
 		})
 		movesAs(t, &Broadcast, BroadcastAttrs{[]int64{2, 2, n}}, []Tensor{long}, []int64{2, 2, n}, func(at []int64) int64 {
