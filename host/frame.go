@@ -51,7 +51,7 @@ func (p *program) newFrame(arena *memory, pool *kernels.Pool) *frame {
 	scratch := arena.data[lay.arena-lay.scratch:]
 	for _, s := range lay.steps {
 		o := &p.ops[s]
-		if o.row.alias {
+		if o.row.memory == alias {
 			continue
 		}
 		from, packed := len(f.args), o.packs(p)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -92,7 +93,7 @@ func (p *program) lay() layout {
 			l.prework = addWork(l.prework, work(o))
 		} else {
 			l.steps = append(l.steps, int32(i))
-			if !o.row.alias {
+			if o.row.memory != alias {
 				l.calls++
 				l.args += len(o.in) + len(o.plan.Out)
 			}
@@ -134,8 +135,12 @@ func (p *program) lay() layout {
 			if l.places[v].kind != nowhere {
 				continue
 			}
-			n := roundUp(p.values[v].typ.Bytes())
-			l.places[v] = place{atArena, free.take(n, &l.arena)}
+			if from := p.overwritten(o, s, j, root, last); from >= 0 && l.places[from].kind == atArena {
+				l.places[v] = l.places[from]
+				dying[s] = slices.DeleteFunc(dying[s], func(w int32) bool { return w == from })
+			} else {
+				l.places[v] = place{atArena, free.take(roundUp(p.values[v].typ.Bytes()), &l.arena)}
+			}
 			d := max(last[v], s)
 			dying[d] = append(dying[d], int32(v))
 		}
@@ -155,12 +160,31 @@ func (p *program) roots() []int32 {
 	for i := range root {
 		root[i] = int32(i)
 		if v := &p.values[i]; v.op >= 0 && !v.konst {
-			if o := &p.ops[v.op]; o.row.alias {
+			if o := &p.ops[v.op]; o.row.memory == alias {
 				root[i] = root[o.in[0]-1]
 			}
 		}
 	}
 	return root
+}
+
+// overwritten is the root of input 0 of o, step s, if result j may take its
+// memory: an op that goes over it, whose other inputs lie elsewhere, is the last
+// to read it; else -1.
+func (p *program) overwritten(o *op, s int32, j int, root, last []int32) int32 {
+	if j > 0 || o.row.memory != over {
+		return -1
+	}
+	from := root[o.in[0]-1]
+	for _, v := range o.in[1:] {
+		if v != 0 && root[v-1] == from {
+			return -1
+		}
+	}
+	if last[from] != s {
+		return -1
+	}
+	return from
 }
 
 // packs reports whether o runs on a packed form of a constant input 1.

@@ -23,10 +23,7 @@ func TestTableGolden(t *testing.T) {
 			t.Errorf("op %d stands twice", r.op)
 		}
 		seen[r.op] = true
-		note := ""
-		if r.alias {
-			note = " alias"
-		}
+		note := map[memoryOf]string{alias: " alias", over: " over"}[r.memory]
 		if r.kernel.HasPack() {
 			note += " packed"
 		}

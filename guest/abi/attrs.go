@@ -17,10 +17,20 @@ type View struct{ Dims []Word }
 type Permute struct{ Perm []int64 }
 
 // Slice takes x[Start[i] + k·Step[i]] for k < Size[i]. Step may be negative,
-// not zero.
+// not zero. With Axes there is an input 1, int32 or int64, that has the start
+// of each of them, where Start is 0 and Step positive. A start that leaves no
+// room for Size is ErrValue.
 type Slice struct {
 	Start, Size []Word
 	Step        []int64
+	Axes        []int64
+}
+
+// UpdateSlice writes u, input 1, into a copy of x from Start[i] on; u has the
+// rank of x. Axes are as for Slice, and their starts are input 2.
+type UpdateSlice struct {
+	Start []Word
+	Axes  []int64
 }
 
 // Concat joins any number of inputs along Axis.
@@ -251,8 +261,16 @@ type Recurrent struct {
 
 func (a *View) code(c *coder)    { c.words(&a.Dims) }
 func (a *Permute) code(c *coder) { c.ints(&a.Perm) }
-func (a *Slice) code(c *coder)   { c.words(&a.Start); c.words(&a.Size); c.ints(&a.Step) }
-func (a *Concat) code(c *coder)  { c.int(&a.Axis) }
+func (a *Slice) code(c *coder) {
+	c.words(&a.Start)
+	c.words(&a.Size)
+	c.ints(&a.Step)
+	if c.more() {
+		c.ints(&a.Axes)
+	}
+}
+func (a *UpdateSlice) code(c *coder) { c.words(&a.Start); c.ints(&a.Axes) }
+func (a *Concat) code(c *coder)      { c.int(&a.Axis) }
 func (a *Pad) code(c *coder) {
 	c.words(&a.Before)
 	c.words(&a.After)

@@ -93,12 +93,11 @@ func (w *Word) Eval(d int64) (int64, bool) {
 //
 //	0       4       8       12        16        20       24
 //	┌───────┬───────┬───────┬─────────┬─────────┬────────┬──────────────┬──────────────┬─────────────────┐
-//	│ op    │ nIn   │ nWord │ nSymbol │ nScalar │ 0      │ nIn × u32    │ nWord × i64  │ nSymbol × 40 B  │
+//	│ op    │ nIn   │ nWord │ nSymbol │ 0       │ 0      │ nIn × u32    │ nWord × i64  │ nSymbol × 40 B  │
 //	└───────┴───────┴───────┴─────────┴─────────┴────────┴──────────────┴──────────────┴─────────────────┘
 //	a symbol: u32 word, u32 value, u32 dim, u32 0, i64 a, i64 b, i64 d
 //
 // The inputs are padded to 8 bytes. Symbols stand in rising order of word.
-// Runtime scalars have their count here and are refused so far.
 type Call struct {
 	Op      Op
 	In      []Value

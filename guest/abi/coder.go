@@ -30,6 +30,9 @@ func (c *coder) int(p *int64) {
 	*p, c.in = c.in[0], c.in[1:]
 }
 
+// more reports whether a field that was appended later is there.
+func (c *coder) more() bool { return c.enc || len(c.in) > 0 }
+
 func (c *coder) bool(p *bool) {
 	var n int64
 	if *p {

@@ -314,7 +314,7 @@ func (f *fusion) cut(n *node) (at int64, ok bool) {
 	if n.op == abi.OpView {
 		return 0, true
 	}
-	if n.op != abi.OpSlice {
+	if n.op != abi.OpSlice || len(n.in) > 1 {
 		return 0, false
 	}
 	a, in := n.attrs.(*abi.Slice), n.in[0]

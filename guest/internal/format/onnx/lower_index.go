@@ -59,8 +59,59 @@ func scatterElements(l *walker, n *node, in []*trace.Value) *trace.Value {
 	return l.One(abi.OpScatterElements, a, in...)
 }
 
+// scatterND of one slice writes it in its place.
 func scatterND(l *walker, n *node, in []*trace.Value) *trace.Value {
-	return l.One(abi.OpScatterND, &abi.ScatterND{Reduce: l.reduction(n)}, in...)
+	fn := l.reduction(n)
+	if fn == 0 {
+		if y := l.scatterOne(in[0], in[1], in[2]); y != nil {
+			return y
+		}
+	}
+	return l.One(abi.OpScatterND, &abi.ScatterND{Reduce: fn}, in...)
+}
+
+// scatterOne writes u into x at the only index there is; nil, if there are
+// others, or may be.
+func (l *walker) scatterOne(x, i, u *trace.Value) *trace.Value {
+	lead := i.Rank() - 1
+	if lead < 0 || !i.Dim(lead).IsConst() {
+		return nil
+	}
+	tuple := int(i.Dim(lead).N)
+	if i.Elems() != int64(tuple) || tuple < 1 || tuple > x.Rank() || u.Rank() != lead+x.Rank()-tuple {
+		return nil
+	}
+	for k := range u.Rank() {
+		want := trace.Const(1)
+		if k < lead {
+			if i.Dim(k) != want {
+				return nil
+			}
+		} else {
+			want = x.Dim(tuple + k - lead)
+		}
+		if !l.Equal(u.Dim(k), want) {
+			return nil
+		}
+	}
+	u = l.Reshape(u, append(trace.Consts(repeat(1, tuple)...), x.Dims()[tuple:]...))
+	start := make([]trace.Int, x.Rank())
+	if i.IsKnown() {
+		for k, at := range l.Ints(i) {
+			if l.Less(at, trace.Const(0)) {
+				at = l.Add(at, x.Dim(k))
+			}
+			start[k] = at
+		}
+		return l.UpdateSlice(x, u, start, nil, nil)
+	}
+	axes := make([]int64, tuple)
+	for k := range axes {
+		axes[k] = int64(k)
+	}
+	at := l.Cast(l.Reshape(i, trace.Consts(int64(tuple))), tensor.Int64)
+	behind := l.add(at, l.Known(tensor.Int64, []int64{int64(tuple)}, x.Dims()[:tuple]))
+	return l.UpdateSlice(x, u, start, l.choose(l.Map2(abi.FnLt, at, l.like(at, 0)), behind, at), axes)
 }
 
 // tensorScatter writes update into the cache from an index on that each batch
@@ -71,18 +122,25 @@ func tensorScatter(l *walker, n *node, in []*trace.Value) *trace.Value {
 	if axis == 0 || update.Rank() != cache.Rank() {
 		l.Fail(abi.FaultMalformed, "axis %d of an update of rank %d", axis, update.Rank())
 	}
+	mode := n.str("mode", "linear")
+	if mode != "linear" && mode != "circular" {
+		l.Fail(abi.FaultMalformed, "mode %q", mode)
+	}
+	if mode == "linear" && (start == nil || start.Rank() == 1 && start.Dim(0) == trace.Const(1)) {
+		axes := []int64{int64(axis)}
+		if start == nil {
+			axes = nil
+		}
+		return l.UpdateSlice(cache, update, make([]trace.Int, cache.Rank()), start, axes)
+	}
 	at := l.iota(update.Dim(axis))
 	if start != nil {
 		at = l.add(at, l.unsqueeze(l.Cast(start, tensor.Int64), 1))
 	} else {
 		at = l.unsqueeze(at, 0)
 	}
-	switch mode := n.str("mode", "linear"); mode {
-	case "linear":
-	case "circular":
+	if mode == "circular" {
 		at = l.Map2(abi.FnMod, at, l.Known(tensor.Int64, nil, []trace.Int{cache.Dim(axis)}))
-	default:
-		l.Fail(abi.FaultMalformed, "mode %q", mode)
 	}
 	dims := trace.Consts(repeat(1, cache.Rank())...)
 	dims[0], dims[axis] = at.Dim(0), at.Dim(1)

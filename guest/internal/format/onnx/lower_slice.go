@@ -5,6 +5,7 @@ import (
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
 // region is what a slice takes of each dim.
@@ -36,6 +37,9 @@ func slice(l *walker, n *node, in []*trace.Value) *trace.Value {
 		starts, ends = trace.Consts(n.ints("starts")...), trace.Consts(n.ints("ends")...)
 	} else {
 		l.demand(n, in[:3])
+		if y := l.sliceAt(n, in); y != nil {
+			return y
+		}
 		starts, ends = l.Ints(in[1]), l.Ints(in[2])
 	}
 	list, given := l.listOf(n, "axes", in[3])
@@ -57,6 +61,41 @@ func slice(l *walker, n *node, in []*trace.Value) *trace.Value {
 		r.step[axis] = steps[i]
 	}
 	return l.take(x, r)
+}
+
+// sliceAt is a slice along one axis that begins where the inputs say, and whose
+// size is known all the same; nil, if it is another one.
+func (l *walker) sliceAt(n *node, in []*trace.Value) *trace.Value {
+	x, start := in[0], in[1]
+	size, ok := l.Gap(start, in[2])
+	if !ok || start.IsKnown() || size < 1 || start.Rank() != 1 || start.Dim(0) != trace.Const(1) || in[4] != nil && !l.isOne(in[4]) {
+		return nil
+	}
+	list := []int64{0}
+	if in[3] != nil {
+		list = l.fixed(in[3])
+	}
+	if len(list) != 1 {
+		return nil
+	}
+	axis := l.axes(list, x.Rank())[0]
+	dims := x.Dims()
+	dims[axis] = trace.Const(size)
+	return l.SliceAt(x, l.fromEnd(l.Cast(start, tensor.Int64), x.Dim(axis), size), []int64{int64(axis)}, dims)
+}
+
+// isOne reports whether v is known to be 1.
+func (l *walker) isOne(v *trace.Value) bool {
+	return v.IsKnown() && v.Elems() == 1 && l.Ints(v)[0] == trace.Const(1)
+}
+
+// fromEnd counts a start that is negative from the end of a dim, as ONNX does:
+// unless all size elements do, they are none, and so the start is one that no
+// slice has.
+func (l *walker) fromEnd(start *trace.Value, dim trace.Int, size int64) *trace.Value {
+	zero, ahead := l.like(start, 0), l.add(start, l.Known(tensor.Int64, nil, []trace.Int{dim}))
+	ahead = l.Map3(abi.FnSelect, l.Map2(abi.FnLt, start, l.like(start, float64(-size))), ahead, l.like(start, -1))
+	return l.Map3(abi.FnSelect, l.Map2(abi.FnLt, start, zero), ahead, start)
 }
 
 // span gives the first element and the number of those between start and end.
