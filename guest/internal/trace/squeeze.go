@@ -1,44 +1,36 @@
 package trace
 
-import "github.com/glovebox-ml/glovebox/guest/abi"
+import (
+	"slices"
 
-// squeezed gives a permuted reading of x dims that differ from its own in dims
-// of 1 only, without moving anything: what is under it gets the same change.
-// It answers nil where there is more to it.
+	"github.com/glovebox-ml/glovebox/guest/abi"
+)
+
+// squeezed gives a permuted reading of x other dims without moving anything,
+// where dims that are joined or split lie side by side under the reading: what
+// is there gets the same change. It answers nil where there is more to it.
 func (t *Tracer) squeezed(x *Value, dims []Int) *Value {
-	to, ok := matchDims(x.Dims(), dims)
-	if !ok {
+	groups, ok := t.regroup(x.Dims(), dims)
+	if !ok || len(groups) == 0 {
 		return nil
 	}
-	// Order the dims as they lie under the reading. A dim of 1 goes with the one
-	// behind it, or at the end with the one before.
-	var order []int
-	for at := range x.perm {
-		for i, from := range to {
-			if from < 0 || x.perm[from] != int64(at) {
-				continue
-			}
-			first, last := i, i
-			for first > 0 && to[first-1] < 0 {
-				first--
-			}
-			for isLast(to, i) && last+1 < len(to) {
-				last++
-			}
-			for k := first; k <= last; k++ {
-				order = append(order, k)
+	for _, g := range groups {
+		for k, from := range g.from[1:] {
+			for at := x.perm[g.from[k]] + 1; at != x.perm[from]; at++ {
+				if at >= int64(len(x.perm)) || x.src.dim(int(at)) != Const(1) {
+					return nil
+				}
 			}
 		}
 	}
-	if len(order) == 0 {
-		return nil
-	}
-	under := make([]Int, len(order))
-	perm := make([]int64, len(order))
-	for k, i := range order {
-		under[k], perm[i] = Const(1), int64(k)
-		if to[i] >= 0 {
-			under[k] = x.Dim(to[i])
+	// Order the dims as they lie under the reading.
+	slices.SortFunc(groups, func(a, b group) int { return int(x.perm[a.from[0]] - x.perm[b.from[0]]) })
+	var under []Int
+	perm := make([]int64, len(dims))
+	for _, g := range groups {
+		for to := g.first; to < g.end; to++ {
+			perm[to] = int64(len(under))
+			under = append(under, dims[to])
 		}
 	}
 	v := t.Reshape(placed(x.src), under)
@@ -51,54 +43,90 @@ func (t *Tracer) squeezed(x *Value, dims []Int) *Value {
 	return t.reading(v, perm)
 }
 
-// isLast reports whether only dims of 1 follow on i.
-func isLast(to []int, i int) bool {
-	for _, from := range to[i+1:] {
-		if from >= 0 {
-			return false
-		}
-	}
-	return true
+// A group is dims of a value that become others, first … end, of as many
+// elements. Those of 1 are left out of the former.
+type group struct {
+	from       []int
+	first, end int
 }
 
-// matchDims finds, for each of dims, which of from it is, or -1 for one of 1
-// that is new. Const(-1) among dims stands for what is left.
-func matchDims(from, dims []Int) (to []int, ok bool) {
-	to = make([]int, len(dims))
-	open, count := -1, 0
+// regroup cuts a change of dims into as many as can be told apart. Const(-1)
+// among the new ones stands for what is left.
+func (t *Tracer) regroup(from, dims []Int) (groups []group, ok bool) {
+	var old, new []int
+	total, fixed, open := int64(1), int64(1), -1
+	for i, d := range from {
+		if d.N <= 0 {
+			return nil, false
+		}
+		total *= d.N
+		if d != Const(1) {
+			old = append(old, i)
+		}
+	}
 	for i, d := range dims {
 		switch {
 		case d == Const(-1) && open < 0:
 			open = i
 		case d.N <= 0:
 			return nil, false
-		case d != Const(1):
-			count++
+		default:
+			fixed *= d.N
 		}
-	}
-	var big []int
-	for i, d := range from {
 		if d != Const(1) {
-			big = append(big, i)
+			new = append(new, i)
 		}
-		if d.N <= 0 {
+	}
+	if total%fixed != 0 || open < 0 && total != fixed {
+		return nil, false
+	}
+	size := func(i int) int64 {
+		if i == open {
+			return total / fixed
+		}
+		return dims[i].N
+	}
+	at := 0
+	for len(old) > 0 && len(new) > 0 {
+		a, b, have, want := 1, 1, from[old[0]].N, size(new[0])
+		for have != want || a == len(old) && b < len(new) || b == len(new) && a < len(old) {
+			switch {
+			case have <= want && a < len(old):
+				have *= from[old[a]].N
+				a++
+			case b < len(new):
+				want *= size(new[b])
+				b++
+			default:
+				return nil, false
+			}
+		}
+		g := group{from: old[:a], first: at, end: new[b-1] + 1}
+		if old, new, at = old[a:], new[b:], g.end; len(new) == 0 {
+			g.end = len(dims)
+		}
+		if !t.sameSize(from, dims, g) {
 			return nil, false
 		}
+		groups = append(groups, g)
 	}
-	if len(big) == count {
-		open = -1 // what is left is 1
+	return groups, len(old) == 0 && len(new) == 0
+}
+
+// sameSize reports whether both sides of a group have as many elements whatever
+// the symbols in them are.
+func (t *Tracer) sameSize(from, dims []Int, g group) bool {
+	have, want := Const(1), Const(1)
+	for _, i := range g.from {
+		have = t.Mul(have, from[i])
 	}
-	for i, d := range dims {
-		to[i] = -1
-		if d == Const(1) || d == Const(-1) && open < 0 {
-			continue
+	for _, d := range dims[g.first:g.end] {
+		if d == Const(-1) {
+			return true
 		}
-		if len(big) == 0 || i != open && !identical(from[big[0]], d) {
-			return nil, false
-		}
-		to[i], big = big[0], big[1:]
+		want = t.Mul(want, d)
 	}
-	return to, len(big) == 0
+	return identical(have, want)
 }
 
 // beforeView permutes what x is a view of, where that has been permuted
