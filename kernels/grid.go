@@ -171,11 +171,27 @@ func plane[T word](g *grid, dst, src []T, d, s, rows, cols int64) {
 		simd.Transpose(dst[d:], int(da), src[s:], int(sb), int(rows), int(cols))
 	default:
 		for ; rows > 0; rows-- {
-			for j := range cols {
-				dst[d+j*db] = src[s+j*sb]
+			if db == 1 && sb == 2 {
+				everySecond(dst[d:][:cols], src[s:])
+			} else {
+				for j := range cols {
+					dst[d+j*db] = src[s+j*sb]
+				}
 			}
 			d, s = d+da, s+sa
 		}
+	}
+}
+
+// everySecond copies every second element, the step that images are taken in.
+func everySecond[T word](dst, src []T) {
+	for len(dst) >= 4 && len(src) >= 7 {
+		d, s := dst[:4:4], src[:7:7]
+		d[0], d[1], d[2], d[3] = s[0], s[2], s[4], s[6]
+		dst, src = dst[4:], src[min(8, len(src)):]
+	}
+	for j := range dst {
+		dst[j] = src[2*j]
 	}
 }
 

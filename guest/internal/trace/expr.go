@@ -38,8 +38,13 @@ func newCode(inputs, n int) code { return code{inputs, make([]abi.Instr, 0, n)} 
 
 // add writes an instruction and gives the register that it writes.
 func (c *code) add(i abi.Instr) uint8 {
-	if i.Fn == abi.FnPow && c.isTwo(i.B) {
+	switch {
+	case i.Fn == abi.FnPow && c.is(2, i.B):
 		i = abi.Instr{Fn: abi.FnMul, DType: i.DType, A: i.A, B: i.A}
+	case (i.Fn == abi.FnMul || i.Fn == abi.FnDiv) && c.is(1, i.B):
+		return i.A
+	case i.Fn == abi.FnMul && c.is(1, i.A):
+		return i.B
 	}
 	for k, have := range c.instrs {
 		if have == i {
@@ -50,14 +55,14 @@ func (c *code) add(i abi.Instr) uint8 {
 	return uint8(c.inputs + len(c.instrs) - 1)
 }
 
-// isTwo reports whether a register holds the constant 2.
-func (c *code) isTwo(reg uint8) bool {
+// is reports whether a register holds the constant n.
+func (c *code) is(n float64, reg uint8) bool {
 	k := int(reg) - c.inputs
 	if k < 0 || c.instrs[k].Fn != abi.FnConst {
 		return false
 	}
-	n, ok := number(tensor.DType(c.instrs[k].DType), c.instrs[k].Imm)
-	return ok && n == 2
+	v, ok := number(tensor.DType(c.instrs[k].DType), c.instrs[k].Imm)
+	return ok && v == n
 }
 
 // splice writes p with its inputs in regs, and gives the registers of its
