@@ -254,3 +254,26 @@ func (f *builder) root(links ...msg) []byte {
 	}
 	return f.finish(f.group(links...))
 }
+
+// text is a text by itself.
+func (f *builder) text(s string) uint64 {
+	return f.object(filled(), scalar(), typed(textOf(len(s))), compact([]byte(s)))
+}
+
+// value is a scalar of a type of Julia.
+func (f *builder) value(typ uint64, data ...any) uint64 {
+	return f.object(filled(), scalar(), shared(typ), compact(le(data...)))
+}
+
+// list is an array of anything.
+func (f *builder) list(refs ...uint64) uint64 {
+	var data []byte
+	for _, r := range refs {
+		data = append(data, le(r)...)
+	}
+	where := compact(data)
+	if len(data) > 8192 {
+		where = contiguous(f.add(data), uint64(len(data)))
+	}
+	return f.object(filled(), simple(uint64(len(refs))), typed(refType), where)
+}

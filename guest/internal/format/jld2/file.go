@@ -4,14 +4,16 @@
 // functions and types, is refused; it is never looked up or run.
 //
 // A file of HDF5 without the header of JLD2 is read too, where it keeps to the
-// subset: a superblock of version 2, object headers of version 2, links in
-// them, contiguous and compact data.
+// subset: a superblock of version 2 or 3, which differ in what a writer marks
+// there, object headers of version 2, links in them, contiguous and compact
+// data.
 package jld2
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -24,6 +26,7 @@ const (
 	maxChunk   = 16 << 20    // bytes of an object's header: 100,000 links take some 4 MiB
 	maxDepth   = 64          // values in values, and types in types: a chain of chains has 10
 	maxRank    = 32          // dims of an array, which is the limit of HDF5
+	maxPieces  = 10_000      // pieces of an object's header: each time that a file is added to makes one
 	maxName    = abi.MaxName // bytes of a path, which becomes the name of a tensor
 )
 
@@ -69,6 +72,11 @@ type file struct {
 	base  int64 // what addresses count from
 	julia bool  // it was written by JLD2
 
+	// A list and what it leads to are far from each other and are read by turns,
+	// so each depth of values has a window of its own, and the heaps have one.
+	values [8]*scan.Blob
+	heaped *scan.Blob
+
 	left    int64 // bytes that are of no object so far
 	extents []extent
 	objects map[int64]*object
@@ -77,6 +85,9 @@ type file struct {
 	visited map[int64]bool  // objects that were listed
 	named   map[int64]bool  // objects that were looked at as parameters of types
 	said    map[string]bool // names that were refused
+	listed  map[string]bool // names of arrays
+	keys    map[path]bool   // keys of dictionaries
+	varied  int64           // bytes of values of variable length that were read
 }
 
 // extent is a range of the file that an object takes.
@@ -85,12 +96,16 @@ type extent struct{ at, size int64 }
 // Read lists the arrays of blob h.
 func Read(box abi.Box, h abi.Handle, out *weights.File) {
 	f := &file{
-		out: out, blob: scan.Open(box, h), objects: map[int64]*object{}, heaps: map[int64]map[uint32]scan.Cursor{},
+		out: out, blob: scan.Open(box, h), heaped: scan.Open(box, h), objects: map[int64]*object{}, heaps: map[int64]map[uint32]scan.Cursor{},
 		types: map[int64]*julia{}, visited: map[int64]bool{}, named: map[int64]bool{}, said: map[string]bool{},
+		listed: map[string]bool{}, keys: map[path]bool{},
+	}
+	for i := range f.values {
+		f.values[i] = scan.Open(box, h)
 	}
 	f.left = f.blob.Size()
 	root := f.superblock()
-	f.visit(root, "", 0)
+	f.visit(root, &path{}, 0)
 	f.disjoint()
 }
 
@@ -127,14 +142,15 @@ func (f *file) superblock() (root int64) {
 		c.Fail("no signature of HDF5 behind the header")
 	}
 	c.Take(uint64(len(signature)))
-	if v := c.Byte(); v != 2 {
-		f.lacks(at+8, "a superblock of version %d (2 is read)", v)
+	v := c.Byte()
+	if v != 2 && v != 3 {
+		f.lacks(at+8, "a superblock of version %d (2 and 3 are read)", v)
 	}
 	if offsets, lengths := c.Byte(), c.Byte(); offsets != 8 || lengths != 8 {
 		f.lacks(at+9, "addresses of %d and lengths of %d bytes (8 are read)", offsets, lengths)
 	}
 	if !f.julia {
-		f.out.Version = "2"
+		f.out.Version = strconv.Itoa(int(v))
 	}
 	c.Byte() // whether the file was open
 	base, extension, end, address := c.Uint64(), c.Uint64(), c.Uint64(), c.Uint64()
@@ -163,11 +179,20 @@ func (f *file) place(at int64, address uint64) int64 {
 	return f.base + int64(address)
 }
 
-// from is a cursor over the rest of the file.
-func (f *file) from(at int64) scan.Cursor {
-	c := f.blob.All()
+// from is a cursor over the rest of the file, through one of the windows.
+func from(b *scan.Blob, at int64) scan.Cursor {
+	c := b.All()
 	c.Take(uint64(at))
 	return c
+}
+
+// data is a cursor over the data of an object, whose values are this deep.
+func (f *file) data(d *data, depth int) scan.Cursor {
+	if d.at < 0 {
+		return scan.Cursor{}
+	}
+	c := from(f.values[depth%len(f.values)], d.at)
+	return c.Take(uint64(d.size))
 }
 
 // claim notes that an object takes a range, which lies in the file. What all

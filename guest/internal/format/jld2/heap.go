@@ -7,12 +7,17 @@ import (
 )
 
 // varying reads where a value of variable length lies: n elements of width
-// bytes in a heap. The zero value is empty.
+// bytes in a heap. The zero value is empty. Two values never share their bytes
+// in files as they are written, and some are read twice here, so that all of
+// them together are bounded by the file.
 func (f *file) varying(c *scan.Cursor, width int64) scan.Cursor {
 	at := c.Offset()
 	n, address, index := int64(c.Uint32()), c.Uint64(), c.Uint32()
 	if address == 0 && index == 0 {
 		return scan.Cursor{}
+	}
+	if f.varied += n * width; f.varied > 4*f.blob.Size() {
+		f.wrong(at, "values of variable length share their bytes: together they take more than the file has")
 	}
 	heap := f.heap(f.place(at+4, address))
 	p, ok := heap[index]
@@ -32,7 +37,7 @@ func (f *file) heap(at int64) map[uint32]scan.Cursor {
 	if h, ok := f.heaps[at]; ok {
 		return h
 	}
-	c := f.from(at)
+	c := from(f.heaped, at)
 	if string(c.Peek(4)) != "GCOL" {
 		c.Fail("no heap")
 	}
@@ -45,13 +50,15 @@ func (f *file) heap(at int64) map[uint32]scan.Cursor {
 		f.wrong(at+8, "a heap of %d bytes, but %d are left", size, f.blob.Size()-at)
 	}
 	f.claim(at, int64(size))
-	// JLD2 does not count the 16 bytes in front among the length, as HDF5 does.
+	// JLD2 does not count the 16 bytes in front among the length, as HDF5 does,
+	// but begins no entry in those that are then behind the others.
+	last := at + int64(size) - 16
 	if !f.julia {
 		size -= 16
 	}
 	c = c.Take(min(size, uint64(c.Left())))
 	h := map[uint32]scan.Cursor{}
-	for c.Left() >= 16 {
+	for c.Offset() <= last {
 		start := c.Offset()
 		var head [8]byte
 		c.ReadFull(head[:])

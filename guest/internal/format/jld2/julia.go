@@ -4,10 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"strings"
 
-	"github.com/glovebox-ml/glovebox/guest/abi"
-	"github.com/glovebox-ml/glovebox/guest/internal/format/flux"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -23,6 +20,7 @@ type julia struct {
 	fields  []int64 // of the members of typ, 0 where a field has a type of HDF5 alone
 	absent  []absent
 	checked bool
+	behind  bool // what it names was checked
 }
 
 // absent is a field that has no data, since its type says all of it: nothing,
@@ -107,6 +105,9 @@ func (f *file) typeOf(jl *julia, member int) *julia {
 	return f.typeAt(jl.fields[member])
 }
 
+// expressionSize is that of a type that is written down.
+const expressionSize = 32
+
 // expression reads a type that is written down as a value of DataType: two
 // values of variable length, the name and the parameters.
 func (f *file) expression(c scan.Cursor) expression {
@@ -153,113 +154,6 @@ func (f *file) texts(a attribute) []string {
 	}
 	return list
 }
-
-// check refuses a type whose values are not data, and what its fields and
-// parameters name. Each type is looked at once, where it is met first.
-func (f *file) check(jl *julia, p path) {
-	if jl == nil || jl.checked {
-		return
-	}
-	jl.checked = true
-	f.checkName(jl.name, jl.at, p, false)
-	for _, a := range jl.absent {
-		to := p.field(a.name)
-		if isTuple(jl.name) {
-			to = p.at(a.name)
-		}
-		f.out.Attempt(func() { f.check(f.typeAt(a.typ), to) })
-	}
-	f.params(jl.params, p, 0)
-}
-
-// params checks types that stand as the parameters of another.
-func (f *file) params(params []int64, p path, depth int) {
-	for _, at := range params {
-		if f.named[at] {
-			continue
-		}
-		f.named[at] = true
-		f.out.Attempt(func() {
-			if depth == maxDepth {
-				f.wrong(at, "types nested more than %d deep", maxDepth)
-			}
-			o := f.object(at)
-			switch {
-			case o.data == nil && o.typ != nil:
-				jl := f.typeAt(at)
-				f.checkName(jl.name, at, p, true)
-				f.params(jl.params, p, depth+1)
-			case o.data != nil && o.data.at >= 0:
-				c := f.from(o.data.at)
-				f.param(o.typ, c.Take(uint64(o.data.size)), p, depth)
-			}
-		})
-	}
-}
-
-// param checks a type that stands as a value: one with a name and parameters,
-// or a union, which has a description and others. Anything else is no type.
-func (f *file) param(t *typ, c scan.Cursor, p path, depth int) {
-	if t.committed == 0 {
-		return
-	}
-	at := c.Offset()
-	switch f.typeAt(t.committed).name {
-	case "Core.DataType":
-		e := f.expression(c)
-		f.checkName(e.name, at, p, true)
-		f.params(e.params, p, depth+1)
-	case "Core.Union":
-		f.params(f.expression(c).params, p, depth+1)
-	}
-}
-
-// checkName refuses a name that is not one of data. As a parameter, a type is
-// no value: there it may be any of Julia's own, except a function.
-func (f *file) checkName(name string, at int64, p path, param bool) {
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	switch {
-	case strings.Contains(last, "#"):
-		f.says(at, p, "a function, "+name)
-	case plain[name] || isTuple(name) || isPair(name) || flux.HoldsData(name):
-	case param && (strings.HasPrefix(name, "Core.") || strings.HasPrefix(name, "Base.")):
-	case isType(name):
-		f.says(at, p, "a type")
-	case name == "Core.Module":
-		f.says(at, p, "a module")
-	default:
-		f.says(at, p, "a value of the type "+name+", which is not known")
-	}
-}
-
-// says refuses a part of a file, once for each thing that can be said.
-func (f *file) says(at int64, p path, what string) {
-	if f.said[what] {
-		return
-	}
-	f.said[what] = true
-	f.out.Refuse(abi.Fault{
-		Kind: abi.FaultMalformed, Blob: f.blob.Handle(), Offset: at, Node: string(p),
-		Text: what + ": nothing of it is run; save Flux.state(model) and give the architecture as JSON",
-	})
-}
-
-// plain are the types of Julia that are numbers, texts and arrays.
-var plain = map[string]bool{
-	"Core.Float16": true, "Core.Float32": true, "Core.Float64": true, "Core.BFloat16": true, "BFloat16s.BFloat16": true,
-	"Core.Int8": true, "Core.Int16": true, "Core.Int32": true, "Core.Int64": true, "Core.Int128": true,
-	"Core.UInt8": true, "Core.UInt16": true, "Core.UInt32": true, "Core.UInt64": true, "Core.UInt128": true,
-	"Core.Bool": true, "Core.Char": true, "Core.String": true, "Core.Symbol": true, "Core.Nothing": true,
-	"Core.Array": true, "Core.NamedTuple": true, "JLD2.InlineUnionEl": true,
-}
-
-func isTuple(name string) bool { return name == "Core.Tuple" || name == "Tuple" || name == "NTuple" }
-
-func isType(name string) bool {
-	return name == "Core.DataType" || name == "Core.Union" || name == "Core.UnionAll"
-}
-
-func isPair(name string) bool { return name == "Core.Pair" || name == "Base.Pair" }
 
 // decode is the value of a number.
 func decode(d tensor.DType, p []byte) any {

@@ -1,6 +1,7 @@
 package jld2
 
 import (
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -50,6 +51,7 @@ type object struct {
 // link is a name in a group.
 type link struct {
 	at     int64
+	fault  *abi.Fault // why it leads nowhere
 	name   string
 	target uint64
 }
@@ -98,7 +100,7 @@ func (f *file) object(at int64) *object {
 //	└──────┴───┴───────┴──────────┴───────────────┴──────────┘
 //	│ OCHK │ messages …                           │ checksum │  where a continuation leads
 func (f *file) header(o *object) {
-	c := f.from(o.at)
+	c := from(f.blob, o.at)
 	start := c
 	if string(c.Peek(4)) != "OHDR" {
 		c.Fail("no header of an object of version 2")
@@ -120,7 +122,10 @@ func (f *file) header(o *object) {
 	n := sized(&c, flags&3)
 	messages := c.Take(n)
 	next := f.chunk(start, messages, c, flags&4 != 0, o)
-	for len(next) > 0 {
+	for n := 1; len(next) > 0; n++ {
+		if n == maxPieces {
+			f.wrong(o.at, "the header of an object in more than %d pieces", maxPieces)
+		}
 		piece := next[0]
 		c, start := piece, piece
 		if string(c.Peek(4)) != "OCHK" || c.Left() < 8 {
@@ -155,8 +160,7 @@ func (f *file) chunk(start, messages, end scan.Cursor, ordered bool, o *object) 
 		}
 		body := messages.Take(uint64(length))
 		if kind == msgContinuation {
-			from := f.place(body.Offset(), body.Uint64())
-			piece := f.from(from)
+			piece := from(f.blob, f.place(body.Offset(), body.Uint64()))
 			next = append(next, piece.Take(body.Uint64()))
 			continue
 		}
@@ -273,16 +277,16 @@ func (f *file) link(c *scan.Cursor) link {
 	if l.name == "" || !utf8.ValidString(l.name) {
 		f.wrong(l.at, "a link whose name is empty or not UTF-8")
 	}
-	switch kind {
-	case 0:
+	if kind == 0 {
 		l.target = c.Uint64()
-	case 1:
-		f.lacks(l.at, "the soft link %q", l.name)
-	case 64:
-		f.lacks(l.at, "the link %q to another file", l.name)
-	default:
-		f.lacks(l.at, "the link %q of type %d", l.name, kind)
+		return l
 	}
+	*c = scan.Cursor{}
+	what, ok := unreadLinks[kind]
+	if !ok {
+		what = fmt.Sprintf("a link of type %d", kind)
+	}
+	l.fault = scan.Catch(func() { f.lacks(l.at, "%s", what) })
 	return l
 }
 
@@ -353,8 +357,11 @@ func (f *file) layout(c *scan.Cursor) *data {
 	return nil
 }
 
+// unreadLinks are the types of links that are refused, by name.
+var unreadLinks = map[byte]string{1: "a soft link", 64: "a link to another file"}
+
 // read are the attributes that JLD2 writes and that say something here.
-var read = map[string]bool{"julia_type": true, "field_names": true, "field_types": true, "field_datatypes": true}
+var read = map[string]bool{"julia_type": true, "field_names": true, "field_types": true, "field_datatypes": true, "dimensions": true}
 
 func (f *file) attribute(o *object, c *scan.Cursor) {
 	at := c.Offset()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
@@ -11,25 +12,9 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// path is where in a file a value stands, as Julia would say it: from the name
-// of a variable on, by names of fields and by indices from 1.
-type path string
-
-func (p path) field(name string) path { return p + "." + path(name) }
-
-func (p path) at(index string) path { return p + "[" + path(index) + "]" }
-
-// in is the path of an entry of a group.
-func (p path) in(name string) path {
-	if p == "" {
-		return path(name)
-	}
-	return p + "/" + path(name)
-}
-
 // visit lists what the object at an offset holds, once. What is refused of it
 // is noted, and the rest of the file is read.
-func (f *file) visit(at int64, p path, depth int) {
+func (f *file) visit(at int64, p *path, depth int) {
 	if f.visited[at] {
 		return
 	}
@@ -38,8 +23,6 @@ func (f *file) visit(at int64, p path, depth int) {
 		switch o := f.object(at); {
 		case depth == maxDepth:
 			f.wrong(at, "values nested more than %d deep", maxDepth)
-		case len(p) > maxName:
-			f.wrong(at, "a path of more than %d bytes", maxName)
 		case o.group:
 			f.entries(o, p, depth)
 		case o.space != nil:
@@ -50,7 +33,7 @@ func (f *file) visit(at int64, p path, depth int) {
 	})
 	if fault != nil {
 		if fault.Node == "" {
-			fault.Node = string(p)
+			fault.Node = p.short()
 		}
 		f.out.Refuse(*fault)
 	}
@@ -58,7 +41,7 @@ func (f *file) visit(at int64, p path, depth int) {
 
 // entries visits what is in a group. The types of JLD2 stand in one of their
 // own, and are looked at where they are used.
-func (f *file) entries(o *object, p path, depth int) {
+func (f *file) entries(o *object, p *path, depth int) {
 	names := map[string]bool{}
 	for _, l := range o.links {
 		if names[l.name] {
@@ -67,15 +50,22 @@ func (f *file) entries(o *object, p path, depth int) {
 		names[l.name] = true
 	}
 	for _, l := range o.links {
-		if f.julia && p == "" && l.name == "_types" {
+		if f.julia && p.kind == 0 && l.name == "_types" {
 			continue
 		}
-		f.out.Attempt(func() { f.visit(f.place(l.at, l.target), p.in(l.name), depth+1) })
+		to := p.in(l.name)
+		if l.fault != nil {
+			fault := *l.fault
+			fault.Node = to.short()
+			f.out.Refuse(fault)
+			continue
+		}
+		f.out.Attempt(func() { f.visit(f.place(l.at, l.target), to, depth+1) })
 	}
 }
 
 // dataset lists an array, or the value that an object holds.
-func (f *file) dataset(o *object, p path, depth int) {
+func (f *file) dataset(o *object, p *path, depth int) {
 	t, jl := f.resolve(o.typ)
 	f.check(jl, p)
 	if a, ok := o.attrs["julia_type"]; ok { // of the elements of an array of anything
@@ -83,6 +73,10 @@ func (f *file) dataset(o *object, p path, depth int) {
 	}
 	switch {
 	case o.space.null:
+		if jl != nil && isFunction(jl.name) && isKnown(jl.name) {
+			f.field(o.at, p, strings.Replace(jl.name, "#", "", 1))
+		}
+		f.behind(jl, p)
 		return
 	case o.data == nil:
 		f.wrong(o.at, "an array without data")
@@ -93,24 +87,24 @@ func (f *file) dataset(o *object, p path, depth int) {
 	if o.data.at < 0 && o.data.size > 0 {
 		f.lacks(o.at, "data that is not there: a fill value")
 	}
-	var c scan.Cursor
-	if o.data.at >= 0 {
-		c = f.from(o.data.at)
-		c = c.Take(uint64(o.data.size))
-	}
-	if !o.space.array {
+	c := f.data(o.data, depth)
+	switch {
+	case !o.space.array:
 		f.value(t, jl, c, p, depth)
-	} else if t.refers() && t.class != classVarying {
+	case t.text:
+		f.words(o, t, c, p)
+	case t.refers && t.class != classVarying:
 		f.elements(t, jl, c, o.space.count, p, depth)
-	} else {
+	default:
 		f.array(o, t, jl, p)
 	}
+	f.behind(jl, p)
 }
 
 // array lists an array. Julia's dims are in the opposite order.
-func (f *file) array(o *object, t *typ, jl *julia, p path) {
+func (f *file) array(o *object, t *typ, jl *julia, p *path) {
 	x := weights.Tensor{
-		Name: string(p), DType: t.dtype, Element: t.element, Shape: slices.Clone(o.space.dims), Blob: f.blob.Handle(),
+		Name: f.name(o.at, p), DType: t.dtype, Element: t.element, Shape: slices.Clone(f.dims(o)), Blob: f.blob.Handle(),
 		At: max(o.data.at, 0), Size: o.data.size, BigEndian: t.big && t.size > 1,
 	}
 	switch {
@@ -121,8 +115,6 @@ func (f *file) array(o *object, t *typ, jl *julia, p path) {
 		}
 	case t.class == classCompound:
 		x.Element = "a compound"
-	case t.class == classVarying && t.text:
-		x.Element = "text"
 	case t.class == classVarying:
 		x.Element = "lists"
 	}
@@ -136,40 +128,50 @@ func (f *file) array(o *object, t *typ, jl *julia, p path) {
 	f.out.Tensors = append(f.out.Tensors, x)
 }
 
-// elements lists the elements of an array that lead to other objects.
-func (f *file) elements(t *typ, jl *julia, c scan.Cursor, count int64, p path, depth int) {
-	for i := range count {
-		e := c.Take(uint64(t.size))
-		to := p.at(strconv.FormatInt(i+1, 10))
-		if jl != nil && isPair(jl.name) && len(t.members) == 2 {
-			f.pair(t, jl, e, p, to, depth)
-			continue
-		}
-		f.value(t, jl, e, to, depth)
+// dims are those of an array. One of Julia's that has none is written as one
+// with a dim of 1, and has an attribute that says so.
+func (f *file) dims(o *object) []int64 {
+	a, ok := o.attrs["dimensions"]
+	if !ok {
+		return o.space.dims
 	}
+	c := a.data
+	if t := a.typ; t.class != classInt || t.size != 8 || len(a.space.dims) != 1 || c.Left() != tensor.MulSat(a.space.count, 8) {
+		c.Fail("a list of dims that is none")
+	}
+	if a.space.count > maxRank {
+		c.Fail("%d dims", a.space.count)
+	}
+	dims := []int64{}
+	for c.Left() > 0 {
+		dims = append(dims, int64(min(c.Uint64(), tensor.MaxBytes)))
+	}
+	if tensor.Product(dims) != o.space.count {
+		f.wrong(o.at, "the dims %d of an array of %d elements", dims, o.space.count)
+	}
+	return dims
 }
 
-// pair lists an entry of a dictionary, under its key if that is a text.
-func (f *file) pair(t *typ, jl *julia, c scan.Cursor, p, to path, depth int) {
-	if key := t.members[0].typ; key.text {
-		first := c
-		first = first.Take(uint64(key.size))
-		if text := f.varying(&first, 1); text.Left() > 0 && text.Left() <= maxName {
-			to = p.field(f.text(text))
-		}
+// elements lists the elements of an array that lead to other objects.
+func (f *file) elements(t *typ, jl *julia, c scan.Cursor, count int64, p *path, depth int) {
+	for i := range count {
+		e := c.Take(uint64(t.size))
+		f.value(t, jl, e, p.element(i+1), depth)
 	}
-	second := t.members[1]
-	c.Take(uint64(second.at))
-	f.value(second.typ, f.typeOf(jl, 1), c.Take(uint64(second.typ.size)), to, depth)
 }
 
 // value lists one value.
-func (f *file) value(t *typ, jl *julia, c scan.Cursor, p path, depth int) {
+func (f *file) value(t *typ, jl *julia, c scan.Cursor, p *path, depth int) {
 	f.check(jl, p)
 	switch at := c.Offset(); {
 	case depth == maxDepth:
 		f.wrong(at, "values nested more than %d deep", maxDepth)
-	case t.class == classCompound && (jl == nil || !isType(jl.name)):
+	case t.class == classCompound && jl != nil && isType(jl.name):
+	case t.class == classCompound && jl != nil && isPair(jl.name) && p.kind == inArray && len(t.members) == 2:
+		f.pair(t, jl, c, p, depth+1)
+	case t.class == classCompound && jl != nil && isDict(jl.name) && len(t.members) == 1:
+		f.value(t.members[0].typ, f.typeOf(jl, 0), c, p, depth+1)
+	case t.class == classCompound:
 		f.fields(t, jl, c, p, depth+1)
 	case t.class == classReference:
 		if address := c.Uint64(); address != 0 && address != undefined {
@@ -177,17 +179,27 @@ func (f *file) value(t *typ, jl *julia, c scan.Cursor, p path, depth int) {
 		}
 	case t.dtype != 0 && !f.julia:
 		f.out.Tensors = append(f.out.Tensors, weights.Tensor{
-			Name: string(p), DType: t.dtype, Shape: []int64{}, Blob: f.blob.Handle(), At: at, Size: t.size, BigEndian: t.big && t.size > 1,
+			Name: f.name(at, p), DType: t.dtype, Shape: []int64{}, Blob: f.blob.Handle(), At: at, Size: t.size, BigEndian: t.big && t.size > 1,
 		})
 	case t.dtype != 0:
-		f.out.Field(string(p), number(t, c))
+		f.field(at, p, number(t, c))
 	case t.class == classString:
-		f.out.Field(string(p), strconv.Quote(f.text(c)))
+		f.field(at, p, strconv.Quote(f.text(c)))
 	case t.text:
-		f.out.Field(string(p), strconv.Quote(f.text(f.varying(&c, 1))))
+		f.field(at, p, strconv.Quote(f.text(f.varying(&c, 1))))
 	case t.class == classVarying:
 		f.varying(&c, t.base.size)
 	}
+	f.behind(jl, p)
+}
+
+// field lists a value that is no array.
+func (f *file) field(at int64, p *path, value string) {
+	name := p.String()
+	if len(name) > maxName {
+		f.wrong(at, "a path of more than %d bytes", maxName)
+	}
+	f.out.Field(name, value)
 }
 
 // maxText is how much of a text is shown; a report cuts it there.
@@ -203,20 +215,75 @@ func (f *file) text(c scan.Cursor) string {
 	return s
 }
 
+// maxWords is how many texts of an array of them are shown.
+const maxWords = 8
+
+// words lists an array of texts, which is no tensor.
+func (f *file) words(o *object, t *typ, c scan.Cursor, p *path) {
+	var list []string
+	for range min(o.space.count, maxWords) {
+		list = append(list, fmt.Sprintf("%.100q", f.text(f.varying(&c, 1))))
+	}
+	if o.space.count > maxWords {
+		list = append(list, "…")
+	}
+	f.field(o.at, p, fmt.Sprintf("%d texts: %s", o.space.count, strings.Join(list, ", ")))
+}
+
 // fields lists the fields of a value in it.
-func (f *file) fields(t *typ, jl *julia, c scan.Cursor, p path, depth int) {
+func (f *file) fields(t *typ, jl *julia, c scan.Cursor, p *path, depth int) {
 	indexed := jl != nil && isTuple(jl.name) || jl == nil && len(t.members) > 0 && t.members[0].name == "1"
-	pos := int64(0)
 	for i, m := range t.members {
-		c.Take(uint64(m.at - pos))
-		inner := c.Take(uint64(m.typ.size))
-		pos = m.at + m.typ.size
 		to := p.field(m.name)
 		if indexed {
-			to = p.at(m.name)
+			to = p.item(m.name)
 		}
-		f.value(m.typ, f.typeOf(jl, i), inner, to, depth)
+		f.value(m.typ, f.typeOf(jl, i), m.in(c), to, depth)
 	}
+}
+
+// pair lists an entry of a dictionary, which is an element of an array, under
+// its key if that is a text or a number.
+func (f *file) pair(t *typ, jl *julia, c scan.Cursor, p *path, depth int) {
+	first, second := t.members[0], t.members[1]
+	key := f.key(first.typ, first.in(c), p.up, depth)
+	if key == nil || f.keys[*key] {
+		f.fields(t, jl, c, p, depth)
+		return
+	}
+	f.keys[*key] = true
+	f.value(second.typ, f.typeOf(jl, 1), second.in(c), key, depth)
+}
+
+// key is where the entry of a dictionary stands that has a key, or nil.
+func (f *file) key(t *typ, c scan.Cursor, in *path, depth int) *path {
+	if t.class == classReference {
+		at := c.Offset()
+		address := c.Uint64()
+		if address == 0 || address == undefined {
+			return nil
+		}
+		o := f.object(f.place(at, address))
+		if o.typ == nil || o.space == nil || o.space.array || o.data == nil {
+			return nil
+		}
+		if t, _ = f.resolve(o.typ); o.data.size != t.size || t.class == classReference {
+			return nil
+		}
+		c = f.data(o.data, depth)
+	}
+	if t.text {
+		c = f.varying(&c, 1)
+	}
+	switch {
+	case (t.text || t.class == classString) && c.Left() > 0:
+		return in.field(f.text(c))
+	case t.class == classInt && t.dtype != 0:
+		if n, err := strconv.ParseInt(number(t, c), 10, 64); err == nil {
+			return in.element(n)
+		}
+	}
+	return nil
 }
 
 // number is a number as text.

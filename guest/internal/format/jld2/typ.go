@@ -35,6 +35,7 @@ type typ struct {
 	text    bool     // of variable length: a string
 	base    *typ     // of variable length: of its elements
 	members []member // of a compound
+	refers  bool     // a value of it leads elsewhere
 
 	committed int64 // where the object is that is this type, or 0
 }
@@ -46,14 +47,10 @@ type member struct {
 	typ  *typ
 }
 
-// refers reports whether a value of the type leads elsewhere.
-func (t *typ) refers() bool {
-	for i := range t.members {
-		if t.members[i].typ.refers() {
-			return true
-		}
-	}
-	return t.class == classReference || t.class == classVarying
+// in is where the member lies in a value of the compound.
+func (m *member) in(c scan.Cursor) scan.Cursor {
+	c.Take(uint64(m.at))
+	return c.Take(uint64(m.typ.size))
 }
 
 // typ reads a type, or where the object stands that is one.
@@ -128,11 +125,13 @@ func (f *file) plain(c *scan.Cursor, depth int) *typ {
 		if bits[0]&15 != 0 || t.size != 8 {
 			f.lacks(at, "a reference to a region")
 		}
+		t.refers = true
 	case classVarying:
 		t.text = bits[0]&15 == 1
 		if t.base = f.plain(c, depth+1); t.size != 16 {
 			f.wrong(at, "a type of variable length of %d bytes", t.size)
 		}
+		t.refers = true
 	case classCompound:
 		f.compound(c, t, head>>4, int(bits[0])|int(bits[1])<<8, depth)
 	default:
@@ -166,10 +165,11 @@ func (f *file) compound(c *scan.Cursor, t *typ, version byte, count, depth int) 
 			m.at |= int64(c.Byte()) << 8
 		}
 		m.typ = f.plain(c, depth+1)
-		if m.at < end || m.typ.size > t.size-m.at {
-			f.wrong(at, "member %q at byte %d of a type of %d bytes overlaps", m.name, m.at, t.size)
+		if m.at < end || m.typ.size > t.size-m.at || m.typ.size == 0 {
+			f.wrong(at, "member %q of %d bytes at byte %d of a type of %d bytes overlaps or is empty", m.name, m.typ.size, m.at, t.size)
 		}
 		end = m.at + m.typ.size
+		t.refers = t.refers || m.typ.refers
 		t.members = append(t.members, m)
 	}
 }
