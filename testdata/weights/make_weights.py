@@ -147,9 +147,32 @@ def superblock(path):
     return head[8] if head[:8] == b"\x89HDF\r\n\x1a\n" else None
 
 
+def outside(path):
+    """Whether a file has what is outside of the subset of HDF5 that is read."""
+    if superblock(path) not in (2, 3):
+        return True
+    try:
+        f = h5py.File(path, "r")
+    except OSError as e:  # it was not closed
+        print(path, e)
+        return True
+    with f:
+        found = []
+
+        def visit(name, x):
+            if isinstance(x, h5py.Dataset):
+                found.append(x.id.get_create_plist().get_layout() not in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS))
+            elif isinstance(x, h5py.Group):
+                found.append(len(x) > 8)  # then the links are in a heap, unless a writer was told otherwise
+
+        visit("", f["/"])
+        f.visititems(visit)
+    return any(found)
+
+
 def read(path):
     kind = path.rsplit(".", 1)[-1]
-    if kind in ("h5", "hdf5", "hdf5bad") and superblock(path) != 2:
+    if kind in ("h5", "hdf5", "hdf5bad") and outside(path):
         return None
     try:
         return readers[kind](path)

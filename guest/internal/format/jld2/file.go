@@ -152,7 +152,9 @@ func (f *file) superblock() (root int64) {
 	if !f.julia {
 		f.out.Version = strconv.Itoa(int(v))
 	}
-	c.Byte() // whether the file was open
+	if flags := c.Byte(); v == 3 && flags != 0 { // which say nothing in version 2
+		f.lacks(at+11, "a file that its writer did not close")
+	}
 	base, extension, end, address := c.Uint64(), c.Uint64(), c.Uint64(), c.Uint64()
 	sum := start.Take(superblockSize - 4)
 	if got, want := lookup3(sum.Bytes(superblockSize)), c.Uint32(); got != want {

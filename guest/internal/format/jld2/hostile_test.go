@@ -111,6 +111,7 @@ var lies = []struct {
 	{"version-of-the-future", put(len(headers[0]), "9.0.0"), missing, `version "9.0.0"`},
 	{"signature-of-nothing", put(headerSize, "PK\x03\x04"), malformed, "no signature of HDF5"},
 	{"superblock-4", put(headerSize+8, byte(4)), missing, "a superblock of version 4"},
+	{"superblock-3-left-open", put(headerSize+8, byte(3), byte(8), byte(8), byte(1)), missing, "a file that its writer did not close"},
 	{"superblock-0", put(headerSize+8, byte(0)), missing, "a superblock of version 0"},
 	{"addresses-of-4-bytes", put(headerSize+9, byte(4)), missing, "addresses of 4"},
 	{"superblock-checksum", unsigned(headerSize + 44), malformed, "the superblock has the checksum"},

@@ -106,6 +106,19 @@ func TestTexts(t *testing.T) {
 		`few = 2 texts: "one", "two"`, `many = 12 texts: "one", "one", "one", "one", "one", "one", "one", "one", …`)
 }
 
+// TestOldText: a text was an array of its bytes for some time, each of the size
+// of all.
+func TestOldText(t *testing.T) {
+	f := newFile(true)
+	pairs := f.typ("Core.Pair", compound(16, field{"first", 0, refType}, field{"second", 8, refType}), nil)
+	old := func(s string) uint64 {
+		return f.object(filled(), simple(uint64(len(s))), typed(textOf(len(s))), compact([]byte(s)))
+	}
+	entry := f.value(pairs, old("key"), f.floats([]float32{1}, 1))
+	expect(t, f.root(linked("s", old("text")), linked("none", old("")), linked("d", f.list(entry))),
+		"d.key float32[1] "+one, `s = "text"`, `none = ""`)
+}
+
 // TestOldUnion: before JLD2 0.2 a union was a list of types.
 func TestOldUnion(t *testing.T) {
 	f := newFile(true)

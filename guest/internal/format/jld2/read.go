@@ -81,6 +81,10 @@ func (f *file) dataset(o *object, p *path, depth int) {
 	case o.data == nil:
 		f.wrong(o.at, "an array without data")
 	}
+	if f.inBytes(o, t) {
+		f.field(o.at, p, strconv.Quote(f.text(f.data(o.data, depth))))
+		return
+	}
 	if want := tensor.MulSat(o.space.count, t.size); want != o.data.size {
 		f.wrong(o.at, "%d elements of %d bytes, but %d bytes of data", o.space.count, t.size, o.data.size)
 	}
@@ -99,6 +103,12 @@ func (f *file) dataset(o *object, p *path, depth int) {
 		f.array(o, t, jl, p)
 	}
 	f.behind(jl, p)
+}
+
+// inBytes reports whether an array is a text: JLD2 0.1.12 to 0.3.1 wrote its
+// bytes as the elements, and all of them as the size of one.
+func (f *file) inBytes(o *object, t *typ) bool {
+	return f.julia && t.class == classString && o.space.array && o.data.size == o.space.count
 }
 
 // array lists an array. Julia's dims are in the opposite order.
@@ -264,10 +274,10 @@ func (f *file) key(t *typ, c scan.Cursor, in *path, depth int) *path {
 			return nil
 		}
 		o := f.object(f.place(at, address))
-		if o.typ == nil || o.space == nil || o.space.array || o.data == nil {
+		if o.typ == nil || o.space == nil || o.data == nil {
 			return nil
 		}
-		if t, _ = f.resolve(o.typ); o.data.size != t.size || t.class == classReference {
+		if t, _ = f.resolve(o.typ); (o.space.array || o.data.size != t.size) && !f.inBytes(o, t) || t.class == classReference {
 			return nil
 		}
 		c = f.data(o.data, depth)
