@@ -24,7 +24,7 @@ import (
 const (
 	maxObjects = 100_000     // objects of a file: states of the largest models have some thousands
 	maxChunk   = 16 << 20    // bytes of an object's header: 100,000 links take some 4 MiB
-	maxDepth   = 64          // values in values, and types in types: a chain of chains has 10
+	maxDepth   = 100         // values in values, and types in types: an entry of a dictionary takes five, a layer three
 	maxRank    = 32          // dims of an array, which is the limit of HDF5
 	maxPieces  = 10_000      // pieces of an object's header: each time that a file is added to makes one
 	maxName    = abi.MaxName // bytes of a path, which becomes the name of a tensor

@@ -193,7 +193,7 @@ var lies = []struct {
 	{"array-in-an-element", ofType(le(byte(0x3a), byte(0), byte(0), byte(0), uint32(1), byteType), 1), missing, "an array in an element"},
 	{"number-of-12-bits", ofType(le(byte(0x30), byte(0), byte(0), byte(0), uint32(2), uint16(0), uint16(12)), 2), missing, "a number of 12 bits"},
 	{"reference-to-a-region", ofType(le(byte(0x37), byte(1), byte(0), byte(0), uint32(8)), 8), missing, "a reference to a region"},
-	{"types-without-bottom", ofType(nested(70), 16), malformed, "types nested more than 64 deep"},
+	{"types-without-bottom", ofType(nested(110), 16), malformed, "types nested more than 100 deep"},
 	{"compound-of-version-1", ofType(append(le(byte(0x16)), compound(4, field{"a", 0, float32Type})[1:]...), 4), missing, "a compound type of version 1"},
 	{"member-behind-the-end", ofType(compound(4, field{"a", 2, float32Type}), 4), malformed, `member "a" of 4 bytes at byte 2 of a type of 4 bytes`},
 	{"members-that-overlap", ofType(compound(6, field{"a", 0, float32Type}, field{"b", 2, float32Type}), 6), malformed, `member "b" of 4 bytes at byte 2`},
@@ -248,7 +248,14 @@ var lies = []struct {
 		}
 		return links
 	}), malformed, "share their bytes"},
-	{"values-without-bottom", deep(70), malformed, "values nested more than 64 deep"},
+	{"values-without-bottom", deep(110), malformed, "values nested more than 100 deep"},
+	{"types-without-values-or-bottom", typedBy(func(f *builder) uint64 {
+		at := f.typ("Core.Tuple", emptyType, nil)
+		for range 110 {
+			at = f.typ("Core.Tuple", float32Type, nil, f.fieldTypes([]string{"1"}, []uint64{at})...)
+		}
+		return at
+	}), malformed, "types nested more than 100 deep"},
 	{"name-of-a-foreign-type", typedBy(func(f *builder) uint64 { return f.typ("Main.Mine", float32Type, nil) }), malformed, "a value of the type Main.Mine, which is not known"},
 	{"closure", typedBy(func(f *builder) uint64 { return f.typ("Main.#3#4", float32Type, nil) }), malformed, "a function, Main.#3#4"},
 	{"layer-of-flux", typedBy(func(f *builder) uint64 { return f.typ("Flux.Dense", float32Type, nil) }), malformed, "a value of the type Flux.Dense"},

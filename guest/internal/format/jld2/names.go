@@ -19,9 +19,12 @@ func (f *file) check(jl *julia, p *path) {
 
 // behind checks what the fields and parameters of a type name, once. It is
 // called behind the values of its fields, which know better where they stand.
-func (f *file) behind(jl *julia, p *path) {
+func (f *file) behind(jl *julia, p *path, depth int) {
 	if jl == nil || jl.behind {
 		return
+	}
+	if depth >= maxDepth {
+		f.wrong(jl.at, "types nested more than %d deep", maxDepth)
 	}
 	jl.behind = true
 	for _, a := range jl.absent {
@@ -32,7 +35,7 @@ func (f *file) behind(jl *julia, p *path) {
 		f.out.Attempt(func() {
 			typ := f.typeAt(a.typ)
 			f.check(typ, to)
-			f.behind(typ, to)
+			f.behind(typ, to, depth+1)
 		})
 	}
 	for i, at := range jl.params {
@@ -52,7 +55,7 @@ func (f *file) params(params []int64, p *path, depth int) {
 		}
 		f.named[at] = true
 		f.out.Attempt(func() {
-			if depth == maxDepth {
+			if depth >= maxDepth {
 				f.wrong(at, "types nested more than %d deep", maxDepth)
 			}
 			o := f.object(at)

@@ -21,7 +21,7 @@ func (f *file) visit(at int64, p *path, depth int) {
 	f.visited[at] = true
 	fault := scan.Catch(func() {
 		switch o := f.object(at); {
-		case depth == maxDepth:
+		case depth >= maxDepth:
 			f.wrong(at, "values nested more than %d deep", maxDepth)
 		case o.group:
 			f.entries(o, p, depth)
@@ -76,7 +76,7 @@ func (f *file) dataset(o *object, p *path, depth int) {
 		if jl != nil && isFunction(jl.name) && isKnown(jl.name) {
 			f.field(o.at, p, strings.Replace(jl.name, "#", "", 1))
 		}
-		f.behind(jl, p)
+		f.behind(jl, p, 0)
 		return
 	case o.data == nil:
 		f.wrong(o.at, "an array without data")
@@ -102,7 +102,7 @@ func (f *file) dataset(o *object, p *path, depth int) {
 	default:
 		f.array(o, t, jl, p)
 	}
-	f.behind(jl, p)
+	f.behind(jl, p, 0)
 }
 
 // inBytes reports whether an array is a text: JLD2 0.1.12 to 0.3.1 wrote its
@@ -174,7 +174,7 @@ func (f *file) elements(t *typ, jl *julia, c scan.Cursor, count int64, p *path, 
 func (f *file) value(t *typ, jl *julia, c scan.Cursor, p *path, depth int) {
 	f.check(jl, p)
 	switch at := c.Offset(); {
-	case depth == maxDepth:
+	case depth >= maxDepth:
 		f.wrong(at, "values nested more than %d deep", maxDepth)
 	case t.class == classCompound && jl != nil && isType(jl.name):
 	case t.class == classCompound && jl != nil && isPair(jl.name) && p.kind == inArray && len(t.members) == 2:
@@ -200,7 +200,7 @@ func (f *file) value(t *typ, jl *julia, c scan.Cursor, p *path, depth int) {
 	case t.class == classVarying:
 		f.varying(&c, t.base.size)
 	}
-	f.behind(jl, p)
+	f.behind(jl, p, 0)
 }
 
 // field lists a value that is no array.

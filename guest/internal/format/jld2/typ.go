@@ -81,7 +81,7 @@ var ints = map[int64][2]tensor.DType{
 // plain reads a type that stands here.
 func (f *file) plain(c *scan.Cursor, depth int) *typ {
 	at := c.Offset()
-	if depth == maxDepth {
+	if depth >= maxDepth {
 		f.wrong(at, "types nested more than %d deep", maxDepth)
 	}
 	head := c.Byte()
