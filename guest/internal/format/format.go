@@ -39,7 +39,7 @@ var fronts = [...]front{
 	{"a safetensors file", safetensors.Fits, safetensors.Read, nil, nil, nil},
 	{"a numpy array", npy.Fits, npy.Read, nil, nil, nil},
 	{"a zip archive", npy.FitsArchive, npy.ReadArchive, nil, nil, nil},
-	{name: "an HDF5 file", fits: jld2.Fits, read: jld2.Read},
+	{"an HDF5 file", jld2.Fits, jld2.Read, nil, inspectJLD2, nil},
 	{"a BSON file", fitsBSON, flux.Read, loadFlux, inspectFlux, networkFlux},
 	{"an architecture", arch.Fits, nil, loadArch, inspectArch, buildArch},
 }
@@ -55,6 +55,8 @@ func inspectFlux(box abi.Box, task abi.Task, _ weights.Opener) { flux.Inspect(bo
 func networkFlux(box abi.Box, task abi.Task, _ weights.Opener) layer.Network {
 	return flux.Build(box, task)
 }
+
+func inspectJLD2(box abi.Box, _ abi.Task, _ weights.Opener) { jld2.Inspect(box) }
 
 func loadArch(box abi.Box, _ abi.Task, open weights.Opener) Model { return arch.Load(box, open) }
 

@@ -71,6 +71,7 @@ type file struct {
 	blob  *scan.Blob
 	base  int64 // what addresses count from
 	julia bool  // it was written by JLD2
+	names bool  // what it names is looked at: functions and types
 
 	// A list and what it leads to are far from each other and are read by turns,
 	// so each depth of values has a window of its own, and the heaps have one.
@@ -93,10 +94,18 @@ type file struct {
 // extent is a range of the file that an object takes.
 type extent struct{ at, size int64 }
 
-// Read lists the arrays of blob h.
-func Read(box abi.Box, h abi.Handle, out *weights.File) {
+// Read lists the arrays of blob h. What the file names beside them plays no part
+// in them.
+func Read(box abi.Box, h abi.Handle, out *weights.File) { read(box, h, out, false) }
+
+// Inspect reports what is in blob 1, and what of it is refused.
+func Inspect(box abi.Box) {
+	weights.Inspect(box, func(box abi.Box, h abi.Handle, out *weights.File) { read(box, h, out, true) })
+}
+
+func read(box abi.Box, h abi.Handle, out *weights.File, names bool) {
 	f := &file{
-		out: out, blob: scan.Open(box, h), heaped: scan.Open(box, h), objects: map[int64]*object{}, heaps: map[int64]map[uint32]scan.Cursor{},
+		out: out, names: names, blob: scan.Open(box, h), heaped: scan.Open(box, h), objects: map[int64]*object{}, heaps: map[int64]map[uint32]scan.Cursor{},
 		types: map[int64]*julia{}, visited: map[int64]bool{}, named: map[int64]bool{}, said: map[string]bool{},
 		listed: map[string]bool{}, keys: map[path]bool{},
 	}

@@ -125,7 +125,7 @@ func (f *file) checkName(name string, at int64, p *path, param bool) {
 
 // says refuses a part of a file, once for each thing that can be said.
 func (f *file) says(at int64, p *path, what string) {
-	if f.said[what] {
+	if !f.names || f.said[what] {
 		return
 	}
 	f.said[what] = true

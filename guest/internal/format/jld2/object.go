@@ -360,8 +360,8 @@ func (f *file) layout(c *scan.Cursor) *data {
 // unreadLinks are the types of links that are refused, by name.
 var unreadLinks = map[byte]string{1: "a soft link", 64: "a link to another file"}
 
-// read are the attributes that JLD2 writes and that say something here.
-var read = map[string]bool{"julia_type": true, "field_names": true, "field_types": true, "field_datatypes": true, "dimensions": true}
+// telling are the attributes that JLD2 writes and that say something here.
+var telling = map[string]bool{"julia_type": true, "field_names": true, "field_types": true, "field_datatypes": true, "dimensions": true}
 
 func (f *file) attribute(o *object, c *scan.Cursor) {
 	at := c.Offset()
@@ -379,7 +379,7 @@ func (f *file) attribute(o *object, c *scan.Cursor) {
 		f.wrong(at, "an attribute without a name")
 	}
 	key := string(name[:len(name)-1])
-	if !read[key] {
+	if !telling[key] {
 		return
 	}
 	if _, ok := o.attrs[key]; ok {

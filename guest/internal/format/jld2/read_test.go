@@ -12,11 +12,14 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 )
 
+// inspected reads a file and looks at what it names.
+func inspected(box abi.Box, h abi.Handle, f *weights.File) { read(box, h, f, true) }
+
 // readLines gives what was found in a file, a line each, and the fault that ended
 // the reading.
 func readLines(b []byte) (lines []string, fault *abi.Fault) {
 	f := &weights.File{}
-	fault = scan.Catch(func() { Read(boxtest.New(b), 1, f) })
+	fault = scan.Catch(func() { inspected(boxtest.New(b), 1, f) })
 	for _, x := range f.Tensors {
 		line := fmt.Sprintf("%s %v%v %s %v", x.Name, x.DType, x.Shape, x.Element, b[x.At:][:x.Size])
 		lines = append(lines, line)
@@ -116,6 +119,23 @@ func TestBesideCode(t *testing.T) {
 		"refused m: a module: nothing",
 		"refused t: a type: nothing",
 		"refused a: a value of the type Flux.Dense, of which no network is built")
+}
+
+// TestWeightsBesideCode: code plays no part in the arrays of a file, and what is
+// wrong with the file itself does.
+func TestWeightsBesideCode(t *testing.T) {
+	f := newFile(true)
+	dense := f.typ("Flux.Dense", compound(8, field{"weight", 0, refType}), []uint64{f.typ("Main.#3#4", emptyType, nil)})
+	layer := f.value(dense, f.floats([]float32{1}, 1))
+	var w *weights.File
+	if fault := scan.Catch(func() { w = weights.Load(boxtest.New(f.root(linked("m", layer))), 1, Read) }); fault != nil || len(w.Tensors) != 1 {
+		t.Errorf("%+v, %v", w, fault)
+	}
+	f = newFile(true)
+	b := f.root(linked("x", f.object(msg{0x7f, 0, nil})))
+	if fault := scan.Catch(func() { weights.Load(boxtest.New(b), 1, Read) }); fault == nil {
+		t.Error("read")
+	}
 }
 
 // TestTypes: a type is refused also in a field, and not where it says what an
