@@ -162,7 +162,7 @@ func TestLinear(t *testing.T) {
 				box := &counted{Box: boxtest.New(b)}
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
-				if fault := scan.Catch(func() { weights.Load(box, 1, Read) }); fault == nil {
+				if fault := scan.Catch(func() { weights.Load(box, 1, inspected) }); fault == nil {
 					t.Error("read")
 				}
 				runtime.ReadMemStats(&after)

@@ -20,7 +20,7 @@ func (f *file) check(jl *julia, p *path) {
 // behind checks what the fields and parameters of a type name, once. It is
 // called behind the values of its fields, which know better where they stand.
 func (f *file) behind(jl *julia, p *path, depth int) {
-	if jl == nil || jl.behind {
+	if jl == nil || jl.behind || !f.names {
 		return
 	}
 	if depth >= maxDepth {
@@ -43,57 +43,60 @@ func (f *file) behind(jl *julia, p *path, depth int) {
 		if isTuple(jl.name) && jl.name != "NTuple" {
 			to = &path{up: p, kind: inTuple, at: int64(i + 1)}
 		}
-		f.params([]int64{at}, to, 0)
+		f.parameter(at, to, 0)
 	}
 }
 
-// params checks types that stand as the parameters of another.
-func (f *file) params(params []int64, p *path, depth int) {
-	for _, at := range params {
-		if f.named[at] {
-			continue
+// parameter checks an object that is the parameter of a type: often a type.
+func (f *file) parameter(at int64, p *path, depth int) {
+	if f.named[at] {
+		return
+	}
+	f.named[at] = true
+	f.out.Attempt(func() {
+		if depth >= maxDepth {
+			f.wrong(at, "types nested more than %d deep", maxDepth)
 		}
-		f.named[at] = true
-		f.out.Attempt(func() {
-			if depth >= maxDepth {
-				f.wrong(at, "types nested more than %d deep", maxDepth)
-			}
-			o := f.object(at)
-			switch {
-			case o.data == nil && o.typ != nil:
-				jl := f.typeAt(at)
-				f.checkName(jl.name, at, p, true)
-				f.params(jl.params, p, depth+1)
-			case o.data != nil && o.data.at >= 0:
-				f.param(o.typ, f.data(o.data, depth), p, depth)
-			}
-		})
+		o := f.object(at)
+		switch {
+		case o.data == nil && o.typ != nil:
+			jl := f.typeAt(at)
+			f.expressed(expression{jl.name, jl.params}, at, p, depth)
+		case o.data != nil && o.data.at >= 0:
+			f.written(o.typ, f.data(o.data, depth), p, depth)
+		}
+	})
+}
+
+// expressed checks a type that stands as a parameter, and its own parameters.
+func (f *file) expressed(e expression, at int64, p *path, depth int) {
+	f.checkName(e.name, at, p, true)
+	for _, inner := range e.params {
+		f.parameter(inner, p, depth+1)
 	}
 }
 
-// param checks a type that stands as a value: one with a name and parameters,
+// written checks a type that stands as a value: one with a name and parameters,
 // or a union, which has a description and others, and was a list of them before
 // JLD2 0.2. Anything else is no type.
-func (f *file) param(t *typ, c scan.Cursor, p *path, depth int) {
-	if t.committed == 0 {
+func (f *file) written(t *typ, c scan.Cursor, p *path, depth int) {
+	if t.committed == 0 || !f.names {
 		return
 	}
 	at := c.Offset()
 	switch f.typeAt(t.committed).name {
 	case "Core.DataType":
-		e := f.expression(c)
-		f.checkName(e.name, at, p, true)
-		f.params(e.params, p, depth+1)
+		f.expressed(f.expression(c), at, p, depth)
 	case "Core.Union":
 		if t, _ := f.resolve(t); t.class != classVarying {
-			f.params(f.expression(c).params, p, depth+1)
+			for _, inner := range f.expression(c).params {
+				f.parameter(inner, p, depth+1)
+			}
 			return
 		}
 		list := f.varying(&c, expressionSize)
 		for list.Left() > 0 {
-			e := f.expression(list.Take(expressionSize))
-			f.checkName(e.name, at, p, true)
-			f.params(e.params, p, depth+1)
+			f.expressed(f.expression(list.Take(expressionSize)), at, p, depth)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (f *file) dataset(o *object, p *path, depth int) {
 	t, jl := f.resolve(o.typ)
 	f.check(jl, p)
 	if a, ok := o.attrs["julia_type"]; ok { // of the elements of an array of anything
-		f.param(a.typ, a.data, p, 0)
+		f.written(a.typ, a.data, p, 0)
 	}
 	switch {
 	case o.space.null:
