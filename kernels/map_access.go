@@ -66,6 +66,10 @@ func (a *access) read(dst, src []byte, width, pos int64) (mem []byte, copied boo
 		return src[off*size:][: n*size : n*size], false
 	}
 	for done := int64(0); done < n; {
+		if a.period > 0 && done >= a.period {
+			repeat(dst, done/a.period*a.period*width)
+			return dst, true
+		}
 		run := min(n-done, a.dims[last]-at[last])
 		part := dst[done*width : (done+run)*width]
 		if a.strides[last] == 0 {
@@ -89,6 +93,13 @@ func (a *access) read(dst, src []byte, width, pos int64) (mem []byte, copied boo
 	return dst, true
 }
 
+// repeat fills dst with its first bytes, over and over.
+func repeat(dst []byte, n int64) {
+	for n < int64(len(dst)) {
+		n += int64(copy(dst[n:], dst[:n]))
+	}
+}
+
 // load copies neighbours, as registers hold them.
 func (a *access) load(dst, src []byte) {
 	if held(a.dtype) == a.dtype {
@@ -101,9 +112,7 @@ func (a *access) load(dst, src []byte) {
 // fill repeats one element.
 func (a *access) fill(dst, src []byte, width int64) {
 	a.load(dst[:width], src)
-	for n := int(width); n < len(dst); n *= 2 {
-		copy(dst[n:], dst[:n])
-	}
+	repeat(dst, width)
 }
 
 // round narrows elements and widens them again.
