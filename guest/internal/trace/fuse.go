@@ -29,6 +29,7 @@ var rows = []row{
 	{"softmax between products as attention", abi.OpMatMul, abi.OpSoftmax, asAttention, 0},
 	{"softmax without NaN between products as attention", abi.OpMatMul, abi.OpMap, asOpenAttention, 0},
 	{"attention with its heads side by side", abi.OpPermute, abi.OpAttention, asBeside, 0},
+	{"products of one operand before attention as one", abi.OpAttention, 0, joinProducts, 0},
 	{"map into the epilogue of matmul", abi.OpMap, abi.OpMatMul, mergeEpilogue, 2},
 	{"map into the epilogue of conv", abi.OpMap, abi.OpConv, mergeEpilogue, 2},
 	{"map into the epilogue of conv_transpose", abi.OpMap, abi.OpConvTranspose, mergeEpilogue, 2},

@@ -83,6 +83,16 @@ func TestRows(t *testing.T) {
 			y := t.One(abi.OpMatMul, &abi.MatMul{}, softmax(t, scores(t, q, heads(1)), in[1]), heads(2))
 			return []*Value{t.Reshape(t.Permute(y, 0, 2, 1, 3), Consts(2, 5, 12))}
 		}, 3, 1e-5},
+		{"products of one operand before attention as one", []tensor.Type{f32(2, 5, 7)},
+			[]tensor.Type{f32(7, 6), f32(7, 6), f32(7, 9), f32(6), f32(6), f32(9)}, func(t *Tracer, in, w []*Value) []*Value {
+				heads := func(i int, size int64) *Value {
+					x := t.Map2(abi.FnAdd, t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[i]), w[3+i])
+					return t.Permute(t.Reshape(x, Consts(2, 5, 3, size)), 0, 2, 1, 3)
+				}
+				p := t.One(abi.OpSoftmax, &abi.Softmax{Axis: 3, Scale: 0.7}, scores(t, heads(0, 2), heads(1, 2)))
+				y := t.One(abi.OpMatMul, &abi.MatMul{}, p, heads(2, 3))
+				return []*Value{t.Reshape(t.Permute(y, 0, 2, 1, 3), Consts(2, 5, 9))}
+			}, 4, 1e-5},
 		{"map into the epilogue of matmul", []tensor.Type{f32(2, 3, 4)}, []tensor.Type{f32(4, 8), channel}, func(t *Tracer, in, w []*Value) []*Value {
 			return tail(t, t.One(abi.OpMatMul, &abi.MatMul{}, in[0], w[0]), w[1])
 		}, 1, 0},
