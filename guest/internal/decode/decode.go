@@ -34,7 +34,13 @@ func Load(box abi.Box) *Value {
 		t.Type = array.Type()
 		t.Blob, t.At = array.RowMajor(box)
 	} else {
-		t = onnx.ReadTensor(box, fileBlob)
+		fault := scan.Catch(func() { t = onnx.ReadTensor(box, fileBlob) })
+		if fault != nil && fault.Kind == abi.FaultMalformed && fault.Offset == 0 {
+			fault.Text = "it is no PNG, JPEG, GIF, BMP or WebP image and no npy; as an ONNX TensorProto: " + fault.Text
+		}
+		if fault != nil {
+			scan.Refuse(*fault)
+		}
 	}
 	port := abi.Port{Output: true, Ranked: true, DType: uint8(t.Type.DType), Name: "value"}
 	for _, d := range t.Type.Shape() {

@@ -105,6 +105,8 @@ func TestRefusals(t *testing.T) {
 		text string
 	}{
 		{"nothing", "", nil, malformed, 0, "element type 0"},
+		{"text", "hello", nil, malformed, 0, "it is no PNG"},
+		{"an archive", "PK\x03\x04", nil, malformed, 0, "it is no PNG"},
 		{"png of a gigapixel", string(huge), nil, malformed, 0, "1073741824 × 2"},
 		{"png cut short", small.String()[:40], nil, malformed, 40, "PNG: unexpected EOF"},
 		{"jpeg of nothing", "\xff\xd8\xff", nil, malformed, 3, "JPEG"},

@@ -4,7 +4,6 @@ package format
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/arch"
@@ -66,30 +65,48 @@ func buildArch(box abi.Box, _ abi.Task, open weights.Opener) layer.Network {
 	return arch.Build(box, open)
 }
 
-// magics are the formats that begin with bytes of their own and have no reader.
-// ONNX is not among them: a protobuf message has no magic, so its reader
-// decides.
-var magics = [...]struct {
-	offset int
-	magic  string
-	name   string
-}{
-	{0, "GGUF", "a GGUF model"},
-	{0, "ggml", "a GGML model"},
-	{4, "TFL3", "a TensorFlow Lite model"},
-	{0, "\x80\x02", "a pickle"},
-	{0, "\x80\x03", "a pickle"},
-	{0, "\x80\x04", "a pickle"},
-	{0, "\x80\x05", "a pickle"},
-	{0, "\x1f\x8b", "a gzip file"},
+// foreign is a format that begins with bytes of its own and has no reader.
+type foreign struct {
+	offset             int
+	magic              string
+	format, name, more string
 }
 
+const isCode = ": it is code, which is not run; save the weights as safetensors"
+
+// ONNX is not among them: a protobuf message has no magic, so its reader
+// decides.
+var foreigns = [...]foreign{
+	{0, "GGUF", "gguf", "a GGUF model", ""},
+	{0, "ggml", "ggml", "a GGML model", ""},
+	{4, "TFL3", "tflite", "a TensorFlow Lite model", ""},
+	{0, "\x80\x02", "pickle", "a pickle", isCode},
+	{0, "\x80\x03", "pickle", "a pickle", isCode},
+	{0, "\x80\x04", "pickle", "a pickle", isCode},
+	{0, "\x80\x05", "pickle", "a pickle", isCode},
+	{0, "\x1f\x8b", "gzip", "a gzip file", ": give what is packed in it"},
+}
+
+// foreignOf is the foreign format of a file, or nil.
+func foreignOf(c scan.Cursor) *foreign {
+	head := c.Peek(16)
+	for i := range foreigns {
+		if f := &foreigns[i]; len(head) >= f.offset && bytes.HasPrefix(head[f.offset:], []byte(f.magic)) {
+			return f
+		}
+	}
+	return nil
+}
+
+// known are the formats that have a reader.
+const known = "ONNX, safetensors, npy, npz, BSON of Flux, JLD2, or an architecture, JSON that begins with the key \"glovebox\""
+
 // recognise finds the front end of a file. There is none for a file that may
-// be ONNX; one that is certainly of another format, or of two, is refused.
+// be ONNX; one that is certainly of another format, of two, or of none is
+// refused.
 func recognise(box abi.Box, h abi.Handle) *front {
 	c := scan.Open(box, h).All()
-	head := bytes.Clone(c.Peek(16))
-	if len(head) == 0 {
+	if c.Left() == 0 {
 		c.Fail("the file is empty")
 	}
 	var found *front
@@ -103,17 +120,17 @@ func recognise(box abi.Box, h abi.Handle) *front {
 		}
 		found = f
 	}
-	for _, m := range magics {
-		switch {
-		case len(head) < m.offset || !bytes.HasPrefix(head[m.offset:], []byte(m.magic)):
-		case found != nil:
-			c.Fail("the file is both %s and %s", found.name, m.name)
-		default:
-			scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: fmt.Sprintf("%s is not supported", m.name)})
+	if f := foreignOf(c); f != nil {
+		if found != nil {
+			c.Fail("the file is both %s and %s", found.name, f.name)
 		}
+		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: f.name + " is not supported" + f.more})
 	}
-	if found != nil && onnx.Fits(c) {
+	switch {
+	case found != nil && onnx.Fits(c):
 		c.Fail("the file is both %s and an ONNX model", found.name)
+	case found == nil && !onnx.Looks(c):
+		c.Fail("the file is of no format that is read: %s", known)
 	}
 	return found
 }
@@ -146,6 +163,13 @@ func Weights(box abi.Box, h abi.Handle) *weights.File {
 // Inspect reports what is in the file, and what was refused of it. task has
 // the options of the load.
 func Inspect(box abi.Box, task abi.Task) {
+	if f := foreignOf(scan.Open(box, 1).All()); f != nil {
+		weights.Inspect(box, func(box abi.Box, h abi.Handle, file *weights.File) {
+			file.Format = f.format
+			recognise(box, h)
+		})
+		return
+	}
 	switch f := recognise(box, 1); {
 	case f == nil:
 		onnx.Inspect(box)

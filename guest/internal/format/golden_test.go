@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/boxtest"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
@@ -100,6 +101,33 @@ func TestNoWeights(t *testing.T) {
 		fault := scan.Catch(func() { Load(boxtest.New(b), 1) })
 		if fault == nil || !strings.Contains(fault.Text, "holds weights alone: give the architecture") {
 			t.Errorf("%s: %+v", name, fault)
+		}
+	}
+}
+
+// TestUnknown: what is of no format that is read is refused as that, and by its
+// name where it has one.
+func TestUnknown(t *testing.T) {
+	for file, want := range map[string]string{
+		"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR": "of no format that is read: ONNX, safetensors",
+		"this is no model at all":             "of no format that is read: ONNX, safetensors",
+		"{\"glovebox\"":                       "architecture",
+		"{}":                                  "of no format that is read",
+		"GGUF\x03\x00\x00\x00":                "a GGUF model is not supported",
+		"\x1c\x00\x00\x00TFL3":                "a TensorFlow Lite model is not supported",
+		"\x80\x02}q\x00.":                     "a pickle is not supported: it is code, which is not run",
+		"\x1f\x8b\x08\x00":                    "a gzip file is not supported",
+		"":                                    "the file is empty",
+		"\x08\x08\x3a\xff\xff\x03":            "length 65535, but 0 bytes are left", // of a model that was cut off
+	} {
+		for name, visit := range map[string]func(box abi.Box){
+			"load":    func(box abi.Box) { Load(box, abi.TaskModel) },
+			"convert": func(box abi.Box) { Export(box, abi.TaskNPZ) },
+		} {
+			fault := scan.Catch(func() { visit(boxtest.New([]byte(file))) })
+			if fault == nil || !strings.Contains(fault.Text, want) && !(name == "convert" && want == "architecture") {
+				t.Errorf("%s %q: %+v, want %q", name, file, fault, want)
+			}
 		}
 	}
 }

@@ -162,6 +162,7 @@ func TestRefused(t *testing.T) {
 		{"an eps over one", describe(`{"kind":"BatchNorm","in":4,"eps":2}`), "eps is 2"},
 		{"an eps without end", describe(`{"kind":"BatchNorm","in":4,"eps":1e999}`), "out of range"},
 		{"nine numbers", describe(`{"kind":"MaxPool","kernel":[1,1,1,1,1,1,1,1,1]}`), "more than 8 numbers"},
+		{"no numbers", describe(`{"kind":"LayerNorm","size":[]}`), "size has no numbers"},
 		{"a stride of nothing", describe(`{"kind":"MaxPool","kernel":[2],"stride":[0]}`), "stride is 0"},
 		{"two layers of one name", describe(dense+`,"name":"1"}`, dense+`}`), `two layers are called "1"`},
 		{"an unknown weight", describe(dense + `,"weights":["kernel"]}`), `no layer has a weight "kernel"`},

@@ -219,7 +219,9 @@ func (p *parser) param(l *layer.Layer, name string, at int64) {
 	case *int64:
 		*v = whole()
 	case *[]int64:
-		*v = p.list(name, at, whole)
+		if *v = p.list(name, at, whole); len(*v) == 0 {
+			p.Refuse(at, "%s has no numbers", name)
+		}
 	case *float64:
 		*v = p.Float()
 		within(*v)

@@ -34,6 +34,7 @@ func Read(box abi.Box, h abi.Handle, f *weights.File) {
 func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
 	f.Format = "npz"
 	a := newArchive(box, h)
+	a.first()
 	entries, dir := a.directory()
 	var next uint64 // where the members so far end
 	var total uint64
@@ -46,7 +47,7 @@ func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
 		name, ok := strings.CutSuffix(m.name, suffix)
 		switch {
 		case !ok:
-			a.lacks(at, m.name, "member %q is no %s: of zip archives, those of arrays are read", m.name, suffix)
+			a.foreign(at, m.name)
 		case seen[name]:
 			dir.FailAt(at, "member %q stands twice", m.name)
 		case offset != next:
@@ -66,6 +67,30 @@ func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
 	if next != uint64(start) {
 		dir.FailAt(int64(next), "%d bytes that are of no member", uint64(start)-next)
 	}
+}
+
+// first refuses an archive whose first member is no array, before its directory
+// has to be one that an npz has.
+func (a *archive) first() {
+	name := ""
+	scan.Catch(func() {
+		c := a.at(0)
+		magic(&c, localMagic, "member")
+		var m member
+		length, _ := m.read(&c)
+		name = a.name(&c, length, m.flags)
+	})
+	if name != "" && !strings.HasSuffix(name, suffix) {
+		a.foreign(0, name)
+	}
+}
+
+// foreign refuses a member that is no array.
+func (a *archive) foreign(at int64, name string) {
+	if strings.HasSuffix(name, ".pkl") {
+		a.lacks(at, name, "member %q is a pickle, as in a PyTorch checkpoint: it is code, which is not run; save the weights as safetensors", name)
+	}
+	a.lacks(at, name, "member %q is no %s: of zip archives, those of arrays are read", name, suffix)
 }
 
 // array reads the array that is a member. A fault in what was inflated is one

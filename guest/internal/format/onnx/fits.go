@@ -1,6 +1,9 @@
 package onnx
 
-import "github.com/glovebox-ml/glovebox/guest/internal/scan"
+import (
+	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // graphField is the number of the graph in a ModelProto.
 const graphField = 7
@@ -15,4 +18,16 @@ func Fits(c scan.Cursor) bool {
 		}
 	})
 	return fault == nil && graph
+}
+
+// Looks reports whether a file begins with a field of a model. Where it does
+// not, its reader has nothing to say of it.
+func Looks(c scan.Cursor) (ok bool) {
+	m := &modelMessage
+	scan.Catch(func() {
+		num, typ := c.Tag()
+		ok = num < 64 && (m.single|m.repeated|m.passed)&(1<<num) != 0 &&
+			(typ == protowire.VarintType || typ == protowire.BytesType || typ == protowire.Fixed32Type || typ == protowire.Fixed64Type)
+	})
+	return ok
 }
