@@ -18,9 +18,17 @@ func TestFuelOfRefusals(t *testing.T) {
 	rt := open(t, Config{})
 	for name, file := range map[string]func(n int) []byte{
 		"safetensors with a hole":         holedSafetensors,
+		"safetensors with a key twice":    twiceSafetensors,
+		"safetensors with one long text":  longSafetensors,
+		"safetensors that all overlap":    overlappingSafetensors,
 		"npz with a wrong checksum":       crookedNPZ,
 		"npz of members that are too big": bombedNPZ,
+		"npz that does not inflate":       garbledNPZ,
+		"npz of objects":                  objectsNPZ,
+		"npy with too little behind":      shortNPY,
 		"architecture with a lie":         lyingArchitecture,
+		"architecture with long paths":    deepArchitecture,
+		"architecture with a hole":        holedArchitecture,
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 2000
@@ -63,6 +71,62 @@ func holedSafetensors(n int) []byte {
 	fmt.Fprintf(&h, `"last":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}`, n+1, n+2)
 	b := binary.LittleEndian.AppendUint64(nil, uint64(h.Len()+2))
 	return append(append(append(append(b, '{'), h.String()...), '}'), make([]byte, n+2)...)
+}
+
+// safetensors is a header and n bytes behind it.
+func safetensors(header string, n int) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	return append(append(b, header...), make([]byte, n)...)
+}
+
+func twiceSafetensors(n int) []byte {
+	var h strings.Builder
+	for i := range n {
+		fmt.Fprintf(&h, `"\u0074ensor%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, i)
+	}
+	return safetensors("{"+h.String()+`"t\u0065nsor0":{}}`, 0)
+}
+
+func longSafetensors(n int) []byte {
+	return safetensors(`{"__metadata__":{"k":"`+strings.Repeat(`\u00e9é`, 16*n)+`\x"}}`, 0)
+}
+
+func overlappingSafetensors(n int) []byte {
+	var h strings.Builder
+	for i := range n {
+		fmt.Fprintf(&h, `"tensor%d":{"dtype":"U8","shape":[2],"data_offsets":[%d,%d]},`, i, n-i, n-i+2)
+	}
+	return safetensors("{"+strings.TrimSuffix(h.String(), ",")+"}", n+2)
+}
+
+func garbledNPZ(n int) []byte {
+	return archive(n, func(i int, header []byte) {
+		if i == n-1 {
+			header[4] = 8
+		}
+	})
+}
+
+func objectsNPZ(n int) []byte {
+	b := archive(min(n, 50), func(int, []byte) {})
+	return bytes.ReplaceAll(b, []byte("'|u1'"), []byte("'|O1'"))
+}
+
+func shortNPY(n int) []byte {
+	const header = "\x93NUMPY\x01\x00\x40\x00{'descr':'|u1','fortran_order':False,'shape':(1099511627776,)}   \n"
+	return append([]byte(header), make([]byte, 100*n)...)
+}
+
+func deepArchitecture(n int) []byte {
+	inner := strings.Repeat(`{"kind":"Flatten"},`, n)
+	for range 20 {
+		inner = `{"kind":"Chain","name":"` + strings.Repeat("x", 20) + `","layers":[` + strings.TrimSuffix(inner, ",") + `]}`
+	}
+	return []byte(`{"glovebox":1,"input":{},"layers":[` + inner + `,{"kind":"Lambda"}]}`)
+}
+
+func holedArchitecture(n int) []byte {
+	return []byte(`{"glovebox":1,"input":{},"layers":[` + strings.Repeat(`{"kind":"Flatten"},`, n) + `{"kind":"?"}]}`)
 }
 
 func lyingArchitecture(n int) []byte {

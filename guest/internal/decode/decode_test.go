@@ -198,7 +198,15 @@ func picture() *image.NRGBA {
 	return m
 }
 
-func TestImages(t *testing.T) {
+// Pictures as WebP, which only libwebp writes: without and with losses.
+const (
+	lossless = "RIFF\x2c\x00\x00\x00WEBPVP8L\x1f\x00\x00\x00\x2f\x01\x40\x00\x00\x1f\x20\x10\x48\xde\x1f\x3a\x8d\xf9\x17\x10\x14\xfc\x1f\xdd\xfc\x47\x64\x0f\xe0\x06\x0c\x11\xfd\x0f\x01\x00"
+	lossy    = "RIFF\x36\x00\x00\x00WEBPVP8 \x2a\x00\x00\x00\x90\x01\x00\x9d\x01\x2a\x02\x00\x02\x00\x02\xc0\x4c\x25\xa4\x00\x02\xe7\x45\xac\x00\x00\xfe\xe2\x9e\xf4\xb4\xa5\xd5\xfd\x54\xc0\x46\x03\xc1\x8c\x2b\x50\x00\x00\x00\x00"
+)
+
+// pictures are picture in each format.
+func pictures(t testing.TB) map[string][]byte {
+	t.Helper()
 	var files [4]bytes.Buffer
 	for i, err := range []error{
 		png.Encode(&files[0], picture()), bmp.Encode(&files[1], picture()),
@@ -208,13 +216,40 @@ func TestImages(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	for i, name := range []string{"PNG", "BMP", "GIF", "JPEG"} {
+	return map[string][]byte{
+		"PNG": files[0].Bytes(), "BMP": files[1].Bytes(), "GIF": files[2].Bytes(), "JPEG": files[3].Bytes(),
+		"WebP": []byte(lossless), "WebP with losses": []byte(lossy),
+	}
+}
+
+// TestDamage cuts values off at each byte and changes each of them. They may be
+// decoded or refused, and nothing else.
+func TestDamage(t *testing.T) {
+	files := pictures(t)
+	files["npy"] = npyFile("{'descr': '>f4', 'fortran_order': True, 'shape': (2,1), }", "12345678")
+	files["TensorProto"] = pb().num(1, 3).num(2, 5).str(5, "\x01\x02\x03")
+	load := func(file []byte) { scan.Catch(func() { Load(boxtest.New(file)) }) }
+	for _, file := range files {
+		for n := range file {
+			load(file[:n])
+			for flip := range 8 {
+				bad := bytes.Clone(file)
+				bad[n] ^= 1 << flip
+				load(bad)
+			}
+		}
+	}
+}
+
+func TestImages(t *testing.T) {
+	files := pictures(t)
+	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
-			typ, data := decoded(t, files[i].Bytes(), nil)
+			typ, data := decoded(t, file, nil)
 			if typ != tensor.Of(tensor.Float32, 1, 3, 2, 2) {
 				t.Fatal(typ)
 			}
-			if got := floats(data); name != "JPEG" && fmt.Sprint(got) != "[1 0 0 1 0 1 0 1 0 0 1 1]" {
+			if got := floats(data); name != "JPEG" && name != "WebP with losses" && fmt.Sprint(got) != "[1 0 0 1 0 1 0 1 0 0 1 1]" {
 				t.Error(got)
 			}
 		})
@@ -232,7 +267,7 @@ func TestImages(t *testing.T) {
 		{"smaller", abi.ImageSpec{Width: 1, Height: 1, DType: uint8(tensor.Uint8)}, tensor.Of(tensor.Uint8, 1, 3, 1, 1), "[127 127 127]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			typ, data := decoded(t, files[0].Bytes(), &test.spec)
+			typ, data := decoded(t, files["PNG"], &test.spec)
 			got := fmt.Sprint(data)
 			if typ.DType == tensor.Float32 {
 				got = fmt.Sprint(floats(data))
@@ -260,11 +295,9 @@ func TestTransparency(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	var file bytes.Buffer
-	if err := png.Encode(&file, picture()); err != nil {
-		f.Fatal(err)
+	for _, file := range pictures(f) {
+		f.Add(file)
 	}
-	f.Add(file.Bytes())
 	f.Add(npyFile("{'descr': '>f4', 'fortran_order': True, 'shape': (1,1), }", "1234"))
 	f.Add([]byte(pb().num(1, 3).num(2, 5).str(5, "\x01\x02\x03")))
 	f.Fuzz(func(_ *testing.T, file []byte) {
