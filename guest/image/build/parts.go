@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -62,8 +63,8 @@ const functionNames = 1
 // closure before them, so they do not count.
 var numbers = regexp.MustCompile(`(func|\.|-range)[0-9]+`)
 
-// parts are the images without some functions. A list of the others, one a
-// line, is beside each.
+// parts are the images without some functions. A list of the others is beside
+// each, one a line; a star at the end of a line is for whatever follows.
 var parts = [...]string{"hot", "warm"}
 
 // listed reports of each function whether its name is on the list.
@@ -73,8 +74,16 @@ func listed(wasm, list []byte) (func(int) bool, error) {
 		return nil, err
 	}
 	keep := map[string]bool{}
+	var begins []string
 	for line := range strings.Lines(string(list)) {
-		keep[numbers.ReplaceAllString(strings.TrimSpace(line), "$1")] = true
+		name, many := strings.CutSuffix(strings.TrimSpace(line), "*")
+		if many {
+			begins = append(begins, name)
+		}
+		keep[numbers.ReplaceAllString(name, "$1")] = true
 	}
-	return func(k int) bool { return keep[numbers.ReplaceAllString(byIndex[k], "$1")] }, nil
+	return func(k int) bool {
+		return keep[numbers.ReplaceAllString(byIndex[k], "$1")] ||
+			slices.ContainsFunc(begins, func(b string) bool { return strings.HasPrefix(byIndex[k], b) })
+	}, nil
 }
