@@ -21,7 +21,7 @@ hot models="out/models":
     models=$(realpath {{models}}) shared=$PWD/../shared/models data=$PWD/testdata
     hot=(digits.onnx five.png test_data_set_0/input_0.pb $models/m_{mobilenetv2,resnet50,minilm_l6_s128}.onnx
         $shared/{mnist-cntk,mnist-burn,ppocr-v4,yolox-nano,ultraface,super-resolution,magika-v3_3}/*.onnx)
-    warm=(*.onnx $models/m_mobilenetv2.onnx $data/{weights/*.[!pj]*,flux/*.bson,architecture/digits.json}
+    warm=(*.onnx $models/m_mobilenetv2.onnx $data/{weights/*.[^pj]*,flux/*.bson,architecture/digits.json}
         $shared/{flux/*.[bj]*,alphago-bson/*.bson,mnist-burn/*.safetensors} $shared/../conformance/bson/*.bson)
     go run ./guest/image/build
     GLOVEBOX_HOT_OUT=$PWD/guest/image GLOVEBOX_HOT="${hot[*]}" GLOVEBOX_WARM="${warm[*]}" go test -count=1 -run 'TestHot$' ./runtime

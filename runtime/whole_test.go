@@ -34,7 +34,7 @@ func TestWarmSuffices(t *testing.T) {
 	c := &compiled{}
 	rt := open(t, Config{})
 	rt.guests = c
-	for _, path := range found(t, "*.onnx ../weights/*.[!pj]* ../flux/*.bson ../architecture/digits.json") {
+	for _, path := range found(t, "*.onnx ../weights/*.[^pj]* ../flux/*.bson ../architecture/digits.json") {
 		useAll(t, rt, path)
 		if _, n := c.widest(); n != warm {
 			t.Fatalf("%s: extent %d of the guest was needed", path, n)
