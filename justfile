@@ -33,13 +33,11 @@ shared:
     go run ./cli/glovebox test --quiet ../shared/conformance/onnx/node | tail -n 1
 
 # Time the models beside ONNX Runtime and write BENCHMARKS.md. Needs a Python
-# with numpy, onnx and onnxruntime, and the anchors of ../shared/bench in MODELS.
-bench models="out/models" python="python3":
+# with numpy, onnx and onnxruntime, and writes the large networks into MODELS.
+bench models="out/models" python="python3" *args:
     go build -o out/glovebox ./cli/glovebox
     test -d {{models}} || {{python}} ../shared/bench/gen_models.py {{models}}
-    {{python}} docs/bench/bench.py out/glovebox {{models}}/m_*.onnx ../shared/models/ppocr-v4/*.onnx ../shared/models/yolox-nano/*.onnx \
-        ../shared/models/ultraface/*.onnx ../shared/models/super-resolution/*.onnx ../shared/models/magika-v3_3/*.onnx \
-        ../shared/models/mnist-*/m*.onnx
+    {{python}} docs/bench/bench.py out/glovebox {{models}} ../shared/models {{args}}
 
 # The limits in milliseconds, on a quiet machine.
 limits:

@@ -157,7 +157,18 @@ func planned(t testing.TB, op *Op, attrs any, in ...Tensor) *Call {
 // units.
 func bench(b *testing.B, work int64, unit string, op *Op, attrs any, in ...Tensor) {
 	b.Helper()
+	benchOn(b, nil, work, unit, op, attrs, in...)
+}
+
+// benchOn is bench on the workers of a pool, whose peak is that of all cores.
+func benchOn(b *testing.B, pool *Pool, work int64, unit string, op *Op, attrs any, in ...Tensor) {
+	b.Helper()
 	c := planned(b, op, attrs, in...)
+	c.Pool = pool
+	cores := 1.0
+	if pool != nil {
+		cores += float64(len(pool.workers))
+	}
 	if op.HasPack() && c.Plan.Packed > 0 {
 		c.Packed = tensor.Aligned(c.Plan.Packed)
 		op.Pack(c.Plan, in[1], c.Packed)
@@ -174,5 +185,5 @@ func bench(b *testing.B, work int64, unit string, op *Op, attrs any, in ...Tenso
 		best, peak = min(best, middle.Sub(start)), min(peak, time.Since(middle))
 	}
 	b.ReportMetric(float64(work)/float64(best), unit+"/ns")
-	b.ReportMetric(200*float64(work)/float64(best)/(float64(flops)/float64(peak)), "%peak")
+	b.ReportMetric(200*float64(work)/float64(best)/(float64(flops)/float64(peak))/cores, "%peak")
 }

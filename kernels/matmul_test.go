@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -144,8 +145,16 @@ func TestMatMulRefuses(t *testing.T) {
 	})
 }
 
-func BenchmarkMatMul(b *testing.B) {
+// Products of square matrices, packed before, on one core and on two.
+func BenchmarkProducts(b *testing.B) {
 	r := newDice()
-	const n = 256
-	bench(b, n*n*n, "fma", &MatMul, MatMulAttrs{}, r.numbers(tensor.Float32, n, n), r.numbers(tensor.Float32, n, n))
+	for _, n := range []int64{512, 1024, 2048} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%d/%d", n, threads), func(b *testing.B) {
+				pool := NewPool(threads)
+				defer pool.Close()
+				benchOn(b, pool, n*n*n, "fma", &MatMul, MatMulAttrs{}, r.numbers(tensor.Float32, n, n), r.numbers(tensor.Float32, n, n))
+			})
+		}
+	}
 }

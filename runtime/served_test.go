@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -125,4 +126,53 @@ func BenchmarkServed(b *testing.B) {
 			b.ReportMetric(float64(kernels.Nanoseconds()), "ns/kernels")
 		})
 	}
+}
+
+// A sentence of a length that was never seen, against the same length again: the
+// share of its speed that binding leaves.
+func BenchmarkLengths(b *testing.B) {
+	const shortest, lengths = 17, 48
+	rt, err := New(b.Context(), Config{Threads: 1, Limits: Limits{Memory: 2 << 30}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rt.Close()
+	var shares []float64
+	for b.Loop() {
+		m, err := rt.LoadFile(b.Context(), "../../shared/models/minilm-l6-w8/model.onnx")
+		if err != nil {
+			b.Skip(err)
+		}
+		run := func(n int) time.Duration {
+			in := Values{}
+			for _, p := range m.Inputs() {
+				ids := make([]int64, n)
+				for i := range ids {
+					ids[i] = 1
+				}
+				if in[p.Name], err = Of(ids, 1, n); err != nil {
+					b.Fatal(err)
+				}
+			}
+			start := time.Now()
+			if _, err := m.Run(b.Context(), in); err != nil {
+				b.Fatal(err)
+			}
+			return time.Since(start)
+		}
+		run(shortest - 1) // what the model does once
+		var first, again time.Duration
+		for i := range lengths {
+			n := shortest + i*37%lengths*2
+			first += run(n)
+			again += run(n)
+		}
+		if s := m.Stats(); s.Entered != 1 {
+			b.Fatalf("%d lengths entered the box", s.Entered)
+		}
+		shares = append(shares, float64(again)/float64(first))
+		m.Close()
+	}
+	slices.Sort(shares)
+	b.ReportMetric(shares[len(shares)/2], "share")
 }

@@ -1,17 +1,24 @@
 """Times Glovebox beside ONNX Runtime and writes BENCHMARKS.md.
 
-    python docs/bench/bench.py GLOVEBOX MODEL.onnx... [--rounds N] [--out FILE]
+    python docs/bench/bench.py GLOVEBOX ANCHORS SHARED [--rounds N] [--out FILE]
+                               [--web DIR] [--cold NAME=COMMAND]...
 
+ANCHORS holds the networks that gen_models.py writes, SHARED the real models.
 Each model runs in turn in both, A B A B, on the same threads and inputs; a
-ratio is ONNX Runtime's time over ours, per round, and the median of the
-rounds is printed. The peak of the machine is measured in the same run. Needs
-numpy, onnx and onnxruntime; fetches nothing.
+ratio is the peer's time over ours, per round, and the median of the rounds is
+printed. The peak of the machine is measured in the same run. Needs numpy, onnx
+and onnxruntime, a C compiler for the peak, and Go for two of the figures;
+fetches nothing. --web names a folder with onnxruntime-web in its node_modules,
+--cold a command that loads {model} and gives a first answer.
 """
 
 import argparse
+import glob
 import json
 import os
 import platform
+import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -19,39 +26,11 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BIG = ["resnet50", "mobilenetv2", "minilm_l6_s128", "bert_base_s128"]
+REAL = ["ppocr-v4/*", "yolox-nano/*", "ultraface/*", "super-resolution/*", "magika-v3_3/*", "mnist-burn/*", "mnist-cntk/*"]
 
-PEER = """
-import json, os, sys, time
-import numpy as np
-import onnx, onnxruntime as ort
-from onnx import numpy_helper
-path, threads, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-o = ort.SessionOptions()
-o.intra_op_num_threads, o.inter_op_num_threads, o.log_severity_level = threads, 1, 3
-start = time.perf_counter()
-s = ort.InferenceSession(path, o, providers=["CPUExecutionProvider"])
-load = time.perf_counter() - start
-rng, feed = np.random.default_rng(1), {}
-for i, x in enumerate(s.get_inputs()):
-    file = os.path.join(folder, f"input_{i}.pb") if folder else ""
-    if os.path.exists(file):
-        feed[x.name] = numpy_helper.to_array(onnx.load_tensor(file))
-    else:
-        shape = [d if isinstance(d, int) else 1 for d in x.shape]
-        feed[x.name] = rng.random(shape, np.float32) if "float" in x.type else rng.integers(0, 2, shape, np.int64)
-start = time.perf_counter()
-s.run(None, feed)
-first = time.perf_counter() - start
-print(json.dumps({"load_ms": load * 1e3, "first_ms": first * 1e3}), flush=True)
-for line in sys.stdin:
-    times = []
-    for _ in range(int(line)):
-        start = time.perf_counter()
-        s.run(None, feed)
-        times.append((time.perf_counter() - start) * 1e3)
-    times.sort()
-    print(json.dumps({"median_ms": times[len(times) // 2]}), flush=True)
-"""
+BURN = "while True: pass"
 
 
 def folder_of(path):
@@ -63,6 +42,11 @@ def folder_of(path):
     return ""
 
 
+def name_of(path):
+    stem = os.path.basename(path)[:-5]
+    return stem[2:] if stem.startswith("m_") else f"{os.path.basename(os.path.dirname(path))}/{stem}"
+
+
 def peak():
     with tempfile.TemporaryDirectory() as d:
         exe = os.path.join(d, "peak")
@@ -70,94 +54,178 @@ def peak():
         return [float(x) for x in subprocess.check_output([exe]).split()]
 
 
-def ours(glovebox, path, threads, runs):
-    out = subprocess.check_output([glovebox, "bench", "--json", "--memory", "4GiB", "--threads", str(threads), "--runs", str(runs), "--warmup", "2", path])
-    return json.loads(out)
+class Peer:
+    """A process that loads a model and runs it as often as it is told to."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.start = json.loads(self.process.stdout.readline())
+
+    def median(self, runs):
+        self.process.stdin.write(f"{runs}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())["median_ms"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
+def onnxruntime(path, threads):
+    return Peer([sys.executable, os.path.join(HERE, "peer.py"), path, str(threads), folder_of(path)])
 
 
-def compare(glovebox, path, threads, rounds):
-    peer = subprocess.Popen([sys.executable, "-c", PEER, path, str(threads), folder_of(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    start = json.loads(peer.stdout.readline())
-    guess = max(start["first_ms"], 0.05)
-    runs = int(min(200, max(5, 400 / guess)))
-    pairs, mine = [], None
-    for _ in range(rounds):
-        peer.stdin.write(f"{runs}\n")
-        peer.stdin.flush()
-        theirs = json.loads(peer.stdout.readline())["median_ms"]
-        mine = ours(glovebox, path, threads, runs)
-        pairs.append((theirs, mine["median_ms"]))
-    peer.stdin.close()
-    peer.wait()
-    ratio = statistics.median(a / b for a, b in pairs)
-    return {
-        "theirs": statistics.median(a for a, _ in pairs), "ours": statistics.median(b for _, b in pairs), "ratio": ratio,
-        "load_theirs": start["load_ms"], "load_ours": mine["load_ms"], "first_ours": mine["first_ms"],
-        "gflops": mine["flops"] / statistics.median(b for _, b in pairs) / 1e6,
-    }
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.lines = []
+        self.single = {}  # our time on one thread, by model
 
+    def say(self, line=""):
+        print(line, file=sys.stderr, flush=True)
+        self.lines.append(line)
 
-def name_of(path):
-    parent = os.path.basename(os.path.dirname(path))
-    stem = os.path.basename(path)[:-5]
-    return stem if parent in ("gen", "") else f"{parent}/{stem}"
+    def table(self, *heads):
+        self.say("| " + " | ".join(heads) + " |")
+        self.say("|" + " --- |" * len(heads))
+
+    def row(self, *cells):
+        self.say("| " + " | ".join(str(c) for c in cells) + " |")
+
+    def ours(self, path, threads, runs):
+        out = subprocess.check_output([
+            self.args.glovebox, "bench", "--json", "--memory", "4GiB", "--threads", str(threads), "--runs", str(runs), "--warmup", "3", path])
+        return json.loads(out)
+
+    def pairs(self, path, threads, peer):
+        """Times of the peer and ours, round by round."""
+        runs = int(min(300, max(5, 400 / max(peer.start["first_ms"], 0.05))))
+        theirs, mine = [], []
+        for _ in range(self.args.rounds):
+            theirs.append(peer.median(runs))
+            mine.append(self.ours(path, threads, runs))
+        peer.close()
+        return theirs, mine
+
+    def side_by_side(self, title, paths, flops):
+        self.say(f"\n## {title}\n")
+        self.table("model", "threads", "ONNX Runtime ms", "Glovebox ms", "ratio", "% of peak", "load ms (theirs)", "load ms (ours)", "first run ms")
+        ratios = {1: [], 2: []}
+        for path in paths:
+            for threads in (1, 2):
+                peer = onnxruntime(path, threads)
+                theirs, mine = self.pairs(path, threads, peer)
+                times = [m["median_ms"] for m in mine]
+                ratio = statistics.median(a / b for a, b in zip(theirs, times))
+                ratios[threads].append(ratio)
+                ms = statistics.median(times)
+                if threads == 1:
+                    self.single[path] = ms
+                self.row(
+                    name_of(path), threads, f"{statistics.median(theirs):.3f}", f"{ms:.3f}", f"{ratio:.2f}",
+                    f"{100 * mine[0]['flops'] / ms / 1e6 / flops / threads:.0f}", f"{peer.start['load_ms']:.1f}",
+                    f"{statistics.median(m['load_ms'] for m in mine):.1f}", f"{statistics.median(m['first_ms'] for m in mine):.1f}")
+        for threads, list_ in ratios.items():
+            self.row("geometric mean", threads, "", "", f"{statistics.geometric_mean(list_):.2f}", "", "", "", "")
+
+    def busy(self, paths):
+        self.say("\n## With another process on one of the two cores, two threads\n")
+        self.table("model", "ONNX Runtime ms", "Glovebox ms", "ratio", "over our own on one thread and a quiet machine")
+        burner = subprocess.Popen([sys.executable, "-c", BURN])
+        try:
+            for path in paths:
+                theirs, mine = self.pairs(path, 2, onnxruntime(path, 2))
+                times = [m["median_ms"] for m in mine]
+                self.row(
+                    name_of(path), f"{statistics.median(theirs):.1f}", f"{statistics.median(times):.1f}",
+                    f"{statistics.median(a / b for a, b in zip(theirs, times)):.2f}", f"{statistics.median(times) / self.single[path]:.2f}")
+        finally:
+            burner.kill()
+
+    def web(self, paths):
+        if not self.args.web:
+            return
+        self.say("\n## Beside onnxruntime-web, one thread\n")
+        self.table("model", "onnxruntime-web ms", "Glovebox ms", "ratio")
+        for path in paths:
+            try:
+                peer = Peer(["node", os.path.join(HERE, "web.mjs"), self.args.web, path])
+            except (json.JSONDecodeError, OSError):
+                self.row(name_of(path), "it does not run there", "", "")
+                continue
+            theirs, mine = self.pairs(path, 1, peer)
+            times = [m["median_ms"] for m in mine]
+            self.row(
+                name_of(path), f"{statistics.median(theirs):.2f}", f"{statistics.median(times):.2f}",
+                f"{statistics.median(a / b for a, b in zip(theirs, times)):.1f}")
+
+    def cold(self, paths):
+        peers = [("Python + ONNX Runtime", [sys.executable, os.path.join(HERE, "peer.py"), "{model}", "1", "{folder}"])]
+        for given in self.args.cold:
+            name, _, command = given.partition("=")
+            peers.append((name, shlex.split(command)))
+        peers.append(("ours", [self.args.glovebox, "bench", "--memory", "4GiB", "--threads", "1", "--runs", "0", "{model}"]))
+        self.say("\n## From the start of a process to its first answer, files and compiled guest in the cache\n")
+        self.table("model", *(f"{name} ms" for name, _ in peers), *(f"{name} MiB" for name, _ in (peers[0], peers[-1])))
+        for path in paths:
+            times, memory = [[] for _ in peers], [0] * len(peers)
+            for _ in range(self.args.rounds):
+                for i, (_, command) in enumerate(peers):
+                    argv = [c.replace("{model}", path).replace("{folder}", folder_of(path)) for c in command]
+                    start = time.perf_counter()
+                    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    _, status, use = os.wait4(p.pid, 0)
+                    times[i].append((time.perf_counter() - start) * 1e3 if status == 0 else float("nan"))
+                    memory[i] = max(memory[i], use.ru_maxrss / 1024)
+            self.row(name_of(path), *(f"{statistics.median(t):.0f}" for t in times), f"{memory[0]:.0f}", f"{memory[-1]:.0f}")
+
+    def go(self):
+        """The figures that no command of ours prints."""
+        self.say("\n## Products and lengths\n")
+        found = subprocess.run(
+            ["go", "test", "-run", "^$", "-bench", "Products", "-benchtime", "1s", "./kernels"], cwd=ROOT, capture_output=True, text=True).stdout
+        self.table("prepacked product", "threads", "% of the peak measured beside it")
+        for size, threads, share in re.findall(r"BenchmarkProducts/(\d+)/(\d+)\S*.*?([\d.]+) %peak", found):
+            self.row(f"{size}³", threads, share)
+        found = subprocess.run(
+            ["go", "test", "-run", "^$", "-bench", "Lengths", "-benchtime", "3x", "./runtime"], cwd=ROOT, capture_output=True, text=True).stdout
+        for share in re.findall(r"([\d.]+) share", found):
+            self.say(f"\nA sentence of a length never seen before runs at {share} of the speed of the same length again (minilm-l6-w8, 48 lengths).")
+        found = subprocess.run(
+            ["go", "test", "-run", "^$", "-bench", "Served/", "./runtime"], cwd=ROOT, capture_output=True, text=True).stdout
+        for name, best, kernels in re.findall(r"BenchmarkServed/(\S+?)(?:-\d+)?\s.*?([\d.]+) ns/best\s+([\d.]+) ns/kernels", found):
+            self.say(f"\nA served run of {name} takes {float(best) / 1e3:.1f} µs, its operations by themselves {float(kernels) / 1e3:.1f} µs.")
 
 
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("glovebox")
-    a.add_argument("models", nargs="+")
-    a.add_argument("--rounds", type=int, default=5)
-    a.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    a.add_argument("anchors")
+    a.add_argument("shared")
+    a.add_argument("--rounds", type=int, default=7)
+    a.add_argument("--web")
+    a.add_argument("--cold", action="append", default=[])
     a.add_argument("--out", default="BENCHMARKS.md")
     args = a.parse_args()
-    import onnxruntime
+    import onnxruntime as ort
 
+    b = Bench(args)
     flops, bandwidth = peak()
     version = subprocess.check_output([args.glovebox, "version"], text=True).split("\n")
-    lines = [
-        "# Benchmarks", "",
-        "Written by `just bench`. A ratio is ONNX Runtime's time over ours, the median over the rounds of medians taken in turn; above 1 we are ahead.", "",
-        f"- machine: {platform.machine()}, {os.cpu_count()} cores, {flops:.0f} GFLOP/s of FMA on one core and {bandwidth:.0f} GB/s read, measured in this run",
-        f"- ONNX Runtime {onnxruntime.__version__}, {version[1]}", "",
-        "| model | threads | ONNX Runtime ms | Glovebox ms | ratio | % of peak | load ms (theirs) | load ms (ours) | first run ms |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for path in args.models:
-        for threads in args.threads:
-            try:
-                r = compare(args.glovebox, path, threads, args.rounds)
-            except (subprocess.CalledProcessError, json.JSONDecodeError) as e:
-                print(f"{path}: {e}", file=sys.stderr)
-                continue
-            line = (
-                f"| {name_of(path)} | {threads} | {r['theirs']:.3f} | {r['ours']:.3f} | {r['ratio']:.2f} "
-                f"| {100 * r['gflops'] / flops / threads:.0f} | {r['load_theirs']:.1f} | {r['load_ours']:.1f} | {r['first_ours']:.1f} |"
-            )
-            print(line, file=sys.stderr, flush=True)
-            lines.append(line)
-    lines += ["", "| model | cold process ms (Python + ONNX Runtime) | cold process ms (ours) | peak MiB (theirs) | peak MiB (ours) |", "| --- | --- | --- | --- | --- |"]
-    for path in args.models:
-        cold = [[], []]
-        memory = [0, 0]
-        for _ in range(args.rounds):
-            for i, argv in enumerate((
-                [sys.executable, "-c", PEER, path, "1", folder_of(path)],
-                [args.glovebox, "bench", "--memory", "4GiB", "--threads", "1", "--runs", "0", path],
-            )):
-                with open(os.devnull) as null:
-                    start = time.perf_counter()
-                    p = subprocess.Popen(argv, stdin=null, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                    _, _, use = os.wait4(p.pid, 0)
-                cold[i].append((time.perf_counter() - start) * 1e3)
-                memory[i] = max(memory[i], use.ru_maxrss / 1024)
-        line = f"| {name_of(path)} | {statistics.median(cold[0]):.0f} | {statistics.median(cold[1]):.0f} | {memory[0]:.0f} | {memory[1]:.0f} |"
-        print(line, file=sys.stderr, flush=True)
-        lines.append(line)
+    b.say("# Benchmarks\n")
+    b.say("Written by `just bench`. A ratio is the peer's time over ours, the median over the rounds of medians taken in turn; above 1 we are ahead.\n")
+    b.say(f"- machine: {platform.machine()}, {os.cpu_count()} cores, {flops:.0f} GFLOP/s of FMA on one core and {bandwidth:.0f} GB/s read, measured in this run")
+    b.say(f"- ONNX Runtime {ort.__version__}, {version[1]}, {args.rounds} rounds")
+    big = [os.path.join(args.anchors, f"m_{n}.onnx") for n in BIG]
+    real = sorted(p for n in REAL for p in glob.glob(os.path.join(args.shared, n + ".onnx")))
+    b.side_by_side("Large networks", big, flops)
+    b.side_by_side("Real models", real, flops)
+    b.busy(big)
+    b.web(big + real)
+    b.cold(big + real)
+    b.go()
     with open(args.out, "w") as f:
-        f.write("\n".join(lines) + "\n")
+        f.write("\n".join(b.lines) + "\n")
 
 
 main()
