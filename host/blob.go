@@ -1,9 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"io"
 	"sync"
+
+	"github.com/glovebox-ml/glovebox/kernels"
 )
 
 // pieceSize is the unit in which a file is read and hashed. A piece costs
@@ -72,25 +75,70 @@ func (b *blob) load(i int64) error {
 	if b.cached == i {
 		return nil
 	}
-	n := min(pieceSize, b.part.Size-i*pieceSize)
 	if b.piece == nil {
 		b.piece = make([]byte, 0, min(pieceSize, b.part.Size))
 	}
 	b.cached = -1
-	b.piece = b.piece[:n]
-	if got, err := b.part.Data.ReadAt(b.piece, i*pieceSize); got != len(b.piece) {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return ErrChanged
-		}
-		return ErrRead
+	b.piece = b.piece[:min(pieceSize, b.part.Size-i*pieceSize)]
+	h, err := b.fetch(i, b.piece)
+	if err == nil {
+		err = b.check(i, h)
 	}
-	h := sha256.Sum256(b.piece)
+	if err == nil {
+		b.cached = i
+	}
+	return err
+}
+
+// fetch reads piece i into p, which is as long, and hashes what it read.
+func (b *blob) fetch(i int64, p []byte) ([sha256.Size]byte, error) {
+	if got, err := b.part.Data.ReadAt(p, i*pieceSize); got != len(p) {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return [sha256.Size]byte{}, ErrChanged
+		}
+		return [sha256.Size]byte{}, ErrRead
+	}
+	return sha256.Sum256(p), nil
+}
+
+// check compares the hash of piece i with its first. The caller holds the lock.
+func (b *blob) check(i int64, h [sha256.Size]byte) error {
 	if first, ok := b.hashes[i]; ok && first != h {
 		return ErrChanged
 	}
 	b.hashes[i] = h
-	b.cached = i
 	return nil
+}
+
+// readAll is read for many bytes: pieces that lie in p as a whole are read into
+// it by as many workers as are idle.
+func (b *blob) readAll(c *kernels.Call, off int64, p []byte) error {
+	first := (off + pieceSize - 1) / pieceSize
+	head := min(first*pieceSize-off, int64(len(p)))
+	whole := (int64(len(p)) - head) / pieceSize
+	if b.part.Data == nil || whole == 0 {
+		return b.read(off, p)
+	}
+	if err := b.read(off, p[:head]); err != nil {
+		return err
+	}
+	var wrong error
+	err := c.Tiles(int(whole), func(k int) {
+		i := first + int64(k)
+		h, err := b.fetch(i, p[head+int64(k)*pieceSize:][:pieceSize])
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if err == nil {
+			err = b.check(i, h)
+		}
+		if err != nil && wrong == nil {
+			wrong = err
+		}
+	})
+	if wrong != nil || err != nil {
+		return cmp.Or(wrong, err)
+	}
+	return b.read(off+head+whole*pieceSize, p[head+whole*pieceSize:])
 }
 
 // digest is the SHA-256 of the whole blob, read through the same checks.

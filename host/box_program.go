@@ -269,7 +269,7 @@ func (b *Box) bytes(h abi.Handle, t *held) ([]byte, error) {
 		return nil, err
 	}
 	b.views[h] = m
-	if err := t.view.read(b.ctx, m.data); err != nil {
+	if err := t.view.read(b.ctx, b.m.pool, m.data); err != nil {
 		return nil, err
 	}
 	return m.data, nil

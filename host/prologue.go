@@ -18,18 +18,25 @@ type constant struct {
 	off  int64
 }
 
+// canonPart is how many bytes of a constant are looked through at once.
+const canonPart = 256 << 10
+
 // read copies the view into memory of its size.
-func (c *constant) read(ctx context.Context, dst []byte) error {
-	for off := int64(0); off < int64(len(dst)); off += pieceSize {
-		if err := stopped(ctx); err != nil {
-			return err
-		}
-		if err := c.blob.read(c.off+off, dst[off:min(off+pieceSize, int64(len(dst)))]); err != nil {
-			return err
-		}
+func (c *constant) read(ctx context.Context, pool *kernels.Pool, dst []byte) error {
+	call := kernels.Call{Ctx: ctx, Pool: pool}
+	err := stopped(ctx)
+	if err == nil {
+		err = c.blob.readAll(&call, c.off, dst)
 	}
-	canonical(c.typ.DType, dst)
-	return nil
+	if err == nil {
+		err = call.Tiles((len(dst)+canonPart-1)/canonPart, func(i int) {
+			canonical(c.typ.DType, dst[i*canonPart:min((i+1)*canonPart, len(dst))])
+		})
+	}
+	if ctx.Err() != nil {
+		return stopped(ctx)
+	}
+	return err
 }
 
 // readiness is what the prologue leaves for the runs of a program.
@@ -59,7 +66,7 @@ func (m *Model) prepare(ctx context.Context, p *program) error {
 		return nil
 	}
 	m.turn++
-	w := prologue{start: m.turn, m: m, p: p, ctx: ctx, want: make([]bool, len(p.values)), temp: map[key]*memory{}}
+	w := prologue{start: m.turn, m: m, p: p, ctx: ctx, want: make([]bool, len(p.values)), temp: map[key]*memory{}, left: map[key]int{}, packs: map[key][]int32{}}
 	defer w.drop()
 	if err := w.work(); err != nil {
 		return err
@@ -80,7 +87,9 @@ type prologue struct {
 	ctx   context.Context
 	want  []bool // constant values whose bytes are needed
 	temp  map[key]*memory
-	slab  *memory // the small constants that stay
+	left  map[key]int     // how many ops and packings still read it
+	packs map[key][]int32 // the ops whose packed form waits for it
+	slab  *memory         // the small constants that stay
 	used  int64
 }
 
@@ -141,20 +150,15 @@ func (w *prologue) work() error {
 			}
 		}()
 	}
-	if err := w.compute(keep); err != nil {
+	p.ready.uses = nil
+	p.ready.packed = make([][]byte, len(p.ops))
+	if err := w.compute(keep, packs); err != nil {
 		return err
 	}
-	p.ready.uses = nil
 	p.ready.data = make([][]byte, len(p.values))
 	for i := range keep {
 		if keep[i] {
 			p.ready.data[i] = w.use(w.m.kept[p.values[i].key]).data
-		}
-	}
-	p.ready.packed = make([][]byte, len(p.ops))
-	for _, s := range packs {
-		if err := w.pack(s); err != nil {
-			return err
 		}
 	}
 	for _, c := range p.ready.uses {
@@ -169,36 +173,102 @@ func (w *prologue) use(c *memory) *memory {
 	return c
 }
 
-// compute makes the wanted constants in order. A constant op is skipped when
+// compute makes the wanted constants in order, and packs each as soon as it is
+// there, so that few are held that do not stay. A constant op is skipped when
 // all that is wanted of it is there.
-func (w *prologue) compute(keep []bool) error {
+func (w *prologue) compute(keep []bool, packs []int32) error {
 	p := w.p
+	for _, s := range packs {
+		if o := &p.ops[s]; w.m.packed[p.packKey(o)] == nil {
+			k := p.value(o.in[1]).key
+			w.left[k]++
+			w.packs[k] = append(w.packs[k], s)
+		} else if err := w.pack(s); err != nil {
+			return err
+		}
+	}
+	var ops []*op
 	for i := len(p.layout.prologue) - 1; i >= 0; i-- {
 		o := &p.ops[p.layout.prologue[i]]
 		if !w.missing(o) {
 			continue
 		}
+		ops = append(ops, o)
 		for _, v := range o.in {
 			if v != 0 {
 				w.want[v-1] = true
+				w.left[p.values[v-1].key]++
+			}
+		}
+	}
+	made := map[key]bool{}
+	for i := len(ops) - 1; i >= 0; i-- {
+		if k := p.value(ops[i].first).key; !made[k] { // else another op is the same
+			made[k] = true
+			if err := w.step(ops[i], keep); err != nil {
+				return err
+			}
+		}
+		for _, v := range ops[i].in {
+			if v != 0 {
+				w.release(p.values[v-1].key)
 			}
 		}
 	}
 	for i := range p.values {
-		if v := &p.values[i]; w.want[i] && v.op == fromConst {
+		if v := &p.values[i]; w.want[i] && v.op == fromConst && (keep[i] || len(w.packs[v.key]) > 0) {
 			if err := w.view(p.consts[v.index], keep[i]); err != nil {
 				return err
 			}
-		}
-	}
-	for _, s := range p.layout.prologue {
-		if o := &p.ops[s]; w.missing(o) {
-			if err := w.run(o, keep); err != nil {
+			if err := w.packAll(v.key); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// step runs an op of the prologue and packs what it made.
+func (w *prologue) step(o *op, keep []bool) error {
+	p := w.p
+	for _, v := range o.in {
+		if v == 0 || p.values[v-1].op != fromConst {
+			continue
+		}
+		if err := w.view(p.consts[p.values[v-1].index], keep[v-1]); err != nil {
+			return err
+		}
+	}
+	if err := w.run(o, keep); err != nil {
+		return err
+	}
+	for j := range o.plan.Out {
+		if err := w.packAll(p.values[int(o.first)-1+j].key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packAll makes the packed forms that wait for a constant.
+func (w *prologue) packAll(k key) error {
+	for _, s := range w.packs[k] {
+		if err := w.pack(s); err != nil {
+			return err
+		}
+		w.release(k)
+	}
+	delete(w.packs, k)
+	return nil
+}
+
+// release ends one use of a constant. With the last it is freed, unless it
+// stays.
+func (w *prologue) release(k key) {
+	if w.left[k]--; w.left[k] == 0 && w.temp[k] != nil {
+		w.temp[k].free()
+		delete(w.temp, k)
+	}
 }
 
 func (w *prologue) bytes(k key) []byte {
@@ -221,6 +291,7 @@ func (w *prologue) has(k key) bool {
 	return w.temp[k] != nil
 }
 
+// missing reports whether something is wanted of o that is not there.
 func (w *prologue) missing(o *op) bool {
 	for j := range o.plan.Out {
 		i := int(o.first) - 1 + j
@@ -266,7 +337,7 @@ func (w *prologue) view(c *constant, keep bool) error {
 	if err != nil {
 		return err
 	}
-	if err := c.read(w.ctx, mem.data); err != nil {
+	if err := c.read(w.ctx, w.m.pool, mem.data); err != nil {
 		w.forget(c.key)
 		return err
 	}
@@ -348,7 +419,8 @@ func (w *prologue) pack(s int32) error {
 		return err
 	}
 	in := p.value(o.in[1])
-	if err := packInto(o, kernels.Tensor{Type: in.typ, Data: w.bytes(in.key)}, mem.data); err != nil {
+	c := kernels.Call{Ctx: w.ctx, Plan: &o.plan, Pool: m.pool}
+	if err := packInto(o.row.kernel, &c, kernels.Tensor{Type: in.typ, Data: w.bytes(in.key)}, mem.data); err != nil {
 		delete(m.packed, k)
 		mem.free()
 		return err

@@ -21,13 +21,22 @@ func hashKey(tag byte, a, b int64, t tensor.Type) key {
 
 // execute runs one kernel. A panic is our bug, not the caller's: it becomes an
 // error that poisons the model, and never unwinds into the engine.
-func execute(k *kernels.Op, c *kernels.Call) (err error) {
+func execute(k *kernels.Op, c *kernels.Call) error {
+	return guarded(k, func() error { return k.Run(c) })
+}
+
+// packInto packs the constant w, which is an input of the op of c.
+func packInto(k *kernels.Op, c *kernels.Call, w kernels.Tensor, dst []byte) error {
+	return guarded(k, func() error { return k.Pack(c, w, dst) })
+}
+
+func guarded(k *kernels.Op, do func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %s: %v", ErrInternal, k.Name(), r)
 		}
 	}()
-	switch err := k.Run(c); {
+	switch err := do(); {
 	case err == nil:
 		return nil
 	case errors.Is(err, kernels.ErrPanic):
@@ -39,16 +48,6 @@ func execute(k *kernels.Op, c *kernels.Call) (err error) {
 	default:
 		return err
 	}
-}
-
-func packInto(o *op, w kernels.Tensor, dst []byte) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %s: %v", ErrInternal, o.row.kernel.Name(), r)
-		}
-	}()
-	o.row.kernel.Pack(&o.plan, w, dst)
-	return nil
 }
 
 // run computes a sealed program on inputs whose types are its own, into the

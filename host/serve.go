@@ -99,7 +99,7 @@ func (w *walk) tensor(s source) (kernels.Tensor, error) {
 			return kernels.Tensor{}, err
 		}
 		w.read = append(w.read, m)
-		return kernels.Tensor{Type: t.typ, Data: m.data}, t.view.read(w.ctx, m.data)
+		return kernels.Tensor{Type: t.typ, Data: m.data}, t.view.read(w.ctx, w.m.pool, m.data)
 	}
 	return w.made[s.step].out[s.index], nil
 }

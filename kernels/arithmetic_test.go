@@ -122,9 +122,11 @@ func packed(t testing.TB, op *Op, attrs any, want Tensor, in ...Tensor) {
 	c := planned(t, op, attrs, in...)
 	c.In = append([]Tensor{}, in...)
 	c.Scratch = c.Scratch[c.Plan.Packed:]
-	c.Packed = tensor.Aligned(c.Plan.Packed)
-	op.Pack(c.Plan, in[1], c.Packed)
 	if c.Plan.Packed > 0 {
+		c.Packed = tensor.Aligned(c.Plan.Packed)
+		if err := op.Pack(c, in[1], c.Packed); err != nil {
+			t.Fatal(err)
+		}
 		c.In[1].Data = nil
 	}
 	if err := op.Run(c); err != nil {
@@ -171,7 +173,9 @@ func benchOn(b *testing.B, pool *Pool, work int64, unit string, op *Op, attrs an
 	}
 	if op.HasPack() && c.Plan.Packed > 0 {
 		c.Packed = tensor.Aligned(c.Plan.Packed)
-		op.Pack(c.Plan, in[1], c.Packed)
+		if err := op.Pack(c, in[1], c.Packed); err != nil {
+			b.Fatal(err)
+		}
 	}
 	// The fastest run is the one that nothing else on the machine disturbed.
 	best, peak, flops := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64), 0

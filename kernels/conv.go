@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
@@ -123,8 +122,8 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 	return p, nil
 }
 
-func packConv(p *Plan, w Tensor, dst []byte) {
-	_ = p.step.(*convStep).packW(&Call{Ctx: context.Background()}, tensor.View[float32](dst), w)
+func packConv(c *Call, w Tensor, dst []byte) error {
+	return c.Plan.step.(*convStep).packW(c, tensor.View[float32](dst), w)
 }
 
 // packW packs W (terms, m) for each group of its columns.

@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
@@ -140,8 +139,8 @@ func (w *window) unslide(spatial int, outPad []int64) error {
 	return nil
 }
 
-func packConvTranspose(p *Plan, w Tensor, dst []byte) {
-	_ = p.step.(*transposeStep).packW(&Call{Ctx: context.Background()}, tensor.View[float32](dst), w)
+func packConvTranspose(c *Call, w Tensor, dst []byte) error {
+	return c.Plan.step.(*transposeStep).packW(c, tensor.View[float32](dst), w)
 }
 
 // packW packs W (taps, groups, cg, mg) for each tap and group.

@@ -62,9 +62,11 @@ func TestCallsMadeAgainAllocateNothing(t *testing.T) {
 			continue
 		}
 		call := Call{Ctx: context.Background(), Plan: &p, In: c.in, Scratch: tensor.Aligned(p.Scratch)}
-		if c.op.HasPack() {
+		if p.Packed > 0 {
 			call.Packed = tensor.Aligned(p.Packed)
-			c.op.Pack(&p, c.in[1], call.Packed)
+			if err := c.op.Pack(&call, c.in[1], call.Packed); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for _, typ := range p.Out {
 			call.Out = append(call.Out, Tensor{typ, tensor.Aligned(typ.Bytes())})

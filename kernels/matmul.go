@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
@@ -174,9 +173,8 @@ func bytesOf(in []tensor.Type, out ...tensor.Type) int64 {
 	return n
 }
 
-func packMatMul(p *Plan, w Tensor, dst []byte) {
-	// Without a pool or a deadline there is nothing that could fail.
-	_ = p.step.(*matmulStep).packB(&Call{Ctx: context.Background()}, tensor.View[float32](dst), w)
+func packMatMul(c *Call, w Tensor, dst []byte) error {
+	return c.Plan.step.(*matmulStep).packB(c, tensor.View[float32](dst), w)
 }
 
 // packB packs the matrices of b, each (k, n), or (n, k) with tb.

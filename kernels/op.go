@@ -22,7 +22,7 @@ import (
 type Op struct {
 	name string
 	plan func(in []tensor.Type, attrs any) (Plan, error)
-	pack func(p *Plan, w Tensor, dst []byte)
+	pack func(c *Call, w Tensor, dst []byte) error
 	run  func(c *Call) error
 }
 
@@ -117,8 +117,14 @@ func (o *Op) Plan(in []tensor.Type, attrs any) (Plan, error) {
 // HasPack reports whether the op gains from a packed form of input 1.
 func (o *Op) HasPack() bool { return o.pack != nil }
 
-// Pack writes the packed form of input 1 into dst, which has p.Packed bytes.
-func (o *Op) Pack(p *Plan, w Tensor, dst []byte) { o.pack(p, w, dst) }
+// Pack writes the packed form of input 1 into dst, which has Packed bytes. Of
+// the call it uses the plan, the deadline and the pool.
+func (o *Op) Pack(c *Call, w Tensor, dst []byte) error {
+	if err := o.pack(c, w, dst); err != nil {
+		return fmt.Errorf("%s: %w", o.name, err)
+	}
+	return nil
+}
 
 // Run computes the results of a planned call.
 func (o *Op) Run(c *Call) error {

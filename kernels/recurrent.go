@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -188,8 +187,8 @@ func (s *recurrentStep) activate(d tensor.DType) (cost int64, err error) {
 	return cost, nil
 }
 
-func packRecurrent(p *Plan, w Tensor, dst []byte) {
-	_ = p.step.(*recurrentStep).packW(&Call{Ctx: context.Background()}, tensor.View[float32](dst), w)
+func packRecurrent(c *Call, w Tensor, dst []byte) error {
+	return c.Plan.step.(*recurrentStep).packW(c, tensor.View[float32](dst), w)
 }
 
 func (s *recurrentStep) packW(c *Call, dst []float32, w Tensor) error {
