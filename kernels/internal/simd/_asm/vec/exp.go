@@ -1,6 +1,9 @@
 package vec
 
-import . "github.com/mmcloughlin/avo/build"
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
 
 // The constants of ../../exp.go.
 const (
@@ -17,11 +20,25 @@ func (f Form) Exp(x V) V {
 	return f.ZeroBelow(x, f.Const(expLow), f.ExpWithin(f.MinOf(f.Const(89), x)))
 }
 
-// ExpWithin is exp in ../../exp.go. Below expLow it gives anything.
+// ExpWithin is exp in ../../exp.go. Below expLow it gives anything. It uses x up.
 func (f Form) ExpWithin(x V) V {
 	t := f.FMA(x, f.Const(log2e), f.Const(shifter))
 	k := f.Sub(t, f.Const(shifter))
-	r := f.NegFMA(k, f.Const(ln2Lo), f.NegFMA(k, f.Const(ln2Hi), x))
+	VFNMADD231PS(f.Const(ln2Hi), k, x)
+	return f.expOfRest(x, t, k)
+}
+
+// expNegative is ExpWithin of -x.
+func (f Form) expNegative(x V) V {
+	t := f.FMA(x, f.Const(-log2e), f.Const(shifter))
+	k := f.Sub(t, f.Const(shifter))
+	VFNMSUB231PS(f.Const(ln2Hi), k, x)
+	return f.expOfRest(x, t, k)
+}
+
+// expOfRest is 2ᵏ·eʳ, but for what ln2Hi lacks of log 2 in r. It uses r up.
+func (f Form) expOfRest(r, t, k V) V {
+	VFNMADD231PS(f.Const(ln2Lo), k, r)
 	p := f.Horner(r, 0x1.6a23cep-10, 0x1.123a2p-7, 0x1.5558f2p-5, 0x1.555492p-3, 0x1.fffffcp-2, 1, 1)
 	if f.wide {
 		return f.op2(VSCALEFPS, p, k) // rounds once, as the two factors do
@@ -35,6 +52,13 @@ func (f Form) pow2(n V) V { return f.Left(f.AddInt(n, f.Bits(127)), 23) }
 
 // Sigmoid follows Sigmoid32 in ../../exp.go.
 func (f Form) Sigmoid(x V) V {
-	e := f.ExpWithin(f.Neg(f.MinOf(f.Const(-expLow), x)))
-	return f.ZeroBelow(x, f.Const(expLow), f.Div(f.Const(1), f.Add(e, f.Const(1))))
+	e := f.expNegative(f.MinOf(f.Const(-expLow), x))
+	e = f.Add(e, f.Const(1))
+	if !f.wide {
+		return f.ZeroBelow(x, f.Const(expLow), f.Div(f.Const(1), e))
+	}
+	k, y := K(), f.New()
+	VCMPPS(U8(NLT), f.Const(expLow), x, k)
+	VDIVPS_Z(e, f.Const(1), k, y)
+	return y
 }
