@@ -22,6 +22,4 @@ func normalize(y, x, gamma, beta []float32, mean, scale float32) {
 
 func highestOver(dst, x []float32, at []int) { highestOverPortable(dst, x, at) }
 
-func meanOver(dst, x []float32, at []int, count float32) { meanOverPortable(dst, x, at, count) }
-
 func addRows(acc, x []float32, at []int) { addRowsPortable(acc, x, at) }
