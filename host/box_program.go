@@ -17,7 +17,9 @@ func (b *Box) ProgramNew() (abi.Handle, abi.Errno) {
 		return 0, abi.ErrCount
 	}
 	h := b.handle()
-	b.programs[h] = &slot{program: newProgram()}
+	p := newProgram()
+	p.hold()
+	b.programs[h] = &slot{program: p}
 	return h, abi.OK
 }
 
@@ -97,11 +99,18 @@ func (b *Box) ProgramOp(h abi.Handle, rec []byte, out []abi.Result) (int, abi.Er
 	if e != abi.OK {
 		return 0, e
 	}
-	if err := b.weigh(p, 16*int64(len(rec))); err != nil {
+	body, e := b.body(&c)
+	if e != abi.OK {
+		return 0, e
+	}
+	weight := 16 * int64(len(rec))
+	if body != nil {
+		weight += opWeight * int64(body.size())
+	}
+	if err := b.weigh(p, weight); err != nil {
 		return 0, b.end(err)
 	}
-	n := len(p.values)
-	o, e := p.addOp(c, rec)
+	o, e := p.addOp(c, rec, body, len(out))
 	if e == abi.ErrSize {
 		// A tensor that no size can count is over every limit of memory.
 		return 0, b.end(ErrMemory)
@@ -109,14 +118,32 @@ func (b *Box) ProgramOp(h abi.Handle, rec []byte, out []abi.Result) (int, abi.Er
 	if e != abi.OK {
 		return 0, e
 	}
-	if len(o.plan.Out) > len(out) {
-		p.values, p.ops = p.values[:n], p.ops[:len(p.ops)-1]
-		return 0, abi.ErrCount
+	if body != nil {
+		body.hold()
 	}
 	for i, t := range o.plan.Out {
 		out[i] = abi.Result{Value: o.first + abi.Value(i), Type: t}
 	}
 	return len(o.plan.Out), abi.OK
+}
+
+// body is the program that a Repeat names, nil for any other op.
+func (b *Box) body(c *abi.Call) (*program, abi.Errno) {
+	if c.Op != abi.OpRepeat {
+		return nil, abi.OK
+	}
+	if len(c.Words) == 0 || len(c.Symbols) > 0 && c.Symbols[0].At == 0 {
+		return nil, abi.ErrRecord
+	}
+	h := abi.Handle(c.Words[0])
+	p := b.programs[h]
+	switch {
+	case int64(h) != c.Words[0] || p == nil:
+		return nil, abi.ErrHandle
+	case !p.sealed:
+		return nil, abi.ErrState
+	}
+	return p.program, abi.OK
 }
 
 // ProgramSeal checks what the program would cost against the limits and
@@ -142,9 +169,8 @@ func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 	}
 	if same := b.m.plans.program(p.id); same != nil {
 		b.unweigh(p)
+		b.m.drop(p.program)
 		p.program = same
-	} else {
-		p.hold()
 	}
 	return abi.OK
 }
@@ -290,9 +316,7 @@ func (b *Box) retire() {
 // release ends the box's hold of a program.
 func (b *Box) release(p *slot) {
 	b.unweigh(p)
-	if p.sealed {
-		b.m.drop(p.program)
-	}
+	b.m.drop(p.program)
 }
 
 // ProgramFree gives up a program. Plans that use it keep it.

@@ -17,6 +17,7 @@ type frame struct {
 	calls  []kernels.Call
 	ops    []*op            // of each call
 	args   []kernels.Tensor // of all calls
+	turns  map[int]*turns   // of calls that are no kernel's
 	binds  []bind
 	copies []copied
 }
@@ -42,13 +43,13 @@ const (
 )
 
 // newFrame makes the calls of a prepared program over an arena.
-func (p *program) newFrame(arena *memory, pool *kernels.Pool) *frame {
+func (p *program) newFrame(arena []byte, pool *kernels.Pool) *frame {
 	lay := &p.layout
 	f := &frame{
-		arena: arena, calls: make([]kernels.Call, 0, lay.calls), ops: make([]*op, 0, lay.calls),
+		calls: make([]kernels.Call, 0, lay.calls), ops: make([]*op, 0, lay.calls),
 		args: make([]kernels.Tensor, 0, lay.args),
 	}
-	scratch := arena.data[lay.arena-lay.scratch:]
+	scratch := arena[lay.arena-lay.scratch:]
 	for _, s := range lay.steps {
 		o := &p.ops[s]
 		if o.row.memory == alias {
@@ -56,13 +57,19 @@ func (p *program) newFrame(arena *memory, pool *kernels.Pool) *frame {
 		}
 		from, packed := len(f.args), o.packs(p)
 		for i, v := range o.in {
-			f.add(p, v, i == 1 && packed)
+			f.add(p, v, arena, i == 1 && packed)
 		}
 		mid := len(f.args)
 		for j := range o.plan.Out {
-			f.add(p, o.first+abi.Value(j), false)
+			f.add(p, o.first+abi.Value(j), arena, false)
 		}
 		to := len(f.args)
+		if o.body != nil {
+			if f.turns == nil {
+				f.turns = map[int]*turns{}
+			}
+			f.turns[len(f.calls)] = newTurns(o, scratch, pool)
+		}
 		f.ops = append(f.ops, o)
 		f.calls = append(f.calls, kernels.Call{
 			Plan: &o.plan, Pool: pool, In: f.args[from:mid:mid], Out: f.args[mid:to:to],
@@ -71,7 +78,7 @@ func (p *program) newFrame(arena *memory, pool *kernels.Pool) *frame {
 	}
 	for i, v := range p.out {
 		if at := lay.places[v-1]; at != (place{atOutput, int64(i)}) {
-			f.copies = append(f.copies, copied{at, i, f.bytes(p, v)})
+			f.copies = append(f.copies, copied{at, i, p.bytes(v, arena)})
 		}
 	}
 	return f
@@ -79,7 +86,7 @@ func (p *program) newFrame(arena *memory, pool *kernels.Pool) *frame {
 
 // add appends an argument: nothing for value 0, and no bytes where the kernel
 // has a packed form of them.
-func (f *frame) add(p *program, v abi.Value, packed bool) {
+func (f *frame) add(p *program, v abi.Value, arena []byte, packed bool) {
 	var t kernels.Tensor
 	if v != 0 {
 		t.Type = p.values[v-1].typ
@@ -88,20 +95,20 @@ func (f *frame) add(p *program, v abi.Value, packed bool) {
 		case at.kind == atInput || at.kind == atOutput:
 			f.binds = append(f.binds, bind{int32(len(f.args)), int32(at.at), at.kind == atOutput})
 		default:
-			t.Data = f.bytes(p, v)
+			t.Data = p.bytes(v, arena)
 		}
 	}
 	f.args = append(f.args, t)
 }
 
 // bytes are those of a value that does not depend on the run, or nil.
-func (f *frame) bytes(p *program, v abi.Value) []byte {
+func (p *program) bytes(v abi.Value, arena []byte) []byte {
 	switch at := p.layout.places[v-1]; at.kind {
 	case atConst:
 		return p.ready.data[at.at]
 	case atArena:
 		n := p.values[v-1].typ.Bytes()
-		return f.arena.data[at.at : at.at+n : at.at+n]
+		return arena[at.at : at.at+n : at.at+n]
 	}
 	return nil
 }
@@ -134,7 +141,9 @@ func (m *Model) frame(p *program, l *ledger) (*frame, error) {
 			arena.free()
 			return nil, err
 		}
-		return p.newFrame(arena, m.pool), nil
+		f := p.newFrame(arena.data, m.pool)
+		f.arena = arena
+		return f, nil
 	}
 	m.spare.Add(-f.arena.n)
 	if !f.arena.move(l) {
@@ -147,12 +156,7 @@ func (m *Model) frame(p *program, l *ledger) (*frame, error) {
 // rest lets a frame wait, if the model has room for it. It keeps nothing of the
 // run.
 func (m *Model) rest(p *program, f *frame) {
-	for _, b := range f.binds {
-		f.args[b.arg].Data = nil
-	}
-	for i := range f.calls {
-		f.calls[i].Ctx = nil
-	}
+	f.forget()
 	p.frames.mu.Lock()
 	defer p.frames.mu.Unlock()
 	if len(p.frames.idle) == maxIdle || p.life.holders.Load() == 0 || !f.arena.move(&m.ledger) {
@@ -161,6 +165,19 @@ func (m *Model) rest(p *program, f *frame) {
 	}
 	m.spare.Add(f.arena.n)
 	p.frames.idle = append(p.frames.idle, f)
+}
+
+// forget lets go of what the run brought.
+func (f *frame) forget() {
+	for _, b := range f.binds {
+		f.args[b.arg].Data = nil
+	}
+	for i := range f.calls {
+		f.calls[i].Ctx = nil
+	}
+	for _, t := range f.turns {
+		t.forget()
+	}
 }
 
 // unrest frees the frames of p that wait.

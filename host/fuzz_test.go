@@ -58,7 +58,7 @@ func (s *script) words() []int64 {
 func (s *script) call(b *Box) {
 	h, g := abi.Handle(s.byte()%16), abi.Handle(s.byte()%16)
 	buf := make([]byte, int(s.byte()))
-	switch s.byte() % 22 {
+	switch s.byte() % 23 {
 	case 0:
 		b.BlobSize(h)
 	case 1:
@@ -105,11 +105,61 @@ func (s *script) call(b *Box) {
 		b.ProgramPublish()
 	case 20:
 		b.RunOutput(uint32(s.byte()%3), h)
+	case 22:
+		s.repeat(b)
 	case 21:
 		b.Emit(abi.Emit(s.byte()%5), buf)
 		b.PortDeclare(buf)
 		b.RunInput(uint32(s.byte() % 3))
 	}
+}
+
+// repeat repeats one of a few bodies, mostly with attributes that fit.
+func (s *script) repeat(b *Box) {
+	body, e := b.ProgramNew()
+	if e != abi.OK {
+		return
+	}
+	x, y := tensor.Of(tensor.Float32, 4), tensor.Of(tensor.Float32)
+	b.ProgramInput(body, x)
+	b.ProgramInput(body, y)
+	for range s.byte() % 4 {
+		b.ProgramOp(body, s.record(), make([]abi.Result, 4))
+	}
+	out := make([]abi.Value, int(s.byte())%4)
+	for i := range out {
+		out[i] = abi.Value(s.byte()%4 + 1)
+	}
+	b.ProgramSeal(body, abi.AppendSeal(nil, abi.Seal{Out: out}))
+	p, _ := b.ProgramNew()
+	b.ProgramInput(p, x)
+	b.ProgramInput(p, y)
+	a := &abi.Repeat{Program: int64(body), N: abi.Const(4), Fixed: int64(s.byte() % 3), Carried: int64(s.byte() % 3)}
+	for range s.byte() % 4 {
+		a.Back = append(a.Back, int64(s.byte()%2))
+	}
+	if s.byte()%8 == 0 {
+		a.N = abi.Const(s.num())
+	}
+	in := make([]abi.Value, int(s.byte())%4)
+	for i := range in {
+		in[i] = abi.Value(s.byte()%2 + 1)
+	}
+	n, _ := b.ProgramOp(p, abi.AppendCall(nil, abi.OpRepeat, in, a), make([]abi.Result, 8))
+	if s.byte()%2 == 0 {
+		b.ProgramFree(body)
+	}
+	out = make([]abi.Value, n)
+	for i := range out {
+		out[i] = abi.Value(3 + i)
+	}
+	b.ProgramSeal(p, abi.AppendSeal(nil, abi.Seal{Out: out}))
+	var args [2]abi.Handle
+	for i, typ := range []abi.Type{x, y} {
+		args[i], _ = b.TensorNew(typ)
+	}
+	b.ProgramRun(p, args[:], make([]abi.Handle, 8))
+	b.ProgramFree(p)
 }
 
 func (s *script) word() abi.Word {

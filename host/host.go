@@ -16,7 +16,9 @@
 //	program.go  programs: built op by op, sealed, bound to other sizes
 //	layout.go   where each value of a program lives, and what a run costs
 //	prologue.go constants: read, computed and packed once a model
+//	frame.go    what a run computes in, ready for it
 //	run.go      one program, one run
+//	repeat.go   a program that another runs turn by turn
 //	plan.go     what runs published, bind.go for other sizes, serve.go without a guest
 //	ledger.go   memory and work, charged before they are spent
 //

@@ -22,13 +22,23 @@ const manyDead = 64
 // life counts who may run a program: boxes, plans, the runs under way.
 type life struct{ holders atomic.Int32 }
 
-func (p *program) hold() { p.life.holders.Add(1) }
+// hold keeps p. Its first holder has it hold what it runs.
+func (p *program) hold() {
+	if p.life.holders.Add(1) == 1 {
+		for _, b := range p.bodies {
+			b.hold()
+		}
+	}
+}
 
 // drop ends one hold. With the last the program's constants are no longer
-// needed by it.
+// needed by it, nor is what it runs.
 func (m *Model) drop(p *program) {
 	if p.life.holders.Add(-1) != 0 {
 		return
+	}
+	for _, b := range p.bodies {
+		m.drop(b)
 	}
 	m.deadMu.Lock()
 	m.dead = append(m.dead, p)

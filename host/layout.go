@@ -44,6 +44,7 @@ type layout struct {
 	args     int     // their inputs and results
 	frame    int64   // bytes that the host needs for them
 	outputs  int64   // bytes
+	kept     []int32 // of each output the input in whose memory it may lie, or -1
 	work     uint64
 	flops    int64
 	prework  uint64 // of the prologue, once a model
@@ -51,6 +52,9 @@ type layout struct {
 
 // work is the charge for one op.
 func work(o *op) uint64 {
+	if o.body != nil {
+		return o.work
+	}
 	n := tensor.AddSat(o.plan.Flops, o.plan.Bytes)
 	return uint64(n/8) + minWork
 }
@@ -96,6 +100,9 @@ func (p *program) lay() layout {
 			if o.row.memory != alias {
 				l.calls++
 				l.args += len(o.in) + len(o.plan.Out)
+			}
+			if b := o.body; b != nil {
+				l.frame = tensor.AddSat(l.frame, tensor.AddSat(b.layout.frame, argWeight*int64(len(b.inputs)+len(b.out))))
 			}
 			l.work = addWork(l.work, work(o))
 			l.flops = tensor.AddSat(l.flops, o.plan.Flops)
@@ -149,7 +156,21 @@ func (p *program) lay() layout {
 		}
 	}
 	l.arena = tensor.AddSat(l.arena, l.scratch)
-	l.frame = int64(l.calls)*callWeight + int64(l.args)*argWeight
+	l.frame = tensor.AddSat(l.frame, int64(l.calls)*callWeight+int64(l.args)*argWeight)
+	l.kept = make([]int32, len(p.out))
+	for i, v := range p.out {
+		l.kept[i] = -1
+		r := root[v-1]
+		made := &p.values[r]
+		if made.op == fromInput {
+			l.kept[i] = made.index
+		} else if made.op >= 0 && l.places[r] == (place{atOutput, int64(i)}) {
+			from := p.overwritten(&p.ops[made.op], made.op, int(made.index), root, last)
+			if from >= 0 && p.values[from].op == fromInput {
+				l.kept[i] = p.values[from].index
+			}
+		}
+	}
 	return l
 }
 

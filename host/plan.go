@@ -314,7 +314,7 @@ func (t *tree) count(n *node) {
 		t.cost += stepCost
 		if p := n.steps[i].prog; p != nil {
 			p.hold()
-			t.cost += stepCost * int64(len(p.ops)+len(p.values))
+			t.cost += stepCost * int64(p.size())
 		}
 	}
 }

@@ -40,6 +40,11 @@ type op struct {
 	plan    kernels.Plan
 	first   abi.Value // its results are first, first+1, …
 	konst   bool      // all inputs are constants: runs once a model
+
+	// Of a Repeat: what it runs, with what attributes, and the work of it.
+	body   *program
+	repeat abi.Repeat
+	work   uint64
 }
 
 // program is a straight line of planned ops. It is built by one guest and
@@ -51,6 +56,9 @@ type program struct {
 	ops    []op
 	out    []abi.Value
 	guards []abi.Guard
+	bodies []*program // of its ops; held for as long as it is
+	within int        // ops and values of these
+	nested int        // how deep they are nested
 
 	sealed bool
 	sum    hash.Hash // over every record, while building
@@ -94,19 +102,27 @@ func (p *program) addConst(c *constant) abi.Value {
 	return p.add(value{typ: c.typ, op: fromConst, index: int32(len(p.consts) - 1), key: c.key, konst: true})
 }
 
-// addOp checks and appends the op of one decoded record.
-func (p *program) addOp(c abi.Call, rec []byte) (*op, abi.Errno) {
-	p.note('o', rec)
+// addOp checks and appends the op of one decoded record, which has no more than
+// room results; body is what a Repeat runs.
+func (p *program) addOp(c abi.Call, rec []byte, body *program, room int) (*op, abi.Errno) {
 	r := table(c.Op)
 	if r == nil {
 		return nil, abi.ErrUnknown
 	}
-	return p.append(op{row: r, number: c.Op, in: c.In, words: c.Words, symbols: c.Symbols})
+	if body == nil {
+		p.note('o', rec)
+	} else {
+		// A handle says nothing of the content.
+		at := abi.WordsAt(len(c.In))
+		p.note('r', rec[:at], body.id[:], rec[at+8:])
+	}
+	return p.append(op{row: r, number: c.Op, in: c.In, words: c.Words, symbols: c.Symbols, body: body}, room, false)
 }
 
 // append plans o against the values so far: symbols are evaluated, attributes
-// decoded, and the kernel's own rule gives the types of the results.
-func (p *program) append(o op) (*op, abi.Errno) {
+// decoded, and the kernel's own rule gives the types of the results. With bind a
+// body is bound to the types that it is given.
+func (p *program) append(o op, room int, bind bool) (*op, abi.Errno) {
 	types := make([]tensor.Type, len(o.in))
 	o.konst = len(o.symbols) == 0
 	for i, v := range o.in {
@@ -135,12 +151,35 @@ func (p *program) append(o op) (*op, abi.Errno) {
 	if e != abi.OK {
 		return nil, e
 	}
-	plan, err := o.row.kernel.Plan(types, attrs)
-	if err != nil {
-		return nil, refusal(err)
+	var plan kernels.Plan
+	if o.body == nil {
+		var err error
+		if plan, err = o.row.kernel.Plan(types, attrs); err != nil {
+			return nil, refusal(err)
+		}
+	} else {
+		o.konst, o.repeat = false, attrs.(abi.Repeat)
+		turn, e := turnTypes(types, &o.repeat)
+		if e == abi.OK && bind && len(turn) == len(o.body.inputs) && !equalTypes(turn, o.body.inputs) {
+			if o.body = o.body.bind(turn); o.body == nil {
+				return nil, abi.ErrRefused
+			}
+		}
+		if e == abi.OK {
+			plan, o.work, e = planRepeat(turn, &o.repeat, o.body)
+		}
+		if e != abi.OK {
+			return nil, e
+		}
+		if o.body.nested >= abi.MaxNested-1 || p.within+o.body.size() > maxWithin {
+			return nil, abi.ErrCount
+		}
 	}
-	if len(plan.Out) == 0 || len(plan.Out) > abi.MaxOutputs {
+	switch {
+	case len(plan.Out) == 0 || len(plan.Out) > abi.MaxOutputs:
 		return nil, abi.ErrRefused
+	case len(plan.Out) > room:
+		return nil, abi.ErrCount
 	}
 	o.plan = plan
 	o.first = abi.Value(len(p.values) + 1)
@@ -152,6 +191,11 @@ func (p *program) append(o op) (*op, abi.Errno) {
 		p.values = append(p.values, v)
 	}
 	p.ops = append(p.ops, o)
+	if o.body != nil {
+		p.bodies = append(p.bodies, o.body)
+		p.within += o.body.size()
+		p.nested = max(p.nested, o.body.nested+1)
+	}
 	return &p.ops[len(p.ops)-1], abi.OK
 }
 
@@ -245,7 +289,7 @@ func (p *program) bind(inputs []tensor.Type) *program {
 		v := p.values[i]
 		if v.op >= 0 {
 			o := &p.ops[v.op]
-			made, e := q.append(op{row: o.row, number: o.number, in: o.in, words: o.words, symbols: o.symbols})
+			made, e := q.append(op{row: o.row, number: o.number, in: o.in, words: o.words, symbols: o.symbols, body: o.body}, len(o.plan.Out), true)
 			if e != abi.OK || len(made.plan.Out) != len(o.plan.Out) {
 				return nil
 			}

@@ -56,6 +56,11 @@ func (m *Model) prepare(ctx context.Context, p *program) error {
 	if p.ready.done.Load() {
 		return nil
 	}
+	for _, b := range p.bodies {
+		if err := m.prepare(ctx, b); err != nil {
+			return err
+		}
+	}
 	select {
 	case m.preparing <- struct{}{}:
 	case <-ctx.Done():

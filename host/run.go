@@ -81,6 +81,12 @@ func (f *frame) run(ctx context.Context, m *Model, in, out []kernels.Tensor) err
 		}
 		c := &f.calls[i]
 		c.Ctx = ctx
+		if t := f.turns[i]; t != nil {
+			if err := t.run(ctx, m, c); err != nil {
+				return err
+			}
+			continue
+		}
 		if profile != nil {
 			profile.begin()
 		}

@@ -100,6 +100,7 @@ var rows = [...]row{
 	{abi.OpLSTM, &kernels.LSTM, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), fresh},
 	{abi.OpGRU, &kernels.GRU, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), fresh},
 	{abi.OpRNN, &kernels.RNN, attrs(func(a abi.Recurrent) any { return kernels.RecurrentAttrs(a) }), fresh},
+	{abi.OpRepeat, nil, attrs(func(a abi.Repeat) any { return a }), fresh}, // repeat.go
 }
 
 // table finds the row of an op, or nil.

@@ -24,10 +24,14 @@ func TestTableGolden(t *testing.T) {
 		}
 		seen[r.op] = true
 		note := map[memoryOf]string{alias: " alias", over: " over"}[r.memory]
-		if r.kernel.HasPack() {
-			note += " packed"
+		name := "a program, repeated"
+		if r.kernel != nil {
+			name = r.kernel.Name()
+			if r.kernel.HasPack() {
+				note += " packed"
+			}
 		}
-		fmt.Fprintf(&b, "%3d %s%s\n", r.op, r.kernel.Name(), note)
+		fmt.Fprintf(&b, "%3d %s%s\n", r.op, name, note)
 	}
 	for fn := range kernels.Fn(1 << 10) {
 		if name := fn.String(); !strings.HasPrefix(name, "fn(") {

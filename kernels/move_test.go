@@ -13,7 +13,8 @@ import (
 )
 
 // everywhere runs a call on one thread and on four, over results and scratch
-// that held 0xAA and 0x55, and demands the same result each time.
+// that held 0xAA and 0x55, also from memory that is aligned for its elements and
+// no more, and demands the same result each time.
 func everywhere(t testing.TB, op *Op, attrs any, in ...Tensor) ([]Tensor, error) {
 	t.Helper()
 	types := make([]tensor.Type, len(in))
@@ -31,13 +32,30 @@ func everywhere(t testing.TB, op *Op, attrs any, in ...Tensor) ([]Tensor, error)
 	for _, try := range []struct {
 		threads int
 		before  byte
-	}{{1, 0xAA}, {1, 0x55}, {4, 0xAA}} {
+		shifted bool
+	}{{1, 0xAA, false}, {1, 0x55, true}, {4, 0xAA, false}} {
+		room := func(t tensor.Type) []byte {
+			if !try.shifted {
+				return tensor.Aligned(t.Bytes())
+			}
+			size := int64(t.DType.Size())
+			return tensor.Aligned(size + t.Bytes())[size:]
+		}
 		c := Call{Ctx: context.Background(), Plan: &p, In: in, Scratch: tensor.Aligned(p.Scratch)}
+		if try.shifted {
+			c.In = slices.Clone(in)
+			for i, x := range in {
+				if x.Type != (tensor.Type{}) {
+					c.In[i].Data = room(x.Type)
+					copy(c.In[i].Data, x.Data)
+				}
+			}
+		}
 		for i := range c.Scratch {
 			c.Scratch[i] = try.before
 		}
 		for _, y := range p.Out {
-			data := tensor.Aligned(y.Bytes())
+			data := room(y)
 			for i := range data {
 				data[i] = try.before
 			}

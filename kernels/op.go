@@ -47,8 +47,8 @@ type Plan struct {
 	step any
 }
 
-// Tensor is a type and its memory. Data is aligned for every element type and
-// has exactly Type.Bytes() bytes. The zero Tensor is an absent optional input.
+// Tensor is a type and its memory. Data is aligned for its elements and has
+// exactly Type.Bytes() bytes. The zero Tensor is an absent optional input.
 type Tensor struct {
 	tensor.Type
 	Data []byte

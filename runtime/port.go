@@ -128,7 +128,7 @@ func (c *call) bind(ports []Port, in Values) error {
 // copied reports whether an input is copied before kernels see it.
 func copied(t *kernels.Tensor) bool { return !t.DType.IsFloat() || !aligned(t.Data, maxElement) }
 
-// maxElement is the alignment that kernels may count on.
+// maxElement is the size of the largest element, to which inputs are aligned.
 const maxElement = 8
 
 // fits reports why a tensor of type t may not enter the port.

@@ -100,6 +100,7 @@ const (
 	MaxOutputs  = 64       // results of an op
 	MaxOps      = 65536    // ops of one program
 	MaxPrograms = 64       // programs alive at once
+	MaxNested   = 4        // programs that one calls, that call one, …
 	MaxTensors  = 65536    // tensors alive at once
 	MaxBuilt    = 4 << 20  // ops built within one load or one run
 	MaxRead     = 1 << 20  // bytes of one blob_read, blob_write

@@ -259,6 +259,26 @@ type Recurrent struct {
 	LinearBefore bool
 }
 
+// Repeat runs Program, which was sealed before, N times: N turns. Inputs: with
+// Counted an int32 or int64 [] that says how many turns there are, N at most;
+// Fixed inputs, which each turn is given; Carried ones, which the first turn is
+// given, and each later one what the turn before made of them; and sequences
+// [N, …], of which each turn is given the next [ … ]. These, in this order, are
+// the inputs of Program. It gives the carried values, of the same types, and
+// then what is stacked to [N, …]. The results are the carried values after the
+// last turn, and the stacks; where no turn was, a stack is 0.
+//
+// Back has 1 for each sequence, and then for each stack, whose last entry is
+// that of the first turn, and else 0. Programs within programs are at most
+// MaxNested deep.
+type Repeat struct {
+	Program        int64
+	N              Word
+	Fixed, Carried int64
+	Back           []int64
+	Counted        bool
+}
+
 func (a *View) code(c *coder)    { c.words(&a.Dims) }
 func (a *Permute) code(c *coder) { c.ints(&a.Perm) }
 func (a *Slice) code(c *coder) {
@@ -400,4 +420,12 @@ func (a *Recurrent) code(c *coder) {
 	c.float(&a.Clip)
 	c.bool(&a.Coupled)
 	c.bool(&a.LinearBefore)
+}
+func (a *Repeat) code(c *coder) {
+	c.int(&a.Program)
+	c.word(&a.N)
+	c.int(&a.Fixed)
+	c.int(&a.Carried)
+	c.ints(&a.Back)
+	c.bool(&a.Counted)
 }

@@ -116,6 +116,9 @@ const (
 	symbolSize = 40
 )
 
+// WordsAt is where the words begin in the record of a call with so many inputs.
+func WordsAt(inputs int) int { return callHeader + 4*(inputs+inputs%2) }
+
 // AppendCall encodes a call with the attributes a (nil for none).
 func AppendCall(b []byte, op Op, in []Value, a Attrs) []byte {
 	le := binary.LittleEndian

@@ -101,7 +101,13 @@
 // # Programs
 //
 // A program is built op by op, sealed with its results, and run any number of
-// times. Its values are counted from 1.
+// times. Its values are counted from 1. One that is sealed may be an op of
+// another, which repeats it; that op keeps it, also when its handle is freed.
+//
+// What an op does is fixed by its attributes, which are known or follow from the
+// sizes of the inputs; where it may depend on the run, such as the start of a
+// slice or the number of turns of a [Repeat], the integer is an input of the op
+// and its bound is known. One out of bounds is [ErrValue] of the run.
 //
 //	program_new(program i32) i32                            writes a u32 handle
 //	program_input(program i32, t i32, value i32) i32        writes the u32 value of an input of Type t
