@@ -292,8 +292,12 @@ func loading[T tensor.Element](s *reduceStep, x Tensor, to tensor.DType) loader[
 		return func(at, n int) []T { return v[at : at+n] }
 	}
 	from, size := x.DType.Size(), to.Size()
-	mid := tensor.Aligned(int64(foldChunk * size))
-	wide := make([]float32, foldChunk)
+	most := min(foldChunk, x.Elems())
+	mid := tensor.Aligned(most * int64(size))
+	var wide []float32
+	if half {
+		wide = make([]float32, most)
+	}
 	return func(at, n int) []T {
 		src := x.Data[at*from : (at+n)*from]
 		if s.pre != nil {
