@@ -196,12 +196,12 @@ func (b *Body) seal(args, params []*Value, start int) (*turn, []*Value) {
 		}
 		s.out = append(s.out, src)
 	}
-	guards := t.due()
+	guards := t.due(0)
 	outer := t.outside(append(slices.Clone(roots), guardRoots(guards)...))
 	t.depth--
 	t.run(outer)
 	if len(roots) > 0 || len(guards) > 0 {
-		s.prog = t.build(leaves, roots, guards)
+		s.prog = t.build(leaves, roots, guards, 0)
 	}
 	return s, nil
 }
@@ -247,7 +247,7 @@ func (t *Tracer) outside(roots []*result) []*result {
 	for _, r := range roots {
 		need(r)
 	}
-	for _, n := range t.cone(roots) {
+	for _, n := range t.cone(roots, 0) {
 		if n.out[0].depth < t.depth {
 			continue
 		}

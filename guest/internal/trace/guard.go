@@ -16,6 +16,10 @@ type guard struct {
 // guard records that a, compared with limit, was true. It goes into the next
 // program that runs, before anything that was built on the decision.
 func (t *Tracer) guard(cmp abi.Cmp, a Int, limit int64) {
+	if a.turn() != nil {
+		t.until(cmp, a, Const(limit))
+		return
+	}
 	g := guard{cmp, *a.sym, limit}
 	if t.guarded[g] {
 		return
@@ -31,12 +35,12 @@ func (t *Tracer) guard(cmp abi.Cmp, a Int, limit int64) {
 	t.guards = append(t.guards, g)
 }
 
-// due takes the guards that a program at this depth carries: those of a loop's
-// body stay with the body.
-func (t *Tracer) due() []guard {
+// due takes the guards that a program at this depth carries, from depth least
+// on: those of a loop's body stay with the body.
+func (t *Tracer) due(least int) []guard {
 	var now, later []guard
 	for _, g := range t.guards {
-		if g.sym.of.depth <= t.depth {
+		if d := g.sym.of.depth; least <= d && d <= t.depth {
 			now = append(now, g)
 		} else {
 			later = append(later, g)

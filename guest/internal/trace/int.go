@@ -53,7 +53,11 @@ func affine(s *symbol, a, b, d int64) (Int, bool) {
 	if a == 0 {
 		return Const(floorDiv(b, d)), true
 	}
-	if max(a, -a, b, -b, d) > maxCoef {
+	most := int64(maxCoef)
+	if s.of.turn != nil {
+		most = maxTurnCoef
+	}
+	if max(a, -a, b, -b, d) > most {
 		return Int{}, false
 	}
 	w := abi.Word{A: a, B: b, D: d}
@@ -205,7 +209,7 @@ func (t *Tracer) Mul(a, b Int) Int {
 // batch) vary less from call to call.
 func (t *Tracer) pinOne(a, b Int) (Int, Int) {
 	if a.sym != nil && b.sym != nil {
-		if a.N <= b.N {
+		if b.turn() != nil || a.turn() == nil && a.N <= b.N {
 			a = Const(t.Pin(a))
 		} else {
 			b = Const(t.Pin(b))
@@ -292,6 +296,10 @@ func (t *Tracer) Less(a, b Int) bool {
 		return a.N < b.N
 	case a.sym == nil && a.N < math.MaxInt64:
 		return !t.Less(b, Const(a.N+1))
+	case a.turn() != nil && b.sym != nil && b.turn() == nil:
+		return t.lessInTurn(a, b)
+	case b.turn() != nil && a.sym != nil && a.turn() == nil:
+		return !t.lessInTurn(b, t.Add(a, Const(1)))
 	}
 	d, ok := t.difference(a, b)
 	if !ok {
@@ -348,6 +356,9 @@ func (t *Tracer) difference(a, b Int) (Int, bool) {
 
 // Word is x as an attribute word.
 func (t *Tracer) Word(x Int) abi.Word {
+	if x.turn() != nil {
+		t.Fail(abi.FaultUnsupported, "an attribute varies from turn to turn of a loop")
+	}
 	if x.sym == nil {
 		return abi.Const(x.N)
 	}

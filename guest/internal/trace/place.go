@@ -29,6 +29,9 @@ const minIota = 8
 
 // contents appends the op that makes a value whose contents the guest holds.
 func (t *Tracer) contents(v *Value) *result {
+	if ix := turnOf(v.known); ix != nil {
+		return t.counted(ix, v)
+	}
 	d, dims := int64(v.typ.DType), t.Words(v.Dims())
 	if v.splat {
 		return t.node(abi.OpFill, &abi.Fill{Dims: dims, Value: abi.Const(int64(v.bits)), DType: d}, nil).out[0]

@@ -78,10 +78,12 @@ func (t *Tracer) Finish() {
 	for i, o := range t.outputs {
 		t.must(t.box.RunOutput(o.port, rs[i].tensor), "output")
 	}
-	if t.draft != 0 {
-		t.must(t.box.ProgramFree(t.draft), "program")
-		t.draft = 0
+	for _, h := range append(t.bodies, t.draft) {
+		if h != 0 {
+			t.must(t.box.ProgramFree(h), "program")
+		}
 	}
+	t.bodies, t.draft = nil, 0
 	if !t.mixed {
 		t.must(t.box.ProgramPublish(), "publish")
 	}

@@ -23,12 +23,15 @@ func (t *Tracer) run(roots []*result) {
 			missing = append(missing, r)
 		}
 	}
-	guards := t.due()
+	guards := t.due(0)
 	if len(missing) == 0 && len(guards) == 0 {
 		return
 	}
+	if t.trying > 0 {
+		t.Fail(abi.FaultUnsupported, "contents are asked for in each turn of a loop")
+	}
 	t.runs++
-	p := t.build(nil, append(missing, t.reused(missing)...), guards)
+	p := t.build(nil, append(missing, t.reused(missing)...), guards, 0)
 	for i, h := range t.execute(p, handles(p.in)) {
 		p.out[i].tensor = h
 	}
@@ -54,15 +57,16 @@ func (t *Tracer) execute(p *program, in []abi.Handle) []abi.Handle {
 	return out[:n]
 }
 
-// cone is what has to be computed for roots, in order.
-func (t *Tracer) cone(roots []*result) []*node {
+// cone is what has to be computed for roots, in order. What varies with no loop
+// of depth floor is computed before that.
+func (t *Tracer) cone(roots []*result, floor int) []*node {
 	var nodes []*node
 	t.walks++
 	stack := append([]*result(nil), roots...)
 	for len(stack) > 0 {
 		r := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if r == nil || r.tensor != 0 || r.node != nil && r.node.walk == t.walks {
+		if r == nil || r.given(floor) || r.node != nil && r.node.walk == t.walks {
 			continue
 		}
 		if r.freed {
@@ -77,6 +81,11 @@ func (t *Tracer) cone(roots []*result) []*node {
 	return nodes
 }
 
+// given reports whether a program for a loop of depth floor takes r from outside.
+func (r *result) given(floor int) bool {
+	return r.tensor != 0 || r.param || r.depth < floor && !r.con
+}
+
 // reused are the results that computing roots passes by and that later nodes
 // need again.
 func (t *Tracer) reused(roots []*result) []*result {
@@ -84,7 +93,7 @@ func (t *Tracer) reused(roots []*result) []*result {
 		return nil
 	}
 	now := map[*node]bool{}
-	for _, n := range t.cone(roots) {
+	for _, n := range t.cone(roots, 0) {
 		now[n] = true
 	}
 	var later []*result
@@ -102,7 +111,7 @@ func (t *Tracer) reused(roots []*result) []*result {
 	for _, r := range later {
 		need(r)
 	}
-	for _, n := range t.cone(later) {
+	for _, n := range t.cone(later, 0) {
 		if now[n] && !free(n.op) {
 			continue
 		}
@@ -126,21 +135,25 @@ func free(op abi.Op) bool {
 }
 
 // build makes and seals the program that computes roots from params and what
-// has tensors already.
-func (t *Tracer) build(params, roots []*result, guards []guard) *program {
-	need := append(t.proofs(), roots...)
+// has tensors already; floor is as for cone.
+func (t *Tracer) build(params, roots []*result, guards []guard, floor int) *program {
+	var need []*result
+	if floor == 0 {
+		need = t.proofs()
+	}
+	need = append(need, roots...)
 	for _, g := range guards {
 		if !g.sym.of.freed {
 			need = append(need, g.sym.of)
 		}
 	}
-	nodes := fuse(t, t.rows, t.cone(need), need)
+	nodes := fuse(t, t.rows, t.cone(need, floor), need)
 	e := emitter{t: t, p: &program{out: roots}}
 	var err abi.Errno
 	e.p.handle, err = t.box.ProgramNew()
 	t.must(err, "program")
 	for _, r := range params {
-		e.input(r)
+		e.take(r)
 	}
 	for _, n := range nodes {
 		e.op(n)
@@ -173,6 +186,10 @@ func (e *emitter) input(r *result) abi.Value {
 	if r.tensor == 0 {
 		e.t.Fail(abi.FaultUnsupported, "a loop's value is used after its turn")
 	}
+	return e.take(r)
+}
+
+func (e *emitter) take(r *result) abi.Value {
 	v, err := e.t.box.ProgramInput(e.p.handle, r.typ)
 	e.t.must(err, "program")
 	r.program, r.value = e.p.handle, v

@@ -80,7 +80,24 @@ func (t *Tracer) Slice(x *Value, start, size []Int, step []int64) *Value {
 	if sameDims(size, x.Dims()) && allOnes(step) && sameDims(start, make([]Int, len(start))) {
 		return x
 	}
+	if turnOf(start) != nil {
+		return t.sliceInTurn(x, start, size, step)
+	}
 	return t.One(abi.OpSlice, &abi.Slice{Start: t.Words(start), Size: t.Words(size), Step: step}, x)
+}
+
+// sliceInTurn is a slice that begins elsewhere in each turn of a loop.
+func (t *Tracer) sliceInTurn(x *Value, start, size []Int, step []int64) *Value {
+	fixed := append([]Int(nil), start...)
+	var axes []int64
+	var at []Int
+	for i, s := range start {
+		if s.turn() != nil {
+			axes, at, fixed[i] = append(axes, int64(i)), append(at, s), Const(0)
+		}
+	}
+	a := &abi.Slice{Start: t.Words(fixed), Size: t.Words(size), Step: step, Axes: axes}
+	return t.One(abi.OpSlice, a, x, t.Vector(at...))
 }
 
 func allOnes(xs []int64) bool {
@@ -202,7 +219,7 @@ func (t *Tracer) Gather(x, i *Value, axis int) *Value {
 	if axis < 0 || axis >= x.Rank() {
 		t.Fail(abi.FaultMalformed, "gather along axis %d", axis)
 	}
-	if x.known == nil || !i.IsKnown() || x.dims != nil || i.dims != nil {
+	if x.known == nil || !i.IsKnown() || x.dims != nil || i.dims != nil || i.Turning() {
 		return t.One(abi.OpGather, &abi.Gather{Axis: int64(axis)}, x, i)
 	}
 	n := x.typ.Dims[axis]

@@ -34,6 +34,9 @@ type Tracer struct {
 	walks   int      // over what results follow from
 	runs    int      // programs run and contents read so far
 
+	bodies []abi.Handle // of loops that the host repeats
+	trying int          // loops whose body is being traced for that
+
 	draft    abi.Handle // types ops as they are appended; it never runs
 	draftOps int
 	draftIn  int

@@ -37,6 +37,8 @@ type result struct {
 	depth  int        // of the loop body it varies with; 0 is none
 	tensor abi.Handle // 0 until it has been computed
 	file   *Constant
+	param  bool     // an input of a loop's body: another in each turn
+	turn   *turning // the number of the turn, of which symbols are made; never placed
 
 	draft   abi.Handle // the draft program that draftID is a value of
 	draftID abi.Value
@@ -124,6 +126,7 @@ func (t *Tracer) Vector(xs ...Int) *Value { return t.Known(tensor.Int64, []int64
 
 // wrap brings x into the range of d. A symbol that does not fit is pinned.
 func (t *Tracer) wrap(d tensor.DType, x Int) Int {
+	t.inRange(d, x)
 	n := wrapInt(d, x.N)
 	if n != x.N {
 		t.Pin(x)

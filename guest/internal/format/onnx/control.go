@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"math"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
@@ -61,35 +62,39 @@ func (l *walker) loop(n *node, in []*trace.Value) []*trace.Value {
 	if len(in) < 2 || len(g.inputs) != len(in) || len(g.outputs) < len(in)-1 {
 		l.Fail(abi.FaultMalformed, "a body of %d inputs and %d outputs in a Loop with %d inputs", len(g.inputs), len(g.outputs), len(in))
 	}
-	turns, going := int64(math.MaxInt64), true
+	turns, going := trace.Const(math.MaxInt64), true
 	if in[0] != nil {
-		turns = l.scalar(in[0], "the trip count")
+		turns = l.integer(in[0])
 	}
 	if in[1] != nil {
 		going = l.scalar(in[1], "the condition") != 0
 	}
 	carried := append([]*trace.Value(nil), in[2:]...)
 	joins := make([]join, len(g.outputs)-1-len(carried))
-	held := l.hold(carried, joins)
 	// A turn that runs has a true condition. It is given the one before only so
 	// that what the loop holds of it ends with the turn.
 	yes := l.Known(tensor.Bool, nil, trace.Consts(1))
+	held := l.hold(carried, joins)
+	first := trace.Const(0)
+	if going {
+		first = l.repeatLoop(g, turns, yes, carried, joins)
+	}
+	if !turns.IsConst() && !l.Sub(turns, first).IsConst() {
+		turns = trace.Const(l.Pin(turns))
+	}
 	on := yes
-	t := turner{l: l, counters: []*trace.Value{l.number(0)}, steps: []int64{1}}
+	t := turner{l: l, counters: []*trace.Value{l.Known(tensor.Int64, nil, []trace.Int{first})}, steps: []int64{1}}
 	t.trace = func(counters, in []*trace.Value) []*trace.Value {
 		return l.subgraph(g, append([]*trace.Value{counters[0], yes}, in[1:]...))
 	}
 	// A trip count of billions only says that the condition ends the loop.
-	t.seal = turns > maxUnrolled && turns < math.MaxInt32
-	for i := int64(0); i < turns && going; i++ {
+	left := turns.N - first.N
+	t.seal = left > maxUnrolled && turns.N < math.MaxInt32
+	for i := int64(0); going && l.Less(l.Add(first, trace.Const(i)), turns); i++ {
 		t.seal = t.seal || i == maxUnrolled
 		out := t.run(append([]*trace.Value{on}, carried...))
 		on = out[0]
-		for j, v := range out {
-			if v == nil {
-				l.Fail(abi.FaultMalformed, "output %q of the body has no value", g.outputs[j].name)
-			}
-		}
+		l.complete(g, out)
 		copy(carried, out[1:])
 		for j := range joins {
 			joins[j].add(l, out[1+len(carried)+j], 0)
@@ -103,6 +108,48 @@ func (l *walker) loop(n *node, in []*trace.Value) []*trace.Value {
 	}
 	l.held = l.held[:held]
 	return carried
+}
+
+// complete demands that a body gave all that it declares.
+func (l *walker) complete(g *graph, out []*trace.Value) {
+	for i, v := range out {
+		if v == nil {
+			l.Fail(abi.FaultMalformed, "output %q of the body has no value", g.outputs[i].name)
+		}
+	}
+}
+
+// repeatLoop has the host make the first turns of a Loop, as many as are known
+// to be alike, and says how many it made. carried and joins are then as after
+// them.
+func (l *walker) repeatLoop(g *graph, turns trace.Int, yes *trace.Value, carried []*trace.Value, joins []join) trace.Int {
+	done := l.repeat(&trace.Loop{
+		Turns: turns, Carried: carried, StacksBack: make([]bool, len(joins)),
+		Body: func(turn *trace.Value, given, _ []*trace.Value) (next, stacked []*trace.Value) {
+			out := l.subgraph(g, append([]*trace.Value{turn, yes}, given...))
+			l.complete(g, out)
+			if on := out[0]; !on.IsKnown() || l.scalar(on, "the condition") != 1 {
+				l.Fail(abi.FaultUnsupported, "the data decides how long the loop goes on")
+			}
+			return out[1 : 1+len(given)], out[1+len(given):]
+		},
+	})
+	if done == nil {
+		return trace.Const(0)
+	}
+	copy(carried, done.Carried)
+	for j, stack := range done.Stacks {
+		joins[j].parts = []*trace.Value{stack}
+	}
+	return done.Turns
+}
+
+// repeat leaves the walker as it was if the loop is not repeated.
+func (l *walker) repeat(loop *trace.Loop) *trace.Repeated {
+	values, n, params, held := slices.Clone(l.values), l.node, l.params, len(l.held)
+	done := l.Repeat(loop)
+	l.values, l.node, l.params, l.held = values, n, params, l.held[:held]
+	return done
 }
 
 // hold keeps what a loop carries and joins alive until l.held is cut back to

@@ -193,6 +193,31 @@ func TestControl(t *testing.T) {
 			msg(5, rawOf("zero", nil, floats(0))).
 			msg(11, portOf("x", onnxFloat, n)).msg(12, portOf("y", onnxFloat)).msg(12, portOf("z", onnxFloat, n))
 	}
+	// Columns are scanned, and what they sum to is stacked as columns.
+	columnBody := pb{}.
+		msg(1, nodeOf("Add", names("state", "column"), names("next"))).
+		msg(1, nodeOf("Identity", names("next"), names("given"))).
+		msg(11, portOf("state", onnxFloat, 2)).msg(11, portOf("column", onnxFloat, 2)).
+		msg(12, portOf("next", onnxFloat, 2)).msg(12, portOf("given", onnxFloat, 2))
+	columns := pb{}.
+		msg(1, nodeOf("Scan", names("zero", "x"), names("y", "z"), graphAttr("body", columnBody), intAttr("num_scan_inputs", 1),
+			intsAttr("scan_input_axes", 1), intsAttr("scan_output_axes", -1))).
+		msg(5, rawOf("zero", []int64{2}, floats(0, 0))).
+		msg(11, portOf("x", onnxFloat, 2, 5)).msg(12, portOf("y", onnxFloat, 2)).msg(12, portOf("z", onnxFloat, 2, 5))
+	// A loop without a trip count, whose condition compares counters as floats.
+	countBody := pb{}.
+		msg(1, nodeOf("Add", names("c", "w"), names("d"))).
+		msg(1, nodeOf("Add", names("k", "one"), names("l"))).
+		msg(1, nodeOf("Cast", names("l"), names("f"), intAttr("to", onnxFloat))).
+		msg(1, nodeOf("Less", names("f", "ten"), names("on"))).
+		msg(11, portOf("i", onnxInt64)).msg(11, portOf("going", onnxBool)).msg(11, portOf("c", onnxFloat, 1)).msg(11, portOf("k", onnxInt64)).
+		msg(12, portOf("on", onnxBool)).msg(12, portOf("d", onnxFloat, 1)).msg(12, portOf("l", onnxInt64)).msg(12, portOf("i", onnxInt64))
+	counted := pb{}.
+		msg(1, nodeOf("Loop", names("", "", "x", "zero"), names("y", "", "turns"), graphAttr("body", countBody))).
+		msg(5, rawOf("w", []int64{1}, floats(1))).msg(5, rawOf("ten", nil, floats(10))).
+		msg(5, rawOf64("one", nil, 1)).msg(5, rawOf64("zero", nil, 0)).
+		msg(11, portOf("x", onnxFloat, 1)).msg(12, portOf("y", onnxFloat, 1)).msg(12, portOf("turns", onnxInt64, -1))
+	counting := nodeOf("Less", names("i", "six"), names("on"))
 	long := make([]float32, 100)
 	for i := range long {
 		long[i] = 1
@@ -215,6 +240,12 @@ func TestControl(t *testing.T) {
 		{"function with an attribute", modelOf(pb{}.msg(1, callScale(3)).msg(11, portOf("x", onnxFloat, 2)).msg(12, portOf("y", onnxFloat, 2)), ownOpset, pb{}.msg(25, scale)), []kernels.Tensor{vector(1, 2)}, names("[2] [3 6]")},
 		{"scan of 3", modelOf(scanOf(3)), []kernels.Tensor{vector(1, 2, 3)}, names("[] [6]", "[3] [1 6 18]")},
 		{"scan of 3 from the end", modelOf(scanOf(3, intsAttr("scan_input_directions", 1), intsAttr("scan_output_directions", 1))), []kernels.Tensor{vector(1, 2, 3)}, names("[] [6]", "[3] [6 10 9]")},
+		{"scan of 6", modelOf(scanOf(6)), []kernels.Tensor{vector(1, 2, 3, 4, 5, 6)}, names("[] [21]", "[6] [1 6 18 40 75 126]")},
+		{"scan of 6 from the end", modelOf(scanOf(6, intsAttr("scan_input_directions", 1), intsAttr("scan_output_directions", 1))), []kernels.Tensor{vector(1, 2, 3, 4, 5, 6)}, names("[] [21]", "[6] [21 40 54 60 55 36]")},
+		{"scan of 6 from the end, stacked in order", modelOf(scanOf(6, intsAttr("scan_input_directions", 1))), []kernels.Tensor{vector(1, 2, 3, 4, 5, 6)}, names("[] [21]", "[6] [36 55 60 54 40 21]")},
+		{"scan of columns into columns", modelOf(columns), []kernels.Tensor{dims{2, 5}.floats(1, 2, 3, 4, 5, 10, 20, 30, 40, 50)}, names("[2] [15 150]", "[2 5] [1 3 6 10 15 10 30 60 100 150]")},
+		{"loop until a count", modelOf(counted), []kernels.Tensor{vector(0)}, names("[1] [10]", "[10] [0 1 2 3 4 5 6 7 8 9]")},
+		{"loop of billions until the sixth turn", modelOf(append(loopGraph("m", "", counting).msg(5, rawOf64("six", nil, 6)), constantInt("m", 1<<40)...)), []kernels.Tensor{vector(0)}, names("[1] [7]", "[2] [7 1]", "[7 1] [1 2 3 4 5 6 7]")},
 		{"scan of none", modelOf(scanOf(0)), []kernels.Tensor{vector()}, names("[] [0]", "[0] []")},
 		{"attribute that nobody reads", modelOf(pb{}.msg(1, nodeOf("Neg", names("x"), names("y"), intAttr("speed", 9))).msg(11, portOf("x", onnxFloat, 1)).msg(12, portOf("y", onnxFloat, 1))), []kernels.Tensor{vector(1)}, names(`attribute "speed" is not supported`)},
 	} {
@@ -283,4 +314,40 @@ func TestEndless(t *testing.T) {
 
 func intsAttr(name string, vs ...int64) pb {
 	return pb{}.str(1, name).packed(8, vs...).num(20, attrInts)
+}
+
+// A loop over a sequence is one operation of a plan, whatever its length.
+func TestLoopsAreServed(t *testing.T) {
+	body := pb{}.
+		msg(1, nodeOf("Gather", names("x", "i"), names("row"))).
+		msg(1, nodeOf("Add", names("c", "row"), names("d"))).
+		msg(1, nodeOf("Mul", names("d", "row"), names("e"))).
+		msg(1, nodeOf("Less", names("i", "n"), names("on"))).
+		msg(11, portOf("i", onnxInt64)).msg(11, portOf("going", onnxBool)).msg(11, portOf("c", onnxFloat)).
+		msg(12, portOf("on", onnxBool)).msg(12, portOf("d", onnxFloat)).msg(12, portOf("e", onnxFloat))
+	file := modelOf(pb{}.
+		msg(1, nodeOf("Size", names("x"), names("n"))).
+		msg(1, nodeOf("Loop", names("n", "", "zero"), names("y", "z"), graphAttr("body", body))).
+		msg(5, rawOf("zero", nil, floats(0))).
+		msg(11, portOf("x", onnxFloat, -1)).msg(12, portOf("y", onnxFloat)).msg(12, portOf("z", onnxFloat, -1)))
+	m := planned(t, file)
+	m.enter(vector(1, 2, 3, 4, 5))
+	for _, c := range []struct {
+		x    []float32
+		want []string
+	}{
+		{[]float32{1, 2, 3, 4, 5}, names("[] [15]", "[5] [1 6 18 40 75]")},
+		{[]float32{1, 1, 1, 1}, names("[] [4]", "[4] [1 2 3 4]")},
+		{[]float32{2, 0, 0, 0, 0, 0, 1}, names("[] [3]", "[7] [4 0 0 0 0 0 3]")},
+	} {
+		out, err := m.serve(vector(c.x...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range c.want {
+			if got := show(out[i]); got != want {
+				t.Errorf("%v: output %d: %s, want %s", c.x, i, got, want)
+			}
+		}
+	}
 }

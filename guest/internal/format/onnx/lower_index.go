@@ -12,7 +12,7 @@ func gather(l *walker, n *node, in []*trace.Value) *trace.Value {
 	x, i := in[0], in[1]
 	axis := l.axis(n.int("axis", 0), x.Rank())
 	held := i.IsKnown() || i.IsConst()
-	if x.IsKnown() && x.Rank() == 1 && held {
+	if x.IsKnown() && x.Rank() == 1 && held && !i.Turning() {
 		from, at := l.Ints(x), l.fixed(i)
 		picked := make([]trace.Int, len(at))
 		for k, a := range at {

@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"slices"
+
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/trace"
 )
@@ -106,52 +108,107 @@ func (l *walker) pick(v *trace.Value, axis int, i *trace.Value) *trace.Value {
 	return l.Reshape(l.Slice(v, start, size, nil), dims)
 }
 
-// slices runs a Scan of one sequence. The body is traced with the number of the
-// turn, counted from either end.
+// slices runs a Scan of one sequence.
 func (l *walker) slices(s *scanning, in []*trace.Value) []*trace.Value {
 	carried := append([]*trace.Value(nil), in[:s.states]...)
-	seqs := in[s.states:]
-	axes := make([]int, len(seqs))
-	turns := int64(0)
+	seqs := append([]*trace.Value(nil), in[s.states:]...)
+	var turns trace.Int
 	for i, v := range seqs {
-		axes[i] = l.axis(s.inAxes[i], v.Rank())
-		k := l.Pin(v.Dim(axes[i]))
-		if i > 0 && k != turns {
-			l.Fail(abi.FaultInput, "sequences of %d and %d are scanned together", turns, k)
+		axis := l.axis(s.inAxes[i], v.Rank())
+		k := v.Dim(axis)
+		if i > 0 && !l.Equal(k, turns) {
+			l.Fail(abi.FaultInput, "sequences of %d and %d are scanned together", turns.N, k.N)
 		}
 		turns = k
+		seqs[i] = l.toFront(v, axis)
 	}
+	joins := make([]join, len(s.g.outputs)-s.states)
+	held := l.hold(carried, joins)
+	if !l.repeatScan(s, turns, carried, seqs, joins) {
+		l.turns(s, l.Pin(turns), carried, seqs, joins)
+	}
+	for k := range joins {
+		p := &s.g.outputs[s.states+k]
+		axis := l.axis(s.outAxes[k], s.outRank(&joins[k], p))
+		carried = append(carried, l.fromFront(joins[k].done(l, p, 0, s.outBack[k] == 1), axis))
+	}
+	l.held = l.held[:held]
+	return carried
+}
+
+// toFront makes axis the first dim.
+func (l *walker) toFront(v *trace.Value, axis int) *trace.Value {
+	if axis == 0 {
+		return v
+	}
+	perm := []int64{int64(axis)}
+	for i := range v.Rank() {
+		if i != axis {
+			perm = append(perm, int64(i))
+		}
+	}
+	return l.Permute(v, perm...)
+}
+
+// fromFront makes the first dim axis.
+func (l *walker) fromFront(v *trace.Value, axis int) *trace.Value {
+	if axis == 0 {
+		return v
+	}
+	var perm []int64
+	for i := 1; i < v.Rank(); i++ {
+		perm = append(perm, int64(i))
+	}
+	return l.Permute(v, slices.Insert(perm, axis, 0)...)
+}
+
+// repeatScan has the host make all turns of a Scan; false, if it cannot.
+func (l *walker) repeatScan(s *scanning, turns trace.Int, carried, seqs []*trace.Value, joins []join) bool {
+	loop := trace.Loop{
+		Turns: turns, Carried: carried, Scanned: seqs,
+		Body: func(_ *trace.Value, given, entries []*trace.Value) (next, stacked []*trace.Value) {
+			out := l.subgraph(s.g, slices.Concat(given, entries))
+			l.complete(s.g, out)
+			return out[:s.states], out[s.states:]
+		},
+	}
+	for _, back := range s.inBack {
+		loop.Back = append(loop.Back, back == 1)
+	}
+	for _, back := range s.outBack {
+		loop.StacksBack = append(loop.StacksBack, back == 1)
+	}
+	done := l.repeat(&loop)
+	if done == nil {
+		return false
+	}
+	copy(carried, done.Carried)
+	for k, stack := range done.Stacks {
+		joins[k].parts = []*trace.Value{stack}
+	}
+	return true
+}
+
+// turns makes the turns of a Scan one by one. The body is traced with the number
+// of the turn, counted from either end.
+func (l *walker) turns(s *scanning, turns int64, carried, seqs []*trace.Value, joins []join) {
 	t := turner{l: l, seal: turns > maxUnrolled, counters: []*trace.Value{l.number(0), l.number(turns - 1)}, steps: []int64{1, -1}}
 	t.trace = func(at, in []*trace.Value) []*trace.Value {
 		args := append([]*trace.Value(nil), in...)
 		for i, v := range seqs {
-			args = append(args, l.pick(v, axes[i], at[s.inBack[i]]))
+			args = append(args, l.pick(v, 0, at[s.inBack[i]]))
 		}
 		return l.subgraph(s.g, args)
 	}
-	joins := make([]join, len(s.g.outputs)-s.states)
-	held := l.hold(carried, joins)
 	for range turns {
 		out := t.run(carried)
-		for k, v := range out {
-			if v == nil {
-				l.Fail(abi.FaultMalformed, "output %q of the body has no value", s.g.outputs[k].name)
-			}
-		}
+		l.complete(s.g, out)
 		copy(carried, out)
 		for k := range joins {
-			v := out[s.states+k]
-			joins[k].add(l, v, l.axis(s.outAxes[k], v.Rank()+1))
+			joins[k].add(l, out[s.states+k], 0)
 		}
 	}
 	t.close()
-	for k := range joins {
-		p := &s.g.outputs[s.states+k]
-		axis := l.axis(s.outAxes[k], s.outRank(&joins[k], p))
-		carried = append(carried, joins[k].done(l, p, axis, s.outBack[k] == 1))
-	}
-	l.held = l.held[:held]
-	return carried
 }
 
 // outRank is the rank of a joined output.
