@@ -46,9 +46,10 @@ func (t *Tracer) NewBody(trace func(in []*Value) []*Value) *Body {
 
 // Run runs the body once.
 func (b *Body) Run(in []*Value) []*Value {
+	bodies := len(b.t.bodies)
 	if b.loose {
 		start := len(b.t.results)
-		return b.anew(in, start, b.trace(in))
+		return b.anew(in, start, bodies, b.trace(in))
 	}
 	b.compare(in)
 	args := make([]*Value, len(in)) // known, or with a tensor and nothing else
@@ -70,7 +71,7 @@ func (b *Body) Run(in []*Value) []*Value {
 		var out []*Value
 		if s, out = b.seal(args, params, start); s == nil {
 			b.loose = true
-			return b.anew(nil, start, out)
+			return b.anew(nil, start, bodies, out)
 		}
 		b.keep(s)
 	}
@@ -299,8 +300,9 @@ func (b *Body) turn(s *turn, args []*Value) (out []*Value, made []*result) {
 }
 
 // anew ends a turn that was traced for itself: what it gives is computed, and
-// whatever else has been since start is freed.
-func (b *Body) anew(in []*Value, start int, out []*Value) []*Value {
+// whatever else has been since start is freed, and so are the bodies that it
+// repeated.
+func (b *Body) anew(in []*Value, start, bodies int, out []*Value) []*Value {
 	t := b.t
 	var roots, made []*result
 	kept := map[*result]bool{}
@@ -326,6 +328,10 @@ func (b *Body) anew(in []*Value, start int, out []*Value) []*Value {
 			t.forget(r)
 		}
 	}
+	for _, h := range t.bodies[bodies:] {
+		t.must(t.box.ProgramFree(h), "program")
+	}
+	t.bodies = t.bodies[:bodies]
 	b.release(in, out, made)
 	return out
 }

@@ -54,7 +54,7 @@ const (
 // nil, if they are not: then all is as before. It first takes what is carried
 // for unchanged, and traces the body again for what it finds to change.
 func (t *Tracer) Repeat(l *Loop) *Repeated {
-	if l.Turns.N < minTurns || len(t.bodies) >= maxBodies {
+	if l.Turns.N < minTurns || len(t.bodies) >= maxBodies || slices.ContainsFunc(l.Scanned, func(v *Value) bool { return writtenOut(v, l.Turns) }) {
 		return nil
 	}
 	depth, guards := t.depth, len(t.guards)
@@ -106,7 +106,7 @@ type repeat struct {
 func (t *Tracer) newRepeat(l *Loop, carries []carry) *repeat {
 	t.depth++
 	none := t.param(tensor.Of(tensor.Int64, 0), nil)
-	none.turn = &turning{counter: placed(t.param(tensor.Of(tensor.Int64), nil))}
+	none.turn = &turning{turns: l.Turns, counter: placed(t.param(tensor.Of(tensor.Int64), nil))}
 	r := &repeat{t: t, l: l, turn: none.turn, carries: carries}
 	r.number = Int{sym: &symbol{of: none, a: 1, d: 1}}
 	given := make([]*Value, len(carries))

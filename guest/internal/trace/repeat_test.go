@@ -182,6 +182,15 @@ func TestRepeat(t *testing.T) {
 				},
 			}
 		}, all},
+		{"weights of its own in each turn", func(t *Tracer, x *Value, w []*Value) *Loop {
+			rows := t.Broadcast(t.Reshape(w[1], Consts(1, 3)), Consts(10_000, 3))
+			return &Loop{
+				Turns: Const(9), Carried: []*Value{t.Fill(tensor.Float32, 0, Consts(3))}, StacksBack: []bool{},
+				Body: func(turn *Value, given, _ []*Value) (next, stacked []*Value) {
+					return []*Value{t.Map2(abi.FnAdd, given[0], t.Reshape(t.Gather(rows, turn, 0), Consts(3)))}, nil
+				},
+			}
+		}, none},
 		{"one turn like no other", func(t *Tracer, x *Value, w []*Value) *Loop {
 			return &Loop{
 				Carried: []*Value{t.Fill(tensor.Float32, 0, Consts(3))}, StacksBack: []bool{},
@@ -228,7 +237,9 @@ func TestRepeat(t *testing.T) {
 			build := func(repeats bool) func(t *Tracer, in, w []*Value) []*Value {
 				return func(t *Tracer, in, w []*Value) []*Value {
 					l := c.loop(t, in[0], w)
-					l.Turns = in[0].Dim(0)
+					if l.Turns == Const(0) {
+						l.Turns = in[0].Dim(0)
+					}
 					carried, stacks, n := looping(t, l, repeats)
 					made = n
 					return append(carried, stacks...)
@@ -302,5 +313,39 @@ func TestRepeatIsTracedOnce(t *testing.T) {
 	}
 	if few, many := results(10), results(1_000_000); few != many {
 		t.Errorf("%d results for ten turns, %d for a million", few, many)
+	}
+}
+
+// A loop within one whose every turn is traced for itself leaves no program
+// behind in a turn.
+func TestRepeatInTurns(t *testing.T) {
+	const turns = 2 * maxBodies
+	repeated := 0
+	m := newTrial(t, []tensor.Type{f32(2)}, nil, 1, func(t *Tracer, in, _ []*Value) []*Value {
+		outer := t.NewBody(func(x []*Value) []*Value {
+			if t.Floats(x[0])[0] < 0 {
+				return x
+			}
+			done := t.Repeat(&Loop{
+				Turns: Const(5), Carried: x, StacksBack: []bool{},
+				Body: func(_ *Value, given, _ []*Value) (next, stacked []*Value) {
+					return []*Value{t.Map2(abi.FnAdd, given[0], t.Scalar(tensor.Float32, 1))}, nil
+				},
+			})
+			repeated++
+			return done.Carried
+		})
+		defer outer.Close()
+		x := in
+		for range turns {
+			x = outer.Run(x)
+		}
+		return x
+	})
+	if got := numbersOf(m.run(counting(f32(2)))[0]); got[1] != 1+5*turns || repeated != turns {
+		t.Errorf("%v after %d loops", got, repeated)
+	}
+	if m.spy.alive != 0 {
+		t.Errorf("%d programs are left", m.spy.alive)
 	}
 }

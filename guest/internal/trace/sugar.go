@@ -88,6 +88,7 @@ func (t *Tracer) Slice(x *Value, start, size []Int, step []int64) *Value {
 
 // sliceInTurn is a slice that begins elsewhere in each turn of a loop.
 func (t *Tracer) sliceInTurn(x *Value, start, size []Int, step []int64) *Value {
+	t.part(x, turnOf(start))
 	fixed := append([]Int(nil), start...)
 	var axes []int64
 	var at []Int
@@ -219,6 +220,7 @@ func (t *Tracer) Gather(x, i *Value, axis int) *Value {
 	if axis < 0 || axis >= x.Rank() {
 		t.Fail(abi.FaultMalformed, "gather along axis %d", axis)
 	}
+	t.part(x, turnOf(i.known))
 	if x.known == nil || !i.IsKnown() || x.dims != nil || i.dims != nil || i.Turning() {
 		return t.One(abi.OpGather, &abi.Gather{Axis: int64(axis)}, x, i)
 	}

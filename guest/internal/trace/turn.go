@@ -12,8 +12,27 @@ import (
 
 // turning is the number of the turn of a loop, which stands for a dim in symbols.
 type turning struct {
+	turns   Int    // no more than so many
 	counter *Value // the number, as the body computes with it
 	limits  []Int  // turns for which the decisions hold
+}
+
+// A constant of which each turn has a part is better written out, turn by turn:
+// then the parts are weights, which are packed once.
+const (
+	maxWritten = 64       // turns
+	minWeights = 64 << 10 // bytes of the constant
+)
+
+func writtenOut(x *Value, turns Int) bool {
+	return x.con && x.typ.Bytes() >= minWeights && turns.IsConst() && turns.N <= maxWritten
+}
+
+// part fails where x is better written out.
+func (t *Tracer) part(x *Value, ix *turning) {
+	if ix != nil && writtenOut(x, ix.turns) {
+		t.Fail(abi.FaultUnsupported, "each turn has weights of its own")
+	}
 }
 
 // minTurns is how many turns there are at least for a loop to be repeated by the
