@@ -19,7 +19,7 @@ func (s *session) inspectCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "dim", Usage: "the size of a free dim, for the cost of a run: `NAME=N`"},
 			&cli.BoolFlag{Name: "architecture", Usage: "write the network of a Flux model as JSON, with holes where it is refused", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "digest", Usage: "hash files over 64 MiB too", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "digest", Usage: "hash each tensor, and files over 64 MiB too", DisableDefaultText: true},
 		)...),
 		Action: s.inspect,
 	}
@@ -104,7 +104,7 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 	}
 	row("file", "%s", quoted(path))
 	if r.Format != "" {
-		row("format", "%s %s", quoted(r.Format), quoted(r.Version))
+		row("format", "%s", strings.TrimSuffix(quoted(r.Format)+" "+quoted(r.Version), ` ""`))
 	}
 	for _, p := range r.Parts {
 		sum := ""
@@ -115,6 +115,9 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 	}
 	for _, f := range r.Fields {
 		row("field", "%s %s", quoted(f.Name), quoted(f.Value))
+	}
+	for _, l := range r.Layers {
+		row("layer", "%s%s  %s", strings.Repeat("  ", l.Depth), quoted(l.Path), quoted(l.Layer))
 	}
 	for _, p := range r.Inputs {
 		row("input", "%s", p)
@@ -143,7 +146,11 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 		if form != "" {
 			form = " " + quoted(form)
 		}
-		row("tensor", "%s %s%v%s%s", quoted(t.Name), kind, t.Shape, form, where)
+		sum := ""
+		if t.SHA256 != "" {
+			sum = ", sha256 " + quoted(t.SHA256)
+		}
+		row("tensor", "%s %s%v%s%s%s", quoted(t.Name), kind, t.Shape, form, where, sum)
 	}
 	for _, o := range r.Ops {
 		mark := ""
@@ -170,6 +177,10 @@ func printReport(w io.Writer, path string, r *glovebox.Report, all bool) {
 		if f.Rule != "" {
 			at = append(at, "rule "+quoted(f.Rule))
 		}
-		row("refused", "%v: %q (%s)", f.Kind, f.Reason, strings.Join(at, ", "))
+		where := ""
+		if len(at) > 0 {
+			where = " (" + strings.Join(at, ", ") + ")"
+		}
+		row("refused", "%v: %q%s", f.Kind, f.Reason, where)
 	}
 }

@@ -10,7 +10,7 @@ type Config struct {
 	Engine    Engine
 	Precision Precision
 	Seed      uint64       // of what is random in the box
-	Digests   bool         // a report has the SHA-256 of each part, however large
+	Digests   bool         // a report has the SHA-256 of each part, however large, and of each tensor
 	CacheDir  string       // where compiled code of the box is kept; "", or a directory that others can write to, is nowhere
 	Logger    *slog.Logger // what the box logs; nil is nowhere
 

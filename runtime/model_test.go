@@ -261,7 +261,7 @@ func TestInspectReportsRefusals(t *testing.T) {
 	got := marshal(t, rep)
 	want := `{"format":"onnx","version":"8",` +
 		`"parts":[{"name":"m","size":3,"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}],` +
-		`"fields":[{"name":"producer","value":"x\n"}],"inputs":[],"outputs":[],` +
+		`"fields":[{"name":"producer","value":"x\n"}],"layers":[],"inputs":[],"outputs":[],` +
 		`"ops":[{"domain":"","type":"Conv","count":3,"supported":true}],` +
 		`"tensors":[{"name":"w","part":"m","dtype":"float32","shape":[2,3],"bytes":24,"offset":40}],` +
 		`"refusals":[{"kind":"unsupported","reason":"bad","node":"n","op":"Foo","part":"m","offset":9},` +

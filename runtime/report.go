@@ -15,6 +15,7 @@ type Report struct {
 	Version  string         `json:"version"`
 	Parts    []ReportPart   `json:"parts"`
 	Fields   []ReportField  `json:"fields"`
+	Layers   []ReportLayer  `json:"layers"` // a tree, each before those inside of it
 	Inputs   []Port         `json:"inputs"`
 	Outputs  []Port         `json:"outputs"`
 	Ops      []ReportOp     `json:"ops"`
@@ -35,6 +36,13 @@ type ReportField struct {
 	Value string `json:"value"`
 }
 
+// ReportLayer is a layer of a network in the file.
+type ReportLayer struct {
+	Path  string `json:"path"`
+	Layer string `json:"layer"` // its kind and its parameters
+	Depth int    `json:"depth"` // how many layers it is inside of
+}
+
 // ReportOp is a kind of operation that the model uses.
 type ReportOp struct {
 	Domain    string `json:"domain"`
@@ -50,8 +58,9 @@ type ReportTensor struct {
 	DType  DType   `json:"dtype"`
 	Shape  []int64 `json:"shape"`
 	Bytes  int64   `json:"bytes"`
-	Offset int64   `json:"offset"`         // in Part, or -1
-	Form   string  `json:"form,omitempty"` // an element type that is no DType, or an order of bytes and dims
+	Offset int64   `json:"offset"`           // in Part, or -1
+	Form   string  `json:"form,omitempty"`   // an element type that is no DType, or an order of bytes and dims
+	SHA256 string  `json:"sha256,omitempty"` // with Config.Digests: of the elements, little-endian, the last dim running fastest
 }
 
 // Refusal is something for which the file is not accepted.
@@ -96,7 +105,7 @@ const hashed = 64 << 20
 
 func newReport(c *call, v *visit, parts []Part, all bool) (*Report, error) {
 	rep := &Report{
-		Fields: []ReportField{}, Ops: []ReportOp{}, Tensors: []ReportTensor{}, Refusals: []Refusal{},
+		Fields: []ReportField{}, Layers: []ReportLayer{}, Ops: []ReportOp{}, Tensors: []ReportTensor{}, Refusals: []Refusal{},
 	}
 	for i, p := range parts {
 		part := ReportPart{Name: p.Name, Size: p.Size}
@@ -129,16 +138,18 @@ func newReport(c *call, v *visit, parts []Part, all bool) (*Report, error) {
 func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 	counts := map[abi.ItemKind][2]int{
 		abi.ItemFormat: {2, 0}, abi.ItemField: {2, 0}, abi.ItemTensor: {2, 2}, abi.ItemOp: {2, 2}, abi.ItemRefused: {3, 1},
+		abi.ItemLayer: {2, 1},
 	}
+	// Strings that need not be there: the form of a tensor and its digest, the
+	// rule of a refusal.
+	optional := map[abi.ItemKind]int{abi.ItemTensor: 2, abi.ItemRefused: 1}
 	n, ok := counts[it.Kind]
-	more := "" // a string that need not be there: the form of a tensor, the rule of a refusal
 	s, k := it.Strings, it.Ints
-	if (it.Kind == abi.ItemTensor || it.Kind == abi.ItemRefused) && len(s) == n[0]+1 {
-		s, more = s[:n[0]], s[n[0]]
-	}
-	if !ok || len(s) != n[0] || len(k) < n[1] {
+	if !ok || len(s) < n[0] || len(s) > n[0]+optional[it.Kind] || len(k) < n[1] {
 		return false
 	}
+	var more [2]string
+	copy(more[:], s[n[0]:])
 	switch it.Kind {
 	case abi.ItemFormat:
 		r.Format, r.Version = s[0], s[1]
@@ -149,7 +160,9 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		if where == "" {
 			where = s[1]
 		}
-		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset, more})
+		r.Tensors = append(r.Tensors, ReportTensor{s[0], where, DType(k[0]), append([]int64{}, k[2:]...), k[1], it.Offset, more[0], more[1]})
+	case abi.ItemLayer:
+		r.Layers = append(r.Layers, ReportLayer{s[0], s[1], int(max(0, min(k[0], maxDepth)))})
 	case abi.ItemOp:
 		r.Ops = append(r.Ops, ReportOp{s[0], s[1], k[0], k[1] == 1})
 	case abi.ItemRefused:
@@ -157,7 +170,7 @@ func (r *Report) add(it abi.Item, part func(abi.Handle) string) bool {
 		if !ok {
 			return false
 		}
-		r.Refusals = append(r.Refusals, Refusal{kind, s[0], s[1], s[2], more, part(it.Blob), it.Offset})
+		r.Refusals = append(r.Refusals, Refusal{kind, s[0], s[1], s[2], more[0], part(it.Blob), it.Offset})
 	}
 	return true
 }
@@ -176,6 +189,9 @@ func (r *Report) fault(f *Fault) {
 	}
 	r.Refusals = append(r.Refusals, Refusal{f.Kind, reason, f.Node, f.Op, f.Rule, f.Part, f.Offset})
 }
+
+// maxDepth bounds what a guest says of the depth of a layer.
+const maxDepth = 100
 
 // digests hashes the parts of a model.
 func digests(c *call, m *host.Model, parts int) ([][]byte, error) {

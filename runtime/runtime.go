@@ -149,6 +149,9 @@ func (r *Runtime) visit(c *call, task abi.Task, parts []Part) (*visit, error) {
 	if r.config.KnownClosures {
 		task |= abi.OptionKnownClosures
 	}
+	if r.config.Digests && task&abi.TaskBits == abi.TaskInspect {
+		task |= abi.OptionDigests
+	}
 	ret, err := v.guest.call(c, v.box, r.config.Logger, abi.ExportLoad, uint64(task))
 	stop()
 	if v.end = c.ended(m, v.box, ret, err); v.end == engine.TrapAbsent {

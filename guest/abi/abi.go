@@ -37,6 +37,8 @@ const (
 	TaskBits Task = 0xff
 	// OptionKnownClosures lets in closures that are known by their structure.
 	OptionKnownClosures Task = 1 << 8
+	// OptionDigests asks a report for the SHA-256 of each tensor.
+	OptionDigests Task = 1 << 9
 )
 
 // Handle names something the host holds for one instance: a small integer,

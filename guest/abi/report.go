@@ -58,9 +58,10 @@ type ItemKind uint32
 const (
 	ItemFormat  ItemKind = 1 // strings: format, version
 	ItemField   ItemKind = 2 // strings: name, value
-	ItemTensor  ItemKind = 3 // strings: name, part, and how it lies where dtype is 0 or does not say; ints: dtype, bytes, dims…
+	ItemTensor  ItemKind = 3 // strings: name, part, and how it lies where dtype is 0 or does not say, and its SHA-256 if it was asked for; ints: dtype, bytes, dims…
 	ItemOp      ItemKind = 4 // strings: domain, type; ints: count, 1 if supported
 	ItemRefused ItemKind = 5 // strings: reason, node, op, and the rule if there is one; ints: FaultKind
+	ItemLayer   ItemKind = 6 // strings: path, what it is; ints: how many layers it is inside of
 )
 
 // ImageSpec is blob 2 of TaskDecode: how an image becomes a tensor. The zero
@@ -228,7 +229,7 @@ func DecodeItem(b []byte) (Item, Errno) {
 	u := unpacker{b: b}
 	kind, blob := u.int(), u.int()
 	it := Item{Kind: ItemKind(kind), Blob: Handle(blob), Offset: u.int()}
-	if kind < int64(ItemFormat) || kind > int64(ItemRefused) || blob < 0 || blob > MaxBlobs || it.Offset < -1 {
+	if kind < int64(ItemFormat) || kind > int64(ItemLayer) || blob < 0 || blob > MaxBlobs || it.Offset < -1 {
 		u.bad = true
 	}
 	for n := u.len(4); n > 0; n-- {

@@ -61,7 +61,7 @@ func TestNumpyFiles(t *testing.T) {
 		if bytes.Contains(file[:min(len(file), 128)], []byte("|O")) {
 			objects++
 			box := boxtest.New(file)
-			if f := scan.Catch(func() { Load(box) }); f == nil || f.Kind != abi.FaultMalformed {
+			if f := scan.Catch(func() { Load(box) }); f == nil || f.Kind != abi.FaultUnsafe {
 				t.Errorf("%s: %+v", name, f)
 			}
 			continue

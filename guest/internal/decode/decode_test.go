@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 		{"spec of two channels", small.String(), abi.AppendImageSpec(nil, abi.ImageSpec{Channels: 2}), abi.FaultInput, -1, "2 channels"},
 		{"spec of int64", small.String(), abi.AppendImageSpec(nil, abi.ImageSpec{DType: uint8(tensor.Int64)}), missing, -1, "int64 is not supported"},
 
-		{"npy of objects", string(npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x")), nil, malformed, 20, "a pickle, which is code"},
+		{"npy of objects", string(npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x")), nil, unsafe, 20, "a pickle, which is code"},
 		{"npy of strings", string(npyFile("{'descr': '<U5', 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, 20, `"<U5" is not supported`},
 		{"npy of records", string(npyFile("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "x")), nil, missing, 20, "records"},
 		{"npy of two keys", string(npyFile("{'descr': '<f4', 'shape': (1,), }", "1234")), nil, malformed, 43, "2 of 3 keys"},
@@ -152,7 +152,10 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-const malformed = abi.FaultMalformed
+const (
+	malformed = abi.FaultMalformed
+	unsafe    = abi.FaultUnsafe
+)
 
 type message []byte
 

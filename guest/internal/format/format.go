@@ -55,11 +55,11 @@ func networkFlux(box abi.Box, task abi.Task, _ weights.Opener) layer.Network {
 	return flux.Build(box, task)
 }
 
-func inspectJLD2(box abi.Box, _ abi.Task, _ weights.Opener) { jld2.Inspect(box) }
+func inspectJLD2(box abi.Box, task abi.Task, _ weights.Opener) { jld2.Inspect(box, task) }
 
 func loadArch(box abi.Box, _ abi.Task, open weights.Opener) Model { return arch.Load(box, open) }
 
-func inspectArch(box abi.Box, _ abi.Task, open weights.Opener) { arch.Inspect(box, open) }
+func inspectArch(box abi.Box, task abi.Task, open weights.Opener) { arch.Inspect(box, task, open) }
 
 func buildArch(box abi.Box, _ abi.Task, open weights.Opener) layer.Network {
 	return arch.Build(box, open)
@@ -70,21 +70,25 @@ type foreign struct {
 	offset             int
 	magic              string
 	format, name, more string
+	rule               string // by which it is unsafe, if it is
 }
-
-const isCode = ": it is code, which is not run; save the weights as safetensors"
 
 // ONNX is not among them: a protobuf message has no magic, so its reader
 // decides.
 var foreigns = [...]foreign{
-	{0, "GGUF", "gguf", "a GGUF model", ""},
-	{0, "ggml", "ggml", "a GGML model", ""},
-	{4, "TFL3", "tflite", "a TensorFlow Lite model", ""},
-	{0, "\x80\x02", "pickle", "a pickle", isCode},
-	{0, "\x80\x03", "pickle", "a pickle", isCode},
-	{0, "\x80\x04", "pickle", "a pickle", isCode},
-	{0, "\x80\x05", "pickle", "a pickle", isCode},
-	{0, "\x1f\x8b", "gzip", "a gzip file", ": give what is packed in it"},
+	{magic: "GGUF", format: "gguf", name: "a GGUF model"},
+	{magic: "ggml", format: "ggml", name: "a GGML model"},
+	{offset: 4, magic: "TFL3", format: "tflite", name: "a TensorFlow Lite model"},
+	pickle("\x80\x02"), pickle("\x80\x03"), pickle("\x80\x04"), pickle("\x80\x05"),
+	{magic: "\x1f\x8b", format: "gzip", name: "a gzip file", more: ": give what is packed in it"},
+}
+
+// pickle is one that begins with its protocol.
+func pickle(magic string) foreign {
+	return foreign{
+		magic: magic, format: "pickle", name: "a pickle", rule: "pickle",
+		more: ": it is code, which is not run; save the weights as safetensors",
+	}
 }
 
 // foreignOf is the foreign format of a file, or nil.
@@ -124,7 +128,11 @@ func recognise(box abi.Box, h abi.Handle) *front {
 		if found != nil {
 			c.Fail("the file is both %s and %s", found.name, f.name)
 		}
-		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: f.name + " is not supported" + f.more})
+		fault := abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: f.name + " is not supported" + f.more, Rule: f.rule}
+		if f.rule != "" {
+			fault.Kind = abi.FaultUnsafe
+		}
+		scan.Refuse(fault)
 	}
 	switch {
 	case found != nil && onnx.Fits(c):
@@ -164,7 +172,7 @@ func Weights(box abi.Box, h abi.Handle) *weights.File {
 // the options of the load.
 func Inspect(box abi.Box, task abi.Task) {
 	if f := foreignOf(scan.Open(box, 1).All()); f != nil {
-		weights.Inspect(box, func(box abi.Box, h abi.Handle, file *weights.File) {
+		weights.Inspect(box, task, func(box abi.Box, h abi.Handle, file *weights.File) {
 			file.Format = f.format
 			recognise(box, h)
 		})
@@ -172,9 +180,9 @@ func Inspect(box abi.Box, task abi.Task) {
 	}
 	switch f := recognise(box, 1); {
 	case f == nil:
-		onnx.Inspect(box)
+		onnx.Inspect(box, task)
 	case f.inspect == nil:
-		weights.Inspect(box, f.read)
+		weights.Inspect(box, task, f.read)
 	default:
 		f.inspect(box, task, Weights)
 	}

@@ -75,9 +75,9 @@ func (m *Model) Run(box abi.Box) {
 }
 
 // Inspect reports the network that blob 1 describes, and its weights where they
-// are given.
-func Inspect(box abi.Box, open weights.Opener) {
-	weights.Inspect(box, func(box abi.Box, h abi.Handle, f *weights.File) {
+// are given. task has the options.
+func Inspect(box abi.Box, task abi.Task, open weights.Opener) {
+	weights.Inspect(box, task, func(box abi.Box, h abi.Handle, f *weights.File) {
 		f.Format, f.Version = "architecture", fmt.Sprint(Version)
 		d := Parse(box, h)
 		f.Field("bind", string(d.Bind))
@@ -104,7 +104,7 @@ func Inspect(box abi.Box, open weights.Opener) {
 // list reports each layer under its path.
 func (d *Description) list(f *weights.File, l *layer.Layer, depth int) {
 	for _, inner := range l.Inner() {
-		f.Field("layer "+inner.Path, fmt.Sprintf("%*s%s", 2*depth, "", inner))
+		f.Layers = append(f.Layers, weights.Layer{Path: inner.Path, Text: inner.String(), Depth: depth})
 		d.list(f, inner, depth+1)
 	}
 }

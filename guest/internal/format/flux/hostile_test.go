@@ -253,7 +253,7 @@ func TestForeign(t *testing.T) {
 	Inspect(box, abi.TaskInspect)
 	layers := 0
 	for _, it := range box.Items {
-		if it.Kind == abi.ItemField && strings.HasPrefix(it.Strings[0], "layer net[1]") {
+		if it.Kind == abi.ItemLayer && strings.HasPrefix(it.Strings[0], "net[1]") {
 			layers++
 		}
 	}

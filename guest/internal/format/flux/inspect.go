@@ -1,8 +1,6 @@
 package flux
 
 import (
-	"strings"
-
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/layer"
@@ -19,7 +17,7 @@ func Read(box abi.Box, h abi.Handle, to *weights.File) {
 
 // Inspect reports the networks in blob 1, its arrays, and what is refused of it.
 func Inspect(box abi.Box, task abi.Task) {
-	weights.Inspect(box, func(box abi.Box, h abi.Handle, to *weights.File) {
+	weights.Inspect(box, task, func(box abi.Box, h abi.Handle, to *weights.File) {
 		in := &inspection{box: box, file: to, refused: map[int64]bool{}, let: map[int64]bool{}}
 		in.read(h, task&abi.OptionKnownClosures != 0)
 	})
@@ -83,14 +81,14 @@ func (in *inspection) refuse(f abi.Fault) {
 	}
 }
 
-// tree reports each layer as a field with its path, and how often each kind
+// tree reports each layer with its path, and how often each kind
 // occurs. It notes where a closure was let in.
 func (in *inspection) tree(l *layer.Layer) {
 	counts := map[layer.Kind]int64{}
 	var kinds []layer.Kind
 	var walk func(l *layer.Layer, depth int)
 	walk = func(l *layer.Layer, depth int) {
-		in.file.Field("layer "+l.Path, strings.Repeat("  ", depth)+describe(l))
+		in.file.Layers = append(in.file.Layers, weights.Layer{Path: l.Path, Text: describe(l), Depth: depth})
 		if counts[l.Kind]++; counts[l.Kind] == 1 {
 			kinds = append(kinds, l.Kind)
 		}

@@ -98,9 +98,10 @@ type extent struct{ at, size int64 }
 // in them.
 func Read(box abi.Box, h abi.Handle, out *weights.File) { read(box, h, out, false) }
 
-// Inspect reports what is in blob 1, and what of it is refused.
-func Inspect(box abi.Box) {
-	weights.Inspect(box, func(box abi.Box, h abi.Handle, out *weights.File) { read(box, h, out, true) })
+// Inspect reports what is in blob 1, and what of it is refused. task has the
+// options.
+func Inspect(box abi.Box, task abi.Task) {
+	weights.Inspect(box, task, func(box abi.Box, h abi.Handle, out *weights.File) { read(box, h, out, true) })
 }
 
 func read(box abi.Box, h abi.Handle, out *weights.File, names bool) {

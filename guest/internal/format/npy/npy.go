@@ -80,10 +80,17 @@ func (h *header) fail(format string, args ...any) {
 	h.cursor.FailAt(h.cursor.Offset()+int64(h.pos), "npy header: "+format, args...)
 }
 
+// rulePickle is the rule by which pickles are refused: they are programs.
+const rulePickle = "pickle"
+
 // lacks refuses a header that is as it should be, but says what is not there.
 func (h *header) lacks(at int, format string, args ...any) {
+	h.refuse(at, abi.FaultUnsupported, "", format, args...)
+}
+
+func (h *header) refuse(at int, kind abi.FaultKind, rule, format string, args ...any) {
 	c := &h.cursor
-	scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: c.Blob().Handle(), Offset: c.Offset() + int64(at), Text: fmt.Sprintf(format, args...)})
+	scan.Refuse(abi.Fault{Kind: kind, Blob: c.Blob().Handle(), Offset: c.Offset() + int64(at), Text: fmt.Sprintf(format, args...), Rule: rule})
 }
 
 func (h *header) skip() {
@@ -165,8 +172,7 @@ func (h *header) descr() {
 		h.fail("element type %q", s)
 	}
 	if strings.HasPrefix(s[1:], "O") {
-		h.pos = at
-		h.fail("elements of type %q are a pickle, which is code: it is not run", s)
+		h.refuse(at, abi.FaultUnsafe, rulePickle, "elements of type %q are a pickle, which is code: it is not run", s)
 	}
 	var ok bool
 	if h.dtype, ok = dtypes[s[1:]]; !ok {

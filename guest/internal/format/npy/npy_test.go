@@ -15,6 +15,7 @@ import (
 const (
 	malformed = abi.FaultMalformed
 	missing   = abi.FaultUnsupported
+	unsafe    = abi.FaultUnsafe
 )
 
 // array is an .npy of version 1.
@@ -76,7 +77,7 @@ func TestLies(t *testing.T) {
 		{"fortran-order-that-is-1", array(dict("<f4", "1", "(1,)"), "abcd"), malformed, "1, '", 0, `"False" expected`},
 		{"native-order", array(dict("=f4", "False", "(1,)"), "abcd"), malformed, "'=f4'", 5, `element type "=f4"`},
 		{"no-order", array(dict("|f4", "False", "(1,)"), "abcd"), malformed, "'|f4'", 5, "has no byte order"},
-		{"objects", array(dict("|O", "False", "(1,)"), "\x80\x04N."), malformed, "'|O'", 0, "a pickle, which is code"},
+		{"objects", array(dict("|O", "False", "(1,)"), "\x80\x04N."), unsafe, "'|O'", 0, "a pickle, which is code"},
 		{"records", array("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,)}", "abcd"), missing, "[(", 0, "records"},
 		{"strings", array(dict("<U1", "False", "(1,)"), "abcd"), missing, "'<U1'", 0, `"<U1" is not supported`},
 		{"times", array(dict("<M8[s]", "False", "(1,)"), "abcdefgh"), missing, "'<M8", 0, "is not supported"},

@@ -88,7 +88,9 @@ func (a *archive) first() {
 // foreign refuses a member that is no array.
 func (a *archive) foreign(at int64, name string) {
 	if strings.HasSuffix(name, ".pkl") {
-		a.lacks(at, name, "member %q is a pickle, as in a PyTorch checkpoint: it is code, which is not run; save the weights as safetensors", name)
+		f := a.fault(abi.FaultUnsafe, at, name, "member %q is a pickle, as in a PyTorch checkpoint: it is code, which is not run; save the weights as safetensors", name)
+		f.Rule = rulePickle
+		scan.Refuse(f)
 	}
 	a.lacks(at, name, "member %q is no %s: of zip archives, those of arrays are read", name, suffix)
 }

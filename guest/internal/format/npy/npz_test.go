@@ -214,9 +214,9 @@ func zipLies() map[string]struct {
 		"name-in-another-code":          {pack(nil, add("é.npy", small, 0)), malformed, "character U+00E9"},
 		"name-not-utf8":                 {pack(nil, add("\xff.npy", small, 0)), malformed, "not UTF-8"},
 		"name-of-5000-bytes":            {pack(nil, add(strings.Repeat("x", 5000)+".npy", small, 0)), malformed, "over the limit of 4096"},
-		"pickle-beside-arrays":          {pack(nil, a, add("data.pkl", "\x80\x02.", 0)), missing, `member "data.pkl" is a pickle`},
+		"pickle-beside-arrays":          {pack(nil, a, add("data.pkl", "\x80\x02.", 0)), unsafe, `member "data.pkl" is a pickle`},
 		"another-archive":               {pack(func(end []byte) { end[20] = 3 }, add("word/document.xml", "<x/>", 8)), missing, `member "word/document.xml" is no .npy`},
-		"checkpoint-of-pytorch":         {pack(put(16, 7), add("m/data.pkl", "\x80\x02.", 0)), missing, "is a pickle, as in a PyTorch checkpoint"},
+		"checkpoint-of-pytorch":         {pack(put(16, 7), add("m/data.pkl", "\x80\x02.", 0)), unsafe, "is a pickle, as in a PyTorch checkpoint"},
 		"bomb":                          {pack(nil, b.both(func(m *member) { m.size = 17 << 20 })), missing, "members of more than"},
 		"bombs":                         {pack(nil, zeros("a.npy"), zeros("b.npy")), missing, "members of more than"},
 		"checksum":                      {pack(nil, a.both(func(m *member) { m.crc++ })), malformed, "has the checksum"},
@@ -224,7 +224,7 @@ func zipLies() map[string]struct {
 		"inflates-to-more":              {pack(nil, b.both(func(m *member) { m.size-- })), malformed, "does not inflate to its 74 bytes"},
 		"inflates-to-less":              {pack(nil, b.both(func(m *member) { m.size++ })), malformed, "does not inflate to its 76 bytes"},
 		"inflates-to-nothing":           {pack(nil, b.both(func(m *member) { m.size = 0 })), malformed, "does not inflate to its 0 bytes"},
-		"objects":                       {pack(nil, add("a.npy", array(dict("|O", "False", "(1,)"), "\x80\x04N."), 8)), malformed, "a pickle, which is code"},
+		"objects":                       {pack(nil, add("a.npy", array(dict("|O", "False", "(1,)"), "\x80\x04N."), 8)), unsafe, "a pickle, which is code"},
 		"array-that-is-none":            {pack(nil, add("a.npy", "hello", 8)), malformed, "length 6, but 5 bytes are left"},
 	}
 	garbage := b

@@ -195,7 +195,7 @@ func load(file []byte) *abi.Fault {
 
 func inspect(file []byte) []abi.Item {
 	box := boxtest.New(file, make([]byte, 8))
-	scan.Catch(func() { Inspect(box) })
+	scan.Catch(func() { Inspect(box, abi.TaskInspect|abi.OptionDigests) })
 	return box.Items
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/guest/internal/format/weights"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
 )
 
@@ -11,6 +12,7 @@ import (
 // notes a refusal and goes on with the next part of the file.
 type inspection struct {
 	box     abi.Box
+	digests bool
 	refused int
 }
 
@@ -31,18 +33,18 @@ func (in *inspection) refuse(f *abi.Fault) {
 }
 
 // Inspect reports what is in blob 1 and what of it is refused. It declares the
-// ports that can be declared, and never runs anything.
-func Inspect(box abi.Box) {
-	in := &inspection{box: box}
+// ports that can be declared, and never runs anything. task has the options.
+func Inspect(box abi.Box, task abi.Task) {
+	in := &inspection{box: box, digests: task&abi.OptionDigests != 0}
 	p := &parser{box: box, refused: in.refuse}
 	m := newModel(1)
 	p.attempt(func() { p.model(m, scan.Open(box, 1).All()) })
 	in.head(m)
+	resolve(m, p.attempt)
+	p.attempt(p.rewrite)
 	for _, t := range p.tensors {
 		in.tensor(t)
 	}
-	resolve(m, p.attempt)
-	p.attempt(p.rewrite)
 	ops := &histogram{index: map[string]int{}}
 	ops.graph(m.graph)
 	for _, fn := range m.order {
@@ -81,7 +83,12 @@ func (in *inspection) tensor(t *initializer) {
 	if t.field != 0 {
 		blob, at = 1, t.offset
 	}
-	in.emit(abi.Item{Kind: abi.ItemTensor, Blob: blob, Offset: at, Strings: []string{t.name, t.part}, Ints: ints})
+	strings := []string{t.name, t.part}
+	if in.digests && t.reason == "" {
+		w := weights.Tensor{DType: t.typ.DType, Shape: t.typ.Shape(), Blob: t.blob, At: t.at, Size: t.typ.Bytes()}
+		strings = append(strings, "", w.Digest(in.box))
+	}
+	in.emit(abi.Item{Kind: abi.ItemTensor, Blob: blob, Offset: at, Strings: strings, Ints: ints})
 }
 
 func (in *inspection) op(m *model, op opCount) {

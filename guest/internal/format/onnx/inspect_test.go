@@ -23,7 +23,7 @@ func lines(items []abi.Item) []string {
 
 func TestInspect(t *testing.T) {
 	box := boxtest.New(everything(), make([]byte, 8))
-	if f := scan.Catch(func() { Inspect(box) }); f != nil {
+	if f := scan.Catch(func() { Inspect(box, abi.TaskInspect) }); f != nil {
 		t.Fatalf("%+v", *f)
 	}
 	want := []string{
@@ -63,7 +63,7 @@ func TestInspectGoesOn(t *testing.T) {
 		msg(1, nodeOf("Neg", []string{"c"}, []string{"d"})).
 		msg(5, rawOf("sound", []int64{1}, floats(1))))
 	box := boxtest.New(file)
-	if f := scan.Catch(func() { Inspect(box) }); f != nil {
+	if f := scan.Catch(func() { Inspect(box, abi.TaskInspect) }); f != nil {
 		t.Fatalf("%+v", *f)
 	}
 	report := strings.Join(lines(box.Items), "\n")
@@ -90,7 +90,7 @@ func TestInspectEnds(t *testing.T) {
 		g = g.msg(1, pb{}.num(9, 1))
 	}
 	box := boxtest.New(modelOf(g))
-	if f := scan.Catch(func() { Inspect(box) }); f == nil {
+	if f := scan.Catch(func() { Inspect(box, abi.TaskInspect) }); f == nil {
 		t.Error("no end")
 	}
 	if len(box.Items) > maxRefusals+20 {

@@ -1,6 +1,9 @@
 package weights
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -37,6 +40,23 @@ func (t *Tensor) RowMajor(box abi.Box) (abi.Handle, int64) {
 		walk.next()
 	}
 	return w.Close(), 0
+}
+
+// Digest is the SHA-256 of the elements of t in the order of a tensor's, or
+// nothing where they cannot be put into it.
+func (t *Tensor) Digest(box abi.Box) (sum string) {
+	scan.Catch(func() {
+		h, at := t.Blob, t.At
+		if t.DType != 0 {
+			h, at = t.RowMajor(box)
+		}
+		c := scan.Open(box, h).All()
+		c.Take(uint64(at))
+		data, hash := c.Take(uint64(t.Size)), sha256.New()
+		io.Copy(hash, &data)
+		sum = hex.EncodeToString(hash.Sum(nil))
+	})
+	return sum
 }
 
 // walk passes over elements in the order of a row-major tensor.

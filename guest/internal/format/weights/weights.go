@@ -19,12 +19,19 @@ const maxRefused = 100
 type File struct {
 	Format, Version string
 	Fields          []Field
+	Layers          []Layer
 	Tensors         []Tensor
 	Refused         []abi.Fault
 }
 
 // Field is something that the file says of itself.
 type Field struct{ Name, Value string }
+
+// Layer is a layer of a network in the file, inside of Depth others.
+type Layer struct {
+	Path, Text string
+	Depth      int
+}
 
 // Reader reads blob h into f. It notes in f what it refuses of the file where
 // it can go on, and ends with a fault where it cannot.
@@ -61,16 +68,17 @@ func Load(box abi.Box, h abi.Handle, read Reader) *File {
 	return f
 }
 
-// Inspect reports what is in blob 1, and what of it is refused.
-func Inspect(box abi.Box, read Reader) {
+// Inspect reports what is in blob 1, and what of it is refused. task has the
+// options.
+func Inspect(box abi.Box, task abi.Task, read Reader) {
 	f := &File{}
 	if fault := scan.Catch(func() { read(box, 1, f) }); fault != nil {
 		f.Refused = append(f.Refused, *fault)
 	}
-	f.report(box)
+	f.report(box, task&abi.OptionDigests != 0)
 }
 
-func (f *File) report(box abi.Box) {
+func (f *File) report(box abi.Box, digests bool) {
 	var record []byte
 	emit := func(it abi.Item) {
 		record = abi.AppendItem(record[:0], it)
@@ -82,10 +90,16 @@ func (f *File) report(box abi.Box) {
 	for _, x := range f.Fields {
 		emit(abi.Item{Kind: abi.ItemField, Blob: 1, Offset: -1, Strings: []string{x.Name, x.Value}})
 	}
+	for _, x := range f.Layers {
+		emit(abi.Item{Kind: abi.ItemLayer, Blob: 1, Offset: -1, Strings: []string{x.Path, x.Text}, Ints: []int64{int64(x.Depth)}})
+	}
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		strings := []string{t.Name, ""}
-		if form := t.form(); form != "" {
+		form := t.form()
+		if digests {
+			strings = append(strings, form, t.Digest(box))
+		} else if form != "" {
 			strings = append(strings, form)
 		}
 		blob, at := t.Blob, t.At

@@ -1,6 +1,8 @@
 package weights
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -66,7 +68,7 @@ func TestRowMajorLong(t *testing.T) {
 
 func TestInspect(t *testing.T) {
 	box := boxtest.New([]byte("abcdefgh"))
-	Inspect(box, func(_ abi.Box, h abi.Handle, f *File) {
+	Inspect(box, abi.TaskInspect, func(_ abi.Box, h abi.Handle, f *File) {
 		f.Format, f.Version = "test", "1"
 		f.Field("by", "nobody")
 		f.Tensors = []Tensor{
@@ -94,6 +96,32 @@ func TestInspect(t *testing.T) {
 5 1 8 [it ends  ] [1]`
 	if strings.Join(got, "\n") != want {
 		t.Errorf("%s", strings.Join(got, "\n"))
+	}
+}
+
+// TestDigests hashes the elements in the order of a tensor's, however they lie.
+func TestDigests(t *testing.T) {
+	box := boxtest.New([]byte("adbecfhg"))
+	Inspect(box, abi.TaskInspect|abi.OptionDigests, func(_ abi.Box, h abi.Handle, f *File) {
+		f.Layers = []Layer{{Path: "x", Text: "Dense", Depth: 2}}
+		f.Tensors = []Tensor{
+			{Name: "columns", DType: tensor.Uint8, Shape: []int64{2, 3}, Blob: h, Size: 6, ColumnMajor: true},
+			{Name: "big", DType: tensor.Int16, Shape: []int64{1}, Blob: h, At: 6, Size: 2, BigEndian: true},
+			{Name: "other", Element: "F8", Shape: []int64{1}, Blob: h, At: 0, Size: 1},
+		}
+	})
+	want := map[string]string{"columns": "abcdef", "big": "gh", "other": "a"}
+	for _, it := range box.Items {
+		if it.Kind == abi.ItemLayer && (it.Strings[1] != "Dense" || it.Ints[0] != 2) {
+			t.Errorf("%+v", it)
+		}
+		if it.Kind != abi.ItemTensor {
+			continue
+		}
+		sum := sha256.Sum256([]byte(want[it.Strings[0]]))
+		if len(it.Strings) != 4 || it.Strings[3] != hex.EncodeToString(sum[:]) {
+			t.Errorf("%q", it.Strings)
+		}
 	}
 }
 
