@@ -43,9 +43,6 @@ func (l *Layer) check(left *int, depth int) {
 	if spec.Spatial {
 		l.checkSpatial(spec)
 	}
-	if n := len(l.Scale); l.Kind == Upsample && (n < 1 || n > maxSpatial) || l.Kind == PixelShuffle && n != 1 {
-		l.refuse(-1, abi.FaultMalformed, "scale has %d numbers", n)
-	}
 	if n := len(l.Layers); n < spec.MinLayers || n > spec.MaxLayers {
 		l.refuse(-1, abi.FaultMalformed, "%d layers inside", n)
 	}
@@ -72,8 +69,8 @@ func (l *Layer) checkParam(p Param) {
 		numbers(*v)
 	case *[]int64:
 		numbers(*v...)
-		if len(*v) > maxDims {
-			l.refuse(-1, abi.FaultMalformed, "%s has %d numbers", p.Name, len(*v))
+		if n := len(*v); n < 1 || n > MaxNumbers(l.Kind) {
+			l.refuse(-1, abi.FaultMalformed, "%s has %d numbers, not 1 to %d", p.Name, n, MaxNumbers(l.Kind))
 		}
 	case *float64:
 		if !(*v >= p.Min && *v <= p.Max) {
@@ -90,16 +87,10 @@ func (l *Layer) checkParam(p Param) {
 	}
 }
 
-// maxDims is the most numbers a list of a layer may have.
-const maxDims = 8
-
 var joins = []Join{JoinAdd, JoinSub, JoinMul, JoinMax, JoinConcat, JoinTuple, JoinLayer}
 
 func (l *Layer) checkSpatial(spec Spec) {
 	n := max(len(l.Kernel), len(l.Size))
-	if n < 1 || n > maxSpatial {
-		l.refuse(-1, abi.FaultUnsupported, "%d spatial dims", n)
-	}
 	for _, p := range spec.Params {
 		if v, ok := p.At(l).(*[]int64); ok && len(*v) != n {
 			l.refuse(-1, abi.FaultMalformed, "%s has %d numbers for %d spatial dims", p.Name, len(*v), n)

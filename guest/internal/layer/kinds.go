@@ -42,7 +42,19 @@ const (
 	maxLayers   = 1 << 16 // of a tree; each use of a shared layer counts
 	maxDepth    = 64      // of a tree: deeper nesting is a trick, not a network
 	maxSpatial  = 3
+	maxDims     = 8 // of an array
 )
+
+// MaxNumbers is how many numbers a list of a layer may have; one is the least.
+func MaxNumbers(k Kind) int {
+	switch {
+	case k == PixelShuffle:
+		return 1
+	case k == Upsample || specs[k].Spatial:
+		return maxSpatial
+	}
+	return maxDims
+}
 
 var (
 	in        = Param{"in", func(l *Layer) any { return &l.In }, 0, maxFeatures}

@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 		{"padding negative", window(func(l *Layer) { l.Before = []int64{-1, 0} }), "pad_before is -1"},
 		{"groups that do not divide", window(func(l *Layer) { l.Groups = 3 }), "3 groups of 4 and 6 channels"},
 		{"groups zero", window(func(l *Layer) { l.Groups = 0 }), "groups is 0"},
-		{"four spatial dims", window(func(l *Layer) { l.Kernel = []int64{1, 1, 1, 1} }), "4 spatial dims"},
+		{"four spatial dims", window(func(l *Layer) { l.Kernel = []int64{1, 1, 1, 1} }), "kernel has 4 numbers, not 1 to 3"},
 		{"layers in a leaf", linear(func(l *Layer) { l.Layers = []*Layer{{Kind: Identity}} }), "1 layers inside"},
 		{"skip of nothing", &Layer{Kind: SkipConnection, Join: JoinAdd}, "0 layers inside"},
 		{"join unknown", &Layer{Kind: SkipConnection, Join: "eval", Layers: []*Layer{{Kind: Identity}}}, `way to join "eval"`},

@@ -3,6 +3,7 @@ package arch
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/layer"
@@ -219,16 +220,16 @@ func (p *parser) param(l *layer.Layer, name string, at int64) {
 	case *int64:
 		*v = whole()
 	case *[]int64:
-		if *v = p.list(name, at, whole); len(*v) == 0 {
-			p.Refuse(at, "%s has no numbers", name)
-		}
+		*v = p.list(name, at, whole)
 	case *float64:
 		*v = p.Float()
 		within(*v)
 	case *bool:
 		*v = p.Bool()
 	case *layer.Join:
-		*v = layer.Join(p.String(maxName))
+		if *v = layer.Join(p.String(maxName)); !slices.Contains(layer.Joins(), *v) {
+			p.lacks(at, "way to join %q", *v)
+		}
 	case *layer.Function:
 		*v = p.function(at)
 	}

@@ -73,8 +73,12 @@ func (p *parser) settle(d *draft, outer string) {
 	}
 	p.allowed(d, spec)
 	for _, param := range spec.Params {
-		if _, given := d.keys[param.Name]; !given && !usual(d.Layer, param.Name) {
+		at, given := d.keys[param.Name]
+		if !given && !usual(d.Layer, param.Name) {
 			p.Refuse(d.Offset, "a %s without its %s", d.Kind, param.Name)
+		}
+		if list, ok := param.At(d.Layer).(*[]int64); ok && given && (len(*list) < 1 || len(*list) > layer.MaxNumbers(d.Kind)) {
+			p.Refuse(at, "%s has %d numbers, not 1 to %d", param.Name, len(*list), layer.MaxNumbers(d.Kind))
 		}
 	}
 	p.slots(d, spec)
