@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,13 +85,24 @@ func (s *session) converted(c *cli.Context, to glovebox.Format) ([]byte, error) 
 // It is written beside it under another name first.
 func replaceFile(path string, b []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".glovebox-*")
+	defer func() {
+		if err != nil {
+			var why *fs.PathError
+			var link *os.LinkError
+			if errors.As(err, &why) {
+				err = why.Err
+			} else if errors.As(err, &link) {
+				err = link.Err
+			}
+			err = &exit{exitOpen, fmt.Sprintf("write %s: %v", quoted(path), err)}
+		}
+	}()
 	if err != nil {
-		return &exit{exitOpen, err.Error()}
+		return err
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
-			err = &exit{exitOpen, err.Error()}
 		}
 	}()
 	_, err = f.Write(b)

@@ -162,8 +162,11 @@ func Load(box abi.Box, task abi.Task) Model {
 // Weights reads blob h as a file of weights.
 func Weights(box abi.Box, h abi.Handle) *weights.File {
 	f := recognise(box, h)
-	if f == nil || f.read == nil {
-		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: "no format of weights that is known"})
+	switch {
+	case f == nil:
+		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: "an ONNX model is no file of weights: convert it to safetensors"})
+	case f.read == nil:
+		scan.Refuse(abi.Fault{Kind: abi.FaultUnsupported, Blob: h, Offset: 0, Text: f.name + " holds no weights"})
 	}
 	return weights.Load(box, h, f.read)
 }

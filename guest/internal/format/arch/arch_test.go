@@ -298,6 +298,27 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestInspect reports a description with its weights and without them, which is
+// no refusal.
+func TestInspect(t *testing.T) {
+	text := describe(`{"kind":"Chain","layers":[{"kind":"Dense","in":4,"out":2,"weights":{"weight":"0.weight","bias":"0.bias"}}]}`)
+	file := tensors(shapes, "0.weight", "0.bias")
+	for _, weighted := range []bool{false, true} {
+		box := boxtest.New([]byte(text), make([]byte, 1<<16))
+		if weighted {
+			box.Names[1] = WeightsPart
+		}
+		Inspect(box, abi.TaskInspect, func(abi.Box, abi.Handle) *weights.File { return file })
+		counts := map[abi.ItemKind]int{}
+		for _, it := range box.Items {
+			counts[it.Kind]++
+		}
+		if counts[abi.ItemRefused] != 0 || counts[abi.ItemLayer] != 2 || (counts[abi.ItemTensor] == 2) != weighted || (len(box.Ports) == 2) != weighted {
+			t.Errorf("with weights %v: %v, %d ports", weighted, counts, len(box.Ports))
+		}
+	}
+}
+
 // TestShiftFirst takes the arrays of a norm in the order of Flux's fields from a
 // file of Flux's.
 func TestShiftFirst(t *testing.T) {

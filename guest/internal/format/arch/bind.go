@@ -36,7 +36,7 @@ func (d *Description) bind(box abi.Box, blob abi.Handle, open weights.Opener) {
 	b := &binder{box: box, blob: blob}
 	h, e := box.BlobPart(WeightsPart)
 	if e != abi.OK {
-		scan.Refuse(abi.Fault{Kind: abi.FaultInput, Blob: blob, Offset: -1, Text: "an architecture needs a file of weights, as the part " + WeightsPart})
+		scan.Refuse(abi.Fault{Kind: abi.FaultInput, Blob: blob, Offset: -1, Text: "an architecture needs a file of weights, as the part " + WeightsPart + ", which --weights FILE gives"})
 	}
 	b.file = open(box, h)
 	if d.Bind == ByOrder && len(d.slots) != len(b.file.Tensors) {

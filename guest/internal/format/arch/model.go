@@ -85,6 +85,10 @@ func Inspect(box abi.Box, task abi.Task, open weights.Opener) {
 		for _, hole := range d.Holes {
 			f.Refuse(hole)
 		}
+		if _, e := box.BlobPart(WeightsPart); e != abi.OK && len(d.slots) > 0 {
+			f.Field("weights", "not given")
+			return
+		}
 		f.Attempt(func() {
 			d.bind(box, h, func(box abi.Box, h abi.Handle) *weights.File {
 				w := open(box, h)
