@@ -13,19 +13,27 @@ import (
 // group, and for each output the boxed Tensor and its elements.
 func TestServedRunsAllocateTheirResultAlone(t *testing.T) {
 	const result, perOutput = 3, 2
-	m := loaded(t, with(t, doubling(), Config{Threads: 1}))
-	in := row(t, 2)
-	var err error
-	// A pool may be emptied at any time, so the least of many counts.
-	least := 1000.0
-	for range 50 {
-		least = min(least, testing.AllocsPerRun(1, func() { _, err = m.Run(context.Background(), in) }))
-	}
-	if least != result+perOutput || err != nil {
-		t.Errorf("%v allocations, %v; want %d", least, err, result+perOutput)
-	}
-	if s := m.Stats(); s.Served != 99 {
-		t.Errorf("%d runs were served", s.Served)
+	rt := open(t, Config{Threads: 1})
+	for _, c := range []struct {
+		name string
+		m    *Model
+		in   Values
+	}{
+		{"a copy", loaded(t, with(t, doubling(), Config{Threads: 1})), row(t, 2)},
+		{"digits", digits(t, rt), images(t, 1, 1)},
+	} {
+		var err error
+		// A pool may be emptied at any time, so the least of many counts.
+		least := 1000.0
+		for range 50 {
+			least = min(least, testing.AllocsPerRun(1, func() { _, err = c.m.Run(context.Background(), c.in) }))
+		}
+		if want := float64(result + perOutput*len(c.m.Outputs())); least != want || err != nil {
+			t.Errorf("%s: %v allocations, %v; want %v", c.name, least, err, want)
+		}
+		if s := c.m.Stats(); s.Served != 99 {
+			t.Errorf("%s: %d runs were served", c.name, s.Served)
+		}
 	}
 }
 
