@@ -31,11 +31,11 @@ const (
 	zipDate    = 1<<5 | 1 // the first day of 1980, as numpy writes it
 )
 
-// NPZ writes the tensors of w as an archive of .npy files, none of them packed.
-// The checksums of an archive stand before its data, so the guest reads all of
+// NPZ writes the tensors of w, in their order, as an archive of .npy files, none
+// of them packed. The checksums of an archive stand before its data, so the guest reads all of
 // it once.
 func NPZ(box abi.Box, w *weights.File) *File {
-	list := sorted(w)
+	list := named(w)
 	if len(list) > maxMembers {
 		refuse("an npz of %d arrays", len(list))
 	}

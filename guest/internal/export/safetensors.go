@@ -16,10 +16,7 @@ import (
 // writes: by element type, the wide ones first, so that each lies at a multiple
 // of its size, and then by name.
 func sorted(w *weights.File) []*weights.Tensor {
-	list := make([]*weights.Tensor, len(w.Tensors))
-	for i := range w.Tensors {
-		list[i] = &w.Tensors[i]
-	}
+	list := named(w)
 	order := func(t *weights.Tensor) int {
 		_, n, _ := safetensors.ElementOf(t)
 		return n
@@ -27,12 +24,19 @@ func sorted(w *weights.File) []*weights.Tensor {
 	slices.SortStableFunc(list, func(a, b *weights.Tensor) int {
 		return cmp.Or(cmp.Compare(order(b), order(a)), cmp.Compare(a.Name, b.Name))
 	})
+	return list
+}
+
+// named are the tensors of w, none of which have one name.
+func named(w *weights.File) []*weights.Tensor {
 	names := map[string]bool{}
-	for _, t := range list {
-		if names[t.Name] {
-			refuse("two tensors are called %q", t.Name)
+	list := make([]*weights.Tensor, len(w.Tensors))
+	for i := range w.Tensors {
+		list[i] = &w.Tensors[i]
+		if name := list[i].Name; names[name] {
+			refuse("two tensors are called %q", name)
 		}
-		names[t.Name] = true
+		names[list[i].Name] = true
 	}
 	return list
 }

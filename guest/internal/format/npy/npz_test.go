@@ -151,6 +151,12 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// change flips the bits of one byte, counted from the end.
+func change(b []byte, at int, bits byte) []byte {
+	b[len(b)+at] ^= bits
+	return b
+}
+
 func put(at int, v uint32) func([]byte) {
 	return func(end []byte) { binary.LittleEndian.PutUint32(end[at:], v) }
 }
@@ -186,6 +192,10 @@ func zipLies() map[string]struct {
 		"members-elsewhere":             {pack(put(8, 0x00020001), a), malformed, "a directory of 1 of 2 members"},
 		"directory-behind-the-end":      {pack(put(16, 1<<31), a), malformed, "in front of byte"},
 		"directory-of-four-gigabytes":   {pack(put(12, 1<<31), a), malformed, "in front of byte"},
+		"two-ends-that-differ":          {change(end64(pack(nil, a)), -endSize-locatorSize-16, 1), malformed, "the two ends of the archive differ"},
+		"zip64-end-of-another-size":     {change(end64(pack(nil, a)), -endSize-locatorSize-end64Size+4, 1), malformed, "a zip64 end of 45 bytes"},
+		"zip64-end-elsewhere":           {change(end64(pack(nil, a)), -endSize-locatorSize+8, 1), malformed, "but it is at"},
+		"zip64-of-two-disks":            {change(end64(pack(nil, a)), -endSize-4, 3), malformed, "2 disks"},
 		"zip64-end-that-is-not-there":   {pack(put(16, in64), a), malformed, "no zip64"},
 		"member-twice":                  {pack(nil, a, a), malformed, `"a.npy" stands twice`},
 		"member-overlaps":               {pack(nil, a, func() entry { e := b; e.move = -4; return e }()), malformed, "those before it end at"},
