@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,16 @@ func TestCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := time.Unix(1000, 0)
+	base := filepath.Dir(filepath.Dir(filepath.Dir(files[0])))
+	stale, young := filepath.Join(base, unfinished+"1"), filepath.Join(base, unfinished+"2")
+	for _, d := range []string{stale, young} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(stale, long, long); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chtimes(files[0], long, long); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +92,27 @@ func TestCache(t *testing.T) {
 		if b, err := os.ReadFile(files[0]); err != nil || string(b) != string(good) {
 			t.Errorf("%s: it was not mended, %v", name, err)
 		}
+	}
+	if _, err := os.Stat(stale); !os.IsNotExist(err) {
+		t.Errorf("what was left behind is still there: %v", err)
+	}
+	if left, err := os.ReadDir(base); err != nil || len(left) != 2 {
+		t.Errorf("beside the code there is %v, %v", left, err)
+	}
+}
+
+// TestCacheIsShared starts at once in an empty cache: each has its code, and one
+// leaves it for those to come.
+func TestCacheIsShared(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() { compileWith(t, dir) })
+	}
+	wait.Wait()
+	left, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("the cache holds %v, %v", left, err)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 )
@@ -31,7 +33,8 @@ func (e *Engine) recall(ctx context.Context, wasm []byte) (wazero.CompiledModule
 	}
 	e.shut()
 	os.RemoveAll(cache.path())
-	fresh, err := os.MkdirTemp(cache.dir, "new-")
+	cache.sweep()
+	fresh, err := os.MkdirTemp(cache.dir, unfinished)
 	if err != nil { // a disk that is full costs time, not the call
 		if err := e.open(ctx, ""); err != nil {
 			return nil, err
@@ -47,6 +50,21 @@ func (e *Engine) recall(ctx context.Context, wasm []byte) (wazero.CompiledModule
 		cache.keep(ctx, fresh, bodiless)
 	}
 	return cm, err
+}
+
+// unfinished is how the directories begin in which code is put together.
+const unfinished = "new-"
+
+// sweep removes what processes left behind that were ended as they compiled,
+// which takes seconds.
+func (c *Cache) sweep() {
+	inside, _ := os.ReadDir(c.dir)
+	for _, d := range inside {
+		info, err := d.Info()
+		if err == nil && strings.HasPrefix(d.Name(), unfinished) && time.Since(info.ModTime()) > time.Hour {
+			os.RemoveAll(filepath.Join(c.dir, d.Name()))
+		}
+	}
 }
 
 // keep puts the code that was compiled in the directory fresh in place of that
