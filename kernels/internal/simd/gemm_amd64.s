@@ -178,11 +178,11 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z1
-	VBROADCASTSS high+144(FP), Z2
-	VBROADCASTSS zero+148(FP), Z3
+	VBROADCASTSS zero+148(FP), Z2
 	VMAXPS       Z0, Z1, Z0
-	VADDPS       Z3, Z0, Z0
-	VMINPS       Z0, Z2, Z0
+	VADDPS       Z2, Z0, Z0
+	VBROADCASTSS high+144(FP), Z1
+	VMINPS       Z0, Z1, Z0
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -353,14 +353,14 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
+	VBROADCASTSS zero+148(FP), Z3
 	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
+	VADDPS       Z3, Z0, Z0
 	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
+	VADDPS       Z3, Z1, Z1
+	VBROADCASTSS high+144(FP), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -559,17 +559,17 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z3
-	VBROADCASTSS high+144(FP), Z4
-	VBROADCASTSS zero+148(FP), Z5
+	VBROADCASTSS zero+148(FP), Z4
 	VMAXPS       Z0, Z3, Z0
-	VADDPS       Z5, Z0, Z0
-	VMINPS       Z0, Z4, Z0
+	VADDPS       Z4, Z0, Z0
 	VMAXPS       Z1, Z3, Z1
-	VADDPS       Z5, Z1, Z1
-	VMINPS       Z1, Z4, Z1
+	VADDPS       Z4, Z1, Z1
 	VMAXPS       Z2, Z3, Z2
-	VADDPS       Z5, Z2, Z2
-	VMINPS       Z2, Z4, Z2
+	VADDPS       Z4, Z2, Z2
+	VBROADCASTSS high+144(FP), Z3
+	VMINPS       Z0, Z3, Z0
+	VMINPS       Z1, Z3, Z1
+	VMINPS       Z2, Z3, Z2
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -796,20 +796,20 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
+	VBROADCASTSS zero+148(FP), Z5
 	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
+	VADDPS       Z5, Z0, Z0
 	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
+	VADDPS       Z5, Z1, Z1
 	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
+	VADDPS       Z5, Z2, Z2
 	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
+	VADDPS       Z5, Z3, Z3
+	VBROADCASTSS high+144(FP), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -1064,23 +1064,23 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z5
-	VBROADCASTSS high+144(FP), Z6
-	VBROADCASTSS zero+148(FP), Z7
+	VBROADCASTSS zero+148(FP), Z6
 	VMAXPS       Z0, Z5, Z0
-	VADDPS       Z7, Z0, Z0
-	VMINPS       Z0, Z6, Z0
+	VADDPS       Z6, Z0, Z0
 	VMAXPS       Z1, Z5, Z1
-	VADDPS       Z7, Z1, Z1
-	VMINPS       Z1, Z6, Z1
+	VADDPS       Z6, Z1, Z1
 	VMAXPS       Z2, Z5, Z2
-	VADDPS       Z7, Z2, Z2
-	VMINPS       Z2, Z6, Z2
+	VADDPS       Z6, Z2, Z2
 	VMAXPS       Z3, Z5, Z3
-	VADDPS       Z7, Z3, Z3
-	VMINPS       Z3, Z6, Z3
+	VADDPS       Z6, Z3, Z3
 	VMAXPS       Z4, Z5, Z4
-	VADDPS       Z7, Z4, Z4
-	VMINPS       Z4, Z6, Z4
+	VADDPS       Z6, Z4, Z4
+	VBROADCASTSS high+144(FP), Z5
+	VMINPS       Z0, Z5, Z0
+	VMINPS       Z1, Z5, Z1
+	VMINPS       Z2, Z5, Z2
+	VMINPS       Z3, Z5, Z3
+	VMINPS       Z4, Z5, Z4
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -1363,26 +1363,26 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z6
-	VBROADCASTSS high+144(FP), Z7
-	VBROADCASTSS zero+148(FP), Z8
+	VBROADCASTSS zero+148(FP), Z7
 	VMAXPS       Z0, Z6, Z0
-	VADDPS       Z8, Z0, Z0
-	VMINPS       Z0, Z7, Z0
+	VADDPS       Z7, Z0, Z0
 	VMAXPS       Z1, Z6, Z1
-	VADDPS       Z8, Z1, Z1
-	VMINPS       Z1, Z7, Z1
+	VADDPS       Z7, Z1, Z1
 	VMAXPS       Z2, Z6, Z2
-	VADDPS       Z8, Z2, Z2
-	VMINPS       Z2, Z7, Z2
+	VADDPS       Z7, Z2, Z2
 	VMAXPS       Z3, Z6, Z3
-	VADDPS       Z8, Z3, Z3
-	VMINPS       Z3, Z7, Z3
+	VADDPS       Z7, Z3, Z3
 	VMAXPS       Z4, Z6, Z4
-	VADDPS       Z8, Z4, Z4
-	VMINPS       Z4, Z7, Z4
+	VADDPS       Z7, Z4, Z4
 	VMAXPS       Z5, Z6, Z5
-	VADDPS       Z8, Z5, Z5
-	VMINPS       Z5, Z7, Z5
+	VADDPS       Z7, Z5, Z5
+	VBROADCASTSS high+144(FP), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -1693,29 +1693,29 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z7
-	VBROADCASTSS high+144(FP), Z8
-	VBROADCASTSS zero+148(FP), Z9
+	VBROADCASTSS zero+148(FP), Z8
 	VMAXPS       Z0, Z7, Z0
-	VADDPS       Z9, Z0, Z0
-	VMINPS       Z0, Z8, Z0
+	VADDPS       Z8, Z0, Z0
 	VMAXPS       Z1, Z7, Z1
-	VADDPS       Z9, Z1, Z1
-	VMINPS       Z1, Z8, Z1
+	VADDPS       Z8, Z1, Z1
 	VMAXPS       Z2, Z7, Z2
-	VADDPS       Z9, Z2, Z2
-	VMINPS       Z2, Z8, Z2
+	VADDPS       Z8, Z2, Z2
 	VMAXPS       Z3, Z7, Z3
-	VADDPS       Z9, Z3, Z3
-	VMINPS       Z3, Z8, Z3
+	VADDPS       Z8, Z3, Z3
 	VMAXPS       Z4, Z7, Z4
-	VADDPS       Z9, Z4, Z4
-	VMINPS       Z4, Z8, Z4
+	VADDPS       Z8, Z4, Z4
 	VMAXPS       Z5, Z7, Z5
-	VADDPS       Z9, Z5, Z5
-	VMINPS       Z5, Z8, Z5
+	VADDPS       Z8, Z5, Z5
 	VMAXPS       Z6, Z7, Z6
-	VADDPS       Z9, Z6, Z6
-	VMINPS       Z6, Z8, Z6
+	VADDPS       Z8, Z6, Z6
+	VBROADCASTSS high+144(FP), Z7
+	VMINPS       Z0, Z7, Z0
+	VMINPS       Z1, Z7, Z1
+	VMINPS       Z2, Z7, Z2
+	VMINPS       Z3, Z7, Z3
+	VMINPS       Z4, Z7, Z4
+	VMINPS       Z5, Z7, Z5
+	VMINPS       Z6, Z7, Z6
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -2054,32 +2054,32 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
+	VBROADCASTSS zero+148(FP), Z9
 	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
+	VADDPS       Z9, Z0, Z0
 	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
+	VADDPS       Z9, Z1, Z1
 	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
+	VADDPS       Z9, Z2, Z2
 	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
+	VADDPS       Z9, Z3, Z3
 	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
+	VADDPS       Z9, Z4, Z4
 	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
+	VADDPS       Z9, Z5, Z5
 	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
+	VADDPS       Z9, Z6, Z6
 	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
+	VADDPS       Z9, Z7, Z7
+	VBROADCASTSS high+144(FP), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -2259,14 +2259,14 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z2
-	VBROADCASTSS high+144(FP), Z3
-	VBROADCASTSS zero+148(FP), Z4
+	VBROADCASTSS zero+148(FP), Z3
 	VMAXPS       Z0, Z2, Z0
-	VADDPS       Z4, Z0, Z0
-	VMINPS       Z0, Z3, Z0
+	VADDPS       Z3, Z0, Z0
 	VMAXPS       Z1, Z2, Z1
-	VADDPS       Z4, Z1, Z1
-	VMINPS       Z1, Z3, Z1
+	VADDPS       Z3, Z1, Z1
+	VBROADCASTSS high+144(FP), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -2472,20 +2472,20 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
+	VBROADCASTSS zero+148(FP), Z5
 	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
+	VADDPS       Z5, Z0, Z0
 	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
+	VADDPS       Z5, Z1, Z1
 	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
+	VADDPS       Z5, Z2, Z2
 	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
+	VADDPS       Z5, Z3, Z3
+	VBROADCASTSS high+144(FP), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -2733,26 +2733,26 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z6
-	VBROADCASTSS high+144(FP), Z7
-	VBROADCASTSS zero+148(FP), Z8
+	VBROADCASTSS zero+148(FP), Z7
 	VMAXPS       Z0, Z6, Z0
-	VADDPS       Z8, Z0, Z0
-	VMINPS       Z0, Z7, Z0
+	VADDPS       Z7, Z0, Z0
 	VMAXPS       Z1, Z6, Z1
-	VADDPS       Z8, Z1, Z1
-	VMINPS       Z1, Z7, Z1
+	VADDPS       Z7, Z1, Z1
 	VMAXPS       Z2, Z6, Z2
-	VADDPS       Z8, Z2, Z2
-	VMINPS       Z2, Z7, Z2
+	VADDPS       Z7, Z2, Z2
 	VMAXPS       Z3, Z6, Z3
-	VADDPS       Z8, Z3, Z3
-	VMINPS       Z3, Z7, Z3
+	VADDPS       Z7, Z3, Z3
 	VMAXPS       Z4, Z6, Z4
-	VADDPS       Z8, Z4, Z4
-	VMINPS       Z4, Z7, Z4
+	VADDPS       Z7, Z4, Z4
 	VMAXPS       Z5, Z6, Z5
-	VADDPS       Z8, Z5, Z5
-	VMINPS       Z5, Z7, Z5
+	VADDPS       Z7, Z5, Z5
+	VBROADCASTSS high+144(FP), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -3042,32 +3042,32 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
+	VBROADCASTSS zero+148(FP), Z9
 	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
+	VADDPS       Z9, Z0, Z0
 	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
+	VADDPS       Z9, Z1, Z1
 	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
+	VADDPS       Z9, Z2, Z2
 	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
+	VADDPS       Z9, Z3, Z3
 	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
+	VADDPS       Z9, Z4, Z4
 	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
+	VADDPS       Z9, Z5, Z5
 	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
+	VADDPS       Z9, Z6, Z6
 	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
+	VADDPS       Z9, Z7, Z7
+	VBROADCASTSS high+144(FP), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -3399,38 +3399,38 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z10
-	VBROADCASTSS high+144(FP), Z11
-	VBROADCASTSS zero+148(FP), Z12
+	VBROADCASTSS zero+148(FP), Z11
 	VMAXPS       Z0, Z10, Z0
-	VADDPS       Z12, Z0, Z0
-	VMINPS       Z0, Z11, Z0
+	VADDPS       Z11, Z0, Z0
 	VMAXPS       Z1, Z10, Z1
-	VADDPS       Z12, Z1, Z1
-	VMINPS       Z1, Z11, Z1
+	VADDPS       Z11, Z1, Z1
 	VMAXPS       Z2, Z10, Z2
-	VADDPS       Z12, Z2, Z2
-	VMINPS       Z2, Z11, Z2
+	VADDPS       Z11, Z2, Z2
 	VMAXPS       Z3, Z10, Z3
-	VADDPS       Z12, Z3, Z3
-	VMINPS       Z3, Z11, Z3
+	VADDPS       Z11, Z3, Z3
 	VMAXPS       Z4, Z10, Z4
-	VADDPS       Z12, Z4, Z4
-	VMINPS       Z4, Z11, Z4
+	VADDPS       Z11, Z4, Z4
 	VMAXPS       Z5, Z10, Z5
-	VADDPS       Z12, Z5, Z5
-	VMINPS       Z5, Z11, Z5
+	VADDPS       Z11, Z5, Z5
 	VMAXPS       Z6, Z10, Z6
-	VADDPS       Z12, Z6, Z6
-	VMINPS       Z6, Z11, Z6
+	VADDPS       Z11, Z6, Z6
 	VMAXPS       Z7, Z10, Z7
-	VADDPS       Z12, Z7, Z7
-	VMINPS       Z7, Z11, Z7
+	VADDPS       Z11, Z7, Z7
 	VMAXPS       Z8, Z10, Z8
-	VADDPS       Z12, Z8, Z8
-	VMINPS       Z8, Z11, Z8
+	VADDPS       Z11, Z8, Z8
 	VMAXPS       Z9, Z10, Z9
-	VADDPS       Z12, Z9, Z9
-	VMINPS       Z9, Z11, Z9
+	VADDPS       Z11, Z9, Z9
+	VBROADCASTSS high+144(FP), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -3804,44 +3804,44 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z12
-	VBROADCASTSS high+144(FP), Z13
-	VBROADCASTSS zero+148(FP), Z14
+	VBROADCASTSS zero+148(FP), Z13
 	VMAXPS       Z0, Z12, Z0
-	VADDPS       Z14, Z0, Z0
-	VMINPS       Z0, Z13, Z0
+	VADDPS       Z13, Z0, Z0
 	VMAXPS       Z1, Z12, Z1
-	VADDPS       Z14, Z1, Z1
-	VMINPS       Z1, Z13, Z1
+	VADDPS       Z13, Z1, Z1
 	VMAXPS       Z2, Z12, Z2
-	VADDPS       Z14, Z2, Z2
-	VMINPS       Z2, Z13, Z2
+	VADDPS       Z13, Z2, Z2
 	VMAXPS       Z3, Z12, Z3
-	VADDPS       Z14, Z3, Z3
-	VMINPS       Z3, Z13, Z3
+	VADDPS       Z13, Z3, Z3
 	VMAXPS       Z4, Z12, Z4
-	VADDPS       Z14, Z4, Z4
-	VMINPS       Z4, Z13, Z4
+	VADDPS       Z13, Z4, Z4
 	VMAXPS       Z5, Z12, Z5
-	VADDPS       Z14, Z5, Z5
-	VMINPS       Z5, Z13, Z5
+	VADDPS       Z13, Z5, Z5
 	VMAXPS       Z6, Z12, Z6
-	VADDPS       Z14, Z6, Z6
-	VMINPS       Z6, Z13, Z6
+	VADDPS       Z13, Z6, Z6
 	VMAXPS       Z7, Z12, Z7
-	VADDPS       Z14, Z7, Z7
-	VMINPS       Z7, Z13, Z7
+	VADDPS       Z13, Z7, Z7
 	VMAXPS       Z8, Z12, Z8
-	VADDPS       Z14, Z8, Z8
-	VMINPS       Z8, Z13, Z8
+	VADDPS       Z13, Z8, Z8
 	VMAXPS       Z9, Z12, Z9
-	VADDPS       Z14, Z9, Z9
-	VMINPS       Z9, Z13, Z9
+	VADDPS       Z13, Z9, Z9
 	VMAXPS       Z10, Z12, Z10
-	VADDPS       Z14, Z10, Z10
-	VMINPS       Z10, Z13, Z10
+	VADDPS       Z13, Z10, Z10
 	VMAXPS       Z11, Z12, Z11
-	VADDPS       Z14, Z11, Z11
-	VMINPS       Z11, Z13, Z11
+	VADDPS       Z13, Z11, Z11
+	VBROADCASTSS high+144(FP), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -4257,50 +4257,50 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z14
-	VBROADCASTSS high+144(FP), Z15
-	VBROADCASTSS zero+148(FP), Z16
+	VBROADCASTSS zero+148(FP), Z15
 	VMAXPS       Z0, Z14, Z0
-	VADDPS       Z16, Z0, Z0
-	VMINPS       Z0, Z15, Z0
+	VADDPS       Z15, Z0, Z0
 	VMAXPS       Z1, Z14, Z1
-	VADDPS       Z16, Z1, Z1
-	VMINPS       Z1, Z15, Z1
+	VADDPS       Z15, Z1, Z1
 	VMAXPS       Z2, Z14, Z2
-	VADDPS       Z16, Z2, Z2
-	VMINPS       Z2, Z15, Z2
+	VADDPS       Z15, Z2, Z2
 	VMAXPS       Z3, Z14, Z3
-	VADDPS       Z16, Z3, Z3
-	VMINPS       Z3, Z15, Z3
+	VADDPS       Z15, Z3, Z3
 	VMAXPS       Z4, Z14, Z4
-	VADDPS       Z16, Z4, Z4
-	VMINPS       Z4, Z15, Z4
+	VADDPS       Z15, Z4, Z4
 	VMAXPS       Z5, Z14, Z5
-	VADDPS       Z16, Z5, Z5
-	VMINPS       Z5, Z15, Z5
+	VADDPS       Z15, Z5, Z5
 	VMAXPS       Z6, Z14, Z6
-	VADDPS       Z16, Z6, Z6
-	VMINPS       Z6, Z15, Z6
+	VADDPS       Z15, Z6, Z6
 	VMAXPS       Z7, Z14, Z7
-	VADDPS       Z16, Z7, Z7
-	VMINPS       Z7, Z15, Z7
+	VADDPS       Z15, Z7, Z7
 	VMAXPS       Z8, Z14, Z8
-	VADDPS       Z16, Z8, Z8
-	VMINPS       Z8, Z15, Z8
+	VADDPS       Z15, Z8, Z8
 	VMAXPS       Z9, Z14, Z9
-	VADDPS       Z16, Z9, Z9
-	VMINPS       Z9, Z15, Z9
+	VADDPS       Z15, Z9, Z9
 	VMAXPS       Z10, Z14, Z10
-	VADDPS       Z16, Z10, Z10
-	VMINPS       Z10, Z15, Z10
+	VADDPS       Z15, Z10, Z10
 	VMAXPS       Z11, Z14, Z11
-	VADDPS       Z16, Z11, Z11
-	VMINPS       Z11, Z15, Z11
+	VADDPS       Z15, Z11, Z11
 	VMAXPS       Z12, Z14, Z12
-	VADDPS       Z16, Z12, Z12
-	VMINPS       Z12, Z15, Z12
+	VADDPS       Z15, Z12, Z12
 	VMAXPS       Z13, Z14, Z13
-	VADDPS       Z16, Z13, Z13
-	VMINPS       Z13, Z15, Z13
+	VADDPS       Z15, Z13, Z13
+	VBROADCASTSS high+144(FP), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
+	VMINPS       Z11, Z14, Z11
+	VMINPS       Z12, Z14, Z12
+	VMINPS       Z13, Z14, Z13
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -4758,56 +4758,56 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z16
-	VBROADCASTSS high+144(FP), Z17
-	VBROADCASTSS zero+148(FP), Z18
+	VBROADCASTSS zero+148(FP), Z17
 	VMAXPS       Z0, Z16, Z0
-	VADDPS       Z18, Z0, Z0
-	VMINPS       Z0, Z17, Z0
+	VADDPS       Z17, Z0, Z0
 	VMAXPS       Z1, Z16, Z1
-	VADDPS       Z18, Z1, Z1
-	VMINPS       Z1, Z17, Z1
+	VADDPS       Z17, Z1, Z1
 	VMAXPS       Z2, Z16, Z2
-	VADDPS       Z18, Z2, Z2
-	VMINPS       Z2, Z17, Z2
+	VADDPS       Z17, Z2, Z2
 	VMAXPS       Z3, Z16, Z3
-	VADDPS       Z18, Z3, Z3
-	VMINPS       Z3, Z17, Z3
+	VADDPS       Z17, Z3, Z3
 	VMAXPS       Z4, Z16, Z4
-	VADDPS       Z18, Z4, Z4
-	VMINPS       Z4, Z17, Z4
+	VADDPS       Z17, Z4, Z4
 	VMAXPS       Z5, Z16, Z5
-	VADDPS       Z18, Z5, Z5
-	VMINPS       Z5, Z17, Z5
+	VADDPS       Z17, Z5, Z5
 	VMAXPS       Z6, Z16, Z6
-	VADDPS       Z18, Z6, Z6
-	VMINPS       Z6, Z17, Z6
+	VADDPS       Z17, Z6, Z6
 	VMAXPS       Z7, Z16, Z7
-	VADDPS       Z18, Z7, Z7
-	VMINPS       Z7, Z17, Z7
+	VADDPS       Z17, Z7, Z7
 	VMAXPS       Z8, Z16, Z8
-	VADDPS       Z18, Z8, Z8
-	VMINPS       Z8, Z17, Z8
+	VADDPS       Z17, Z8, Z8
 	VMAXPS       Z9, Z16, Z9
-	VADDPS       Z18, Z9, Z9
-	VMINPS       Z9, Z17, Z9
+	VADDPS       Z17, Z9, Z9
 	VMAXPS       Z10, Z16, Z10
-	VADDPS       Z18, Z10, Z10
-	VMINPS       Z10, Z17, Z10
+	VADDPS       Z17, Z10, Z10
 	VMAXPS       Z11, Z16, Z11
-	VADDPS       Z18, Z11, Z11
-	VMINPS       Z11, Z17, Z11
+	VADDPS       Z17, Z11, Z11
 	VMAXPS       Z12, Z16, Z12
-	VADDPS       Z18, Z12, Z12
-	VMINPS       Z12, Z17, Z12
+	VADDPS       Z17, Z12, Z12
 	VMAXPS       Z13, Z16, Z13
-	VADDPS       Z18, Z13, Z13
-	VMINPS       Z13, Z17, Z13
+	VADDPS       Z17, Z13, Z13
 	VMAXPS       Z14, Z16, Z14
-	VADDPS       Z18, Z14, Z14
-	VMINPS       Z14, Z17, Z14
+	VADDPS       Z17, Z14, Z14
 	VMAXPS       Z15, Z16, Z15
-	VADDPS       Z18, Z15, Z15
-	VMINPS       Z15, Z17, Z15
+	VADDPS       Z17, Z15, Z15
+	VBROADCASTSS high+144(FP), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
+	VMINPS       Z13, Z16, Z13
+	VMINPS       Z14, Z16, Z14
+	VMINPS       Z15, Z16, Z15
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -5016,17 +5016,17 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z3
-	VBROADCASTSS high+144(FP), Z4
-	VBROADCASTSS zero+148(FP), Z5
+	VBROADCASTSS zero+148(FP), Z4
 	VMAXPS       Z0, Z3, Z0
-	VADDPS       Z5, Z0, Z0
-	VMINPS       Z0, Z4, Z0
+	VADDPS       Z4, Z0, Z0
 	VMAXPS       Z1, Z3, Z1
-	VADDPS       Z5, Z1, Z1
-	VMINPS       Z1, Z4, Z1
+	VADDPS       Z4, Z1, Z1
 	VMAXPS       Z2, Z3, Z2
-	VADDPS       Z5, Z2, Z2
-	VMINPS       Z2, Z4, Z2
+	VADDPS       Z4, Z2, Z2
+	VBROADCASTSS high+144(FP), Z3
+	VMINPS       Z0, Z3, Z0
+	VMINPS       Z1, Z3, Z1
+	VMINPS       Z2, Z3, Z2
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -5267,26 +5267,26 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z6
-	VBROADCASTSS high+144(FP), Z7
-	VBROADCASTSS zero+148(FP), Z8
+	VBROADCASTSS zero+148(FP), Z7
 	VMAXPS       Z0, Z6, Z0
-	VADDPS       Z8, Z0, Z0
-	VMINPS       Z0, Z7, Z0
+	VADDPS       Z7, Z0, Z0
 	VMAXPS       Z1, Z6, Z1
-	VADDPS       Z8, Z1, Z1
-	VMINPS       Z1, Z7, Z1
+	VADDPS       Z7, Z1, Z1
 	VMAXPS       Z2, Z6, Z2
-	VADDPS       Z8, Z2, Z2
-	VMINPS       Z2, Z7, Z2
+	VADDPS       Z7, Z2, Z2
 	VMAXPS       Z3, Z6, Z3
-	VADDPS       Z8, Z3, Z3
-	VMINPS       Z3, Z7, Z3
+	VADDPS       Z7, Z3, Z3
 	VMAXPS       Z4, Z6, Z4
-	VADDPS       Z8, Z4, Z4
-	VMINPS       Z4, Z7, Z4
+	VADDPS       Z7, Z4, Z4
 	VMAXPS       Z5, Z6, Z5
-	VADDPS       Z8, Z5, Z5
-	VMINPS       Z5, Z7, Z5
+	VADDPS       Z7, Z5, Z5
+	VBROADCASTSS high+144(FP), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -5583,35 +5583,35 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z9
-	VBROADCASTSS high+144(FP), Z10
-	VBROADCASTSS zero+148(FP), Z11
+	VBROADCASTSS zero+148(FP), Z10
 	VMAXPS       Z0, Z9, Z0
-	VADDPS       Z11, Z0, Z0
-	VMINPS       Z0, Z10, Z0
+	VADDPS       Z10, Z0, Z0
 	VMAXPS       Z1, Z9, Z1
-	VADDPS       Z11, Z1, Z1
-	VMINPS       Z1, Z10, Z1
+	VADDPS       Z10, Z1, Z1
 	VMAXPS       Z2, Z9, Z2
-	VADDPS       Z11, Z2, Z2
-	VMINPS       Z2, Z10, Z2
+	VADDPS       Z10, Z2, Z2
 	VMAXPS       Z3, Z9, Z3
-	VADDPS       Z11, Z3, Z3
-	VMINPS       Z3, Z10, Z3
+	VADDPS       Z10, Z3, Z3
 	VMAXPS       Z4, Z9, Z4
-	VADDPS       Z11, Z4, Z4
-	VMINPS       Z4, Z10, Z4
+	VADDPS       Z10, Z4, Z4
 	VMAXPS       Z5, Z9, Z5
-	VADDPS       Z11, Z5, Z5
-	VMINPS       Z5, Z10, Z5
+	VADDPS       Z10, Z5, Z5
 	VMAXPS       Z6, Z9, Z6
-	VADDPS       Z11, Z6, Z6
-	VMINPS       Z6, Z10, Z6
+	VADDPS       Z10, Z6, Z6
 	VMAXPS       Z7, Z9, Z7
-	VADDPS       Z11, Z7, Z7
-	VMINPS       Z7, Z10, Z7
+	VADDPS       Z10, Z7, Z7
 	VMAXPS       Z8, Z9, Z8
-	VADDPS       Z11, Z8, Z8
-	VMINPS       Z8, Z10, Z8
+	VADDPS       Z10, Z8, Z8
+	VBROADCASTSS high+144(FP), Z9
+	VMINPS       Z0, Z9, Z0
+	VMINPS       Z1, Z9, Z1
+	VMINPS       Z2, Z9, Z2
+	VMINPS       Z3, Z9, Z3
+	VMINPS       Z4, Z9, Z4
+	VMINPS       Z5, Z9, Z5
+	VMINPS       Z6, Z9, Z6
+	VMINPS       Z7, Z9, Z7
+	VMINPS       Z8, Z9, Z8
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -5964,44 +5964,44 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z12
-	VBROADCASTSS high+144(FP), Z13
-	VBROADCASTSS zero+148(FP), Z14
+	VBROADCASTSS zero+148(FP), Z13
 	VMAXPS       Z0, Z12, Z0
-	VADDPS       Z14, Z0, Z0
-	VMINPS       Z0, Z13, Z0
+	VADDPS       Z13, Z0, Z0
 	VMAXPS       Z1, Z12, Z1
-	VADDPS       Z14, Z1, Z1
-	VMINPS       Z1, Z13, Z1
+	VADDPS       Z13, Z1, Z1
 	VMAXPS       Z2, Z12, Z2
-	VADDPS       Z14, Z2, Z2
-	VMINPS       Z2, Z13, Z2
+	VADDPS       Z13, Z2, Z2
 	VMAXPS       Z3, Z12, Z3
-	VADDPS       Z14, Z3, Z3
-	VMINPS       Z3, Z13, Z3
+	VADDPS       Z13, Z3, Z3
 	VMAXPS       Z4, Z12, Z4
-	VADDPS       Z14, Z4, Z4
-	VMINPS       Z4, Z13, Z4
+	VADDPS       Z13, Z4, Z4
 	VMAXPS       Z5, Z12, Z5
-	VADDPS       Z14, Z5, Z5
-	VMINPS       Z5, Z13, Z5
+	VADDPS       Z13, Z5, Z5
 	VMAXPS       Z6, Z12, Z6
-	VADDPS       Z14, Z6, Z6
-	VMINPS       Z6, Z13, Z6
+	VADDPS       Z13, Z6, Z6
 	VMAXPS       Z7, Z12, Z7
-	VADDPS       Z14, Z7, Z7
-	VMINPS       Z7, Z13, Z7
+	VADDPS       Z13, Z7, Z7
 	VMAXPS       Z8, Z12, Z8
-	VADDPS       Z14, Z8, Z8
-	VMINPS       Z8, Z13, Z8
+	VADDPS       Z13, Z8, Z8
 	VMAXPS       Z9, Z12, Z9
-	VADDPS       Z14, Z9, Z9
-	VMINPS       Z9, Z13, Z9
+	VADDPS       Z13, Z9, Z9
 	VMAXPS       Z10, Z12, Z10
-	VADDPS       Z14, Z10, Z10
-	VMINPS       Z10, Z13, Z10
+	VADDPS       Z13, Z10, Z10
 	VMAXPS       Z11, Z12, Z11
-	VADDPS       Z14, Z11, Z11
-	VMINPS       Z11, Z13, Z11
+	VADDPS       Z13, Z11, Z11
+	VBROADCASTSS high+144(FP), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -6410,53 +6410,53 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z15
-	VBROADCASTSS high+144(FP), Z16
-	VBROADCASTSS zero+148(FP), Z17
+	VBROADCASTSS zero+148(FP), Z16
 	VMAXPS       Z0, Z15, Z0
-	VADDPS       Z17, Z0, Z0
-	VMINPS       Z0, Z16, Z0
+	VADDPS       Z16, Z0, Z0
 	VMAXPS       Z1, Z15, Z1
-	VADDPS       Z17, Z1, Z1
-	VMINPS       Z1, Z16, Z1
+	VADDPS       Z16, Z1, Z1
 	VMAXPS       Z2, Z15, Z2
-	VADDPS       Z17, Z2, Z2
-	VMINPS       Z2, Z16, Z2
+	VADDPS       Z16, Z2, Z2
 	VMAXPS       Z3, Z15, Z3
-	VADDPS       Z17, Z3, Z3
-	VMINPS       Z3, Z16, Z3
+	VADDPS       Z16, Z3, Z3
 	VMAXPS       Z4, Z15, Z4
-	VADDPS       Z17, Z4, Z4
-	VMINPS       Z4, Z16, Z4
+	VADDPS       Z16, Z4, Z4
 	VMAXPS       Z5, Z15, Z5
-	VADDPS       Z17, Z5, Z5
-	VMINPS       Z5, Z16, Z5
+	VADDPS       Z16, Z5, Z5
 	VMAXPS       Z6, Z15, Z6
-	VADDPS       Z17, Z6, Z6
-	VMINPS       Z6, Z16, Z6
+	VADDPS       Z16, Z6, Z6
 	VMAXPS       Z7, Z15, Z7
-	VADDPS       Z17, Z7, Z7
-	VMINPS       Z7, Z16, Z7
+	VADDPS       Z16, Z7, Z7
 	VMAXPS       Z8, Z15, Z8
-	VADDPS       Z17, Z8, Z8
-	VMINPS       Z8, Z16, Z8
+	VADDPS       Z16, Z8, Z8
 	VMAXPS       Z9, Z15, Z9
-	VADDPS       Z17, Z9, Z9
-	VMINPS       Z9, Z16, Z9
+	VADDPS       Z16, Z9, Z9
 	VMAXPS       Z10, Z15, Z10
-	VADDPS       Z17, Z10, Z10
-	VMINPS       Z10, Z16, Z10
+	VADDPS       Z16, Z10, Z10
 	VMAXPS       Z11, Z15, Z11
-	VADDPS       Z17, Z11, Z11
-	VMINPS       Z11, Z16, Z11
+	VADDPS       Z16, Z11, Z11
 	VMAXPS       Z12, Z15, Z12
-	VADDPS       Z17, Z12, Z12
-	VMINPS       Z12, Z16, Z12
+	VADDPS       Z16, Z12, Z12
 	VMAXPS       Z13, Z15, Z13
-	VADDPS       Z17, Z13, Z13
-	VMINPS       Z13, Z16, Z13
+	VADDPS       Z16, Z13, Z13
 	VMAXPS       Z14, Z15, Z14
-	VADDPS       Z17, Z14, Z14
-	VMINPS       Z14, Z16, Z14
+	VADDPS       Z16, Z14, Z14
+	VBROADCASTSS high+144(FP), Z15
+	VMINPS       Z0, Z15, Z0
+	VMINPS       Z1, Z15, Z1
+	VMINPS       Z2, Z15, Z2
+	VMINPS       Z3, Z15, Z3
+	VMINPS       Z4, Z15, Z4
+	VMINPS       Z5, Z15, Z5
+	VMINPS       Z6, Z15, Z6
+	VMINPS       Z7, Z15, Z7
+	VMINPS       Z8, Z15, Z8
+	VMINPS       Z9, Z15, Z9
+	VMINPS       Z10, Z15, Z10
+	VMINPS       Z11, Z15, Z11
+	VMINPS       Z12, Z15, Z12
+	VMINPS       Z13, Z15, Z13
+	VMINPS       Z14, Z15, Z14
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -6921,62 +6921,62 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z18
-	VBROADCASTSS high+144(FP), Z19
-	VBROADCASTSS zero+148(FP), Z20
+	VBROADCASTSS zero+148(FP), Z19
 	VMAXPS       Z0, Z18, Z0
-	VADDPS       Z20, Z0, Z0
-	VMINPS       Z0, Z19, Z0
+	VADDPS       Z19, Z0, Z0
 	VMAXPS       Z1, Z18, Z1
-	VADDPS       Z20, Z1, Z1
-	VMINPS       Z1, Z19, Z1
+	VADDPS       Z19, Z1, Z1
 	VMAXPS       Z2, Z18, Z2
-	VADDPS       Z20, Z2, Z2
-	VMINPS       Z2, Z19, Z2
+	VADDPS       Z19, Z2, Z2
 	VMAXPS       Z3, Z18, Z3
-	VADDPS       Z20, Z3, Z3
-	VMINPS       Z3, Z19, Z3
+	VADDPS       Z19, Z3, Z3
 	VMAXPS       Z4, Z18, Z4
-	VADDPS       Z20, Z4, Z4
-	VMINPS       Z4, Z19, Z4
+	VADDPS       Z19, Z4, Z4
 	VMAXPS       Z5, Z18, Z5
-	VADDPS       Z20, Z5, Z5
-	VMINPS       Z5, Z19, Z5
+	VADDPS       Z19, Z5, Z5
 	VMAXPS       Z6, Z18, Z6
-	VADDPS       Z20, Z6, Z6
-	VMINPS       Z6, Z19, Z6
+	VADDPS       Z19, Z6, Z6
 	VMAXPS       Z7, Z18, Z7
-	VADDPS       Z20, Z7, Z7
-	VMINPS       Z7, Z19, Z7
+	VADDPS       Z19, Z7, Z7
 	VMAXPS       Z8, Z18, Z8
-	VADDPS       Z20, Z8, Z8
-	VMINPS       Z8, Z19, Z8
+	VADDPS       Z19, Z8, Z8
 	VMAXPS       Z9, Z18, Z9
-	VADDPS       Z20, Z9, Z9
-	VMINPS       Z9, Z19, Z9
+	VADDPS       Z19, Z9, Z9
 	VMAXPS       Z10, Z18, Z10
-	VADDPS       Z20, Z10, Z10
-	VMINPS       Z10, Z19, Z10
+	VADDPS       Z19, Z10, Z10
 	VMAXPS       Z11, Z18, Z11
-	VADDPS       Z20, Z11, Z11
-	VMINPS       Z11, Z19, Z11
+	VADDPS       Z19, Z11, Z11
 	VMAXPS       Z12, Z18, Z12
-	VADDPS       Z20, Z12, Z12
-	VMINPS       Z12, Z19, Z12
+	VADDPS       Z19, Z12, Z12
 	VMAXPS       Z13, Z18, Z13
-	VADDPS       Z20, Z13, Z13
-	VMINPS       Z13, Z19, Z13
+	VADDPS       Z19, Z13, Z13
 	VMAXPS       Z14, Z18, Z14
-	VADDPS       Z20, Z14, Z14
-	VMINPS       Z14, Z19, Z14
+	VADDPS       Z19, Z14, Z14
 	VMAXPS       Z15, Z18, Z15
-	VADDPS       Z20, Z15, Z15
-	VMINPS       Z15, Z19, Z15
+	VADDPS       Z19, Z15, Z15
 	VMAXPS       Z16, Z18, Z16
-	VADDPS       Z20, Z16, Z16
-	VMINPS       Z16, Z19, Z16
+	VADDPS       Z19, Z16, Z16
 	VMAXPS       Z17, Z18, Z17
-	VADDPS       Z20, Z17, Z17
-	VMINPS       Z17, Z19, Z17
+	VADDPS       Z19, Z17, Z17
+	VBROADCASTSS high+144(FP), Z18
+	VMINPS       Z0, Z18, Z0
+	VMINPS       Z1, Z18, Z1
+	VMINPS       Z2, Z18, Z2
+	VMINPS       Z3, Z18, Z3
+	VMINPS       Z4, Z18, Z4
+	VMINPS       Z5, Z18, Z5
+	VMINPS       Z6, Z18, Z6
+	VMINPS       Z7, Z18, Z7
+	VMINPS       Z8, Z18, Z8
+	VMINPS       Z9, Z18, Z9
+	VMINPS       Z10, Z18, Z10
+	VMINPS       Z11, Z18, Z11
+	VMINPS       Z12, Z18, Z12
+	VMINPS       Z13, Z18, Z13
+	VMINPS       Z14, Z18, Z14
+	VMINPS       Z15, Z18, Z15
+	VMINPS       Z16, Z18, Z16
+	VMINPS       Z17, Z18, Z17
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -7497,71 +7497,71 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z21
-	VBROADCASTSS high+144(FP), Z22
-	VBROADCASTSS zero+148(FP), Z23
+	VBROADCASTSS zero+148(FP), Z22
 	VMAXPS       Z0, Z21, Z0
-	VADDPS       Z23, Z0, Z0
-	VMINPS       Z0, Z22, Z0
+	VADDPS       Z22, Z0, Z0
 	VMAXPS       Z1, Z21, Z1
-	VADDPS       Z23, Z1, Z1
-	VMINPS       Z1, Z22, Z1
+	VADDPS       Z22, Z1, Z1
 	VMAXPS       Z2, Z21, Z2
-	VADDPS       Z23, Z2, Z2
-	VMINPS       Z2, Z22, Z2
+	VADDPS       Z22, Z2, Z2
 	VMAXPS       Z3, Z21, Z3
-	VADDPS       Z23, Z3, Z3
-	VMINPS       Z3, Z22, Z3
+	VADDPS       Z22, Z3, Z3
 	VMAXPS       Z4, Z21, Z4
-	VADDPS       Z23, Z4, Z4
-	VMINPS       Z4, Z22, Z4
+	VADDPS       Z22, Z4, Z4
 	VMAXPS       Z5, Z21, Z5
-	VADDPS       Z23, Z5, Z5
-	VMINPS       Z5, Z22, Z5
+	VADDPS       Z22, Z5, Z5
 	VMAXPS       Z6, Z21, Z6
-	VADDPS       Z23, Z6, Z6
-	VMINPS       Z6, Z22, Z6
+	VADDPS       Z22, Z6, Z6
 	VMAXPS       Z7, Z21, Z7
-	VADDPS       Z23, Z7, Z7
-	VMINPS       Z7, Z22, Z7
+	VADDPS       Z22, Z7, Z7
 	VMAXPS       Z8, Z21, Z8
-	VADDPS       Z23, Z8, Z8
-	VMINPS       Z8, Z22, Z8
+	VADDPS       Z22, Z8, Z8
 	VMAXPS       Z9, Z21, Z9
-	VADDPS       Z23, Z9, Z9
-	VMINPS       Z9, Z22, Z9
+	VADDPS       Z22, Z9, Z9
 	VMAXPS       Z10, Z21, Z10
-	VADDPS       Z23, Z10, Z10
-	VMINPS       Z10, Z22, Z10
+	VADDPS       Z22, Z10, Z10
 	VMAXPS       Z11, Z21, Z11
-	VADDPS       Z23, Z11, Z11
-	VMINPS       Z11, Z22, Z11
+	VADDPS       Z22, Z11, Z11
 	VMAXPS       Z12, Z21, Z12
-	VADDPS       Z23, Z12, Z12
-	VMINPS       Z12, Z22, Z12
+	VADDPS       Z22, Z12, Z12
 	VMAXPS       Z13, Z21, Z13
-	VADDPS       Z23, Z13, Z13
-	VMINPS       Z13, Z22, Z13
+	VADDPS       Z22, Z13, Z13
 	VMAXPS       Z14, Z21, Z14
-	VADDPS       Z23, Z14, Z14
-	VMINPS       Z14, Z22, Z14
+	VADDPS       Z22, Z14, Z14
 	VMAXPS       Z15, Z21, Z15
-	VADDPS       Z23, Z15, Z15
-	VMINPS       Z15, Z22, Z15
+	VADDPS       Z22, Z15, Z15
 	VMAXPS       Z16, Z21, Z16
-	VADDPS       Z23, Z16, Z16
-	VMINPS       Z16, Z22, Z16
+	VADDPS       Z22, Z16, Z16
 	VMAXPS       Z17, Z21, Z17
-	VADDPS       Z23, Z17, Z17
-	VMINPS       Z17, Z22, Z17
+	VADDPS       Z22, Z17, Z17
 	VMAXPS       Z18, Z21, Z18
-	VADDPS       Z23, Z18, Z18
-	VMINPS       Z18, Z22, Z18
+	VADDPS       Z22, Z18, Z18
 	VMAXPS       Z19, Z21, Z19
-	VADDPS       Z23, Z19, Z19
-	VMINPS       Z19, Z22, Z19
+	VADDPS       Z22, Z19, Z19
 	VMAXPS       Z20, Z21, Z20
-	VADDPS       Z23, Z20, Z20
-	VMINPS       Z20, Z22, Z20
+	VADDPS       Z22, Z20, Z20
+	VBROADCASTSS high+144(FP), Z21
+	VMINPS       Z0, Z21, Z0
+	VMINPS       Z1, Z21, Z1
+	VMINPS       Z2, Z21, Z2
+	VMINPS       Z3, Z21, Z3
+	VMINPS       Z4, Z21, Z4
+	VMINPS       Z5, Z21, Z5
+	VMINPS       Z6, Z21, Z6
+	VMINPS       Z7, Z21, Z7
+	VMINPS       Z8, Z21, Z8
+	VMINPS       Z9, Z21, Z9
+	VMINPS       Z10, Z21, Z10
+	VMINPS       Z11, Z21, Z11
+	VMINPS       Z12, Z21, Z12
+	VMINPS       Z13, Z21, Z13
+	VMINPS       Z14, Z21, Z14
+	VMINPS       Z15, Z21, Z15
+	VMINPS       Z16, Z21, Z16
+	VMINPS       Z17, Z21, Z17
+	VMINPS       Z18, Z21, Z18
+	VMINPS       Z19, Z21, Z19
+	VMINPS       Z20, Z21, Z20
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -8138,80 +8138,80 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z24
-	VBROADCASTSS high+144(FP), Z25
-	VBROADCASTSS zero+148(FP), Z26
+	VBROADCASTSS zero+148(FP), Z25
 	VMAXPS       Z0, Z24, Z0
-	VADDPS       Z26, Z0, Z0
-	VMINPS       Z0, Z25, Z0
+	VADDPS       Z25, Z0, Z0
 	VMAXPS       Z1, Z24, Z1
-	VADDPS       Z26, Z1, Z1
-	VMINPS       Z1, Z25, Z1
+	VADDPS       Z25, Z1, Z1
 	VMAXPS       Z2, Z24, Z2
-	VADDPS       Z26, Z2, Z2
-	VMINPS       Z2, Z25, Z2
+	VADDPS       Z25, Z2, Z2
 	VMAXPS       Z3, Z24, Z3
-	VADDPS       Z26, Z3, Z3
-	VMINPS       Z3, Z25, Z3
+	VADDPS       Z25, Z3, Z3
 	VMAXPS       Z4, Z24, Z4
-	VADDPS       Z26, Z4, Z4
-	VMINPS       Z4, Z25, Z4
+	VADDPS       Z25, Z4, Z4
 	VMAXPS       Z5, Z24, Z5
-	VADDPS       Z26, Z5, Z5
-	VMINPS       Z5, Z25, Z5
+	VADDPS       Z25, Z5, Z5
 	VMAXPS       Z6, Z24, Z6
-	VADDPS       Z26, Z6, Z6
-	VMINPS       Z6, Z25, Z6
+	VADDPS       Z25, Z6, Z6
 	VMAXPS       Z7, Z24, Z7
-	VADDPS       Z26, Z7, Z7
-	VMINPS       Z7, Z25, Z7
+	VADDPS       Z25, Z7, Z7
 	VMAXPS       Z8, Z24, Z8
-	VADDPS       Z26, Z8, Z8
-	VMINPS       Z8, Z25, Z8
+	VADDPS       Z25, Z8, Z8
 	VMAXPS       Z9, Z24, Z9
-	VADDPS       Z26, Z9, Z9
-	VMINPS       Z9, Z25, Z9
+	VADDPS       Z25, Z9, Z9
 	VMAXPS       Z10, Z24, Z10
-	VADDPS       Z26, Z10, Z10
-	VMINPS       Z10, Z25, Z10
+	VADDPS       Z25, Z10, Z10
 	VMAXPS       Z11, Z24, Z11
-	VADDPS       Z26, Z11, Z11
-	VMINPS       Z11, Z25, Z11
+	VADDPS       Z25, Z11, Z11
 	VMAXPS       Z12, Z24, Z12
-	VADDPS       Z26, Z12, Z12
-	VMINPS       Z12, Z25, Z12
+	VADDPS       Z25, Z12, Z12
 	VMAXPS       Z13, Z24, Z13
-	VADDPS       Z26, Z13, Z13
-	VMINPS       Z13, Z25, Z13
+	VADDPS       Z25, Z13, Z13
 	VMAXPS       Z14, Z24, Z14
-	VADDPS       Z26, Z14, Z14
-	VMINPS       Z14, Z25, Z14
+	VADDPS       Z25, Z14, Z14
 	VMAXPS       Z15, Z24, Z15
-	VADDPS       Z26, Z15, Z15
-	VMINPS       Z15, Z25, Z15
+	VADDPS       Z25, Z15, Z15
 	VMAXPS       Z16, Z24, Z16
-	VADDPS       Z26, Z16, Z16
-	VMINPS       Z16, Z25, Z16
+	VADDPS       Z25, Z16, Z16
 	VMAXPS       Z17, Z24, Z17
-	VADDPS       Z26, Z17, Z17
-	VMINPS       Z17, Z25, Z17
+	VADDPS       Z25, Z17, Z17
 	VMAXPS       Z18, Z24, Z18
-	VADDPS       Z26, Z18, Z18
-	VMINPS       Z18, Z25, Z18
+	VADDPS       Z25, Z18, Z18
 	VMAXPS       Z19, Z24, Z19
-	VADDPS       Z26, Z19, Z19
-	VMINPS       Z19, Z25, Z19
+	VADDPS       Z25, Z19, Z19
 	VMAXPS       Z20, Z24, Z20
-	VADDPS       Z26, Z20, Z20
-	VMINPS       Z20, Z25, Z20
+	VADDPS       Z25, Z20, Z20
 	VMAXPS       Z21, Z24, Z21
-	VADDPS       Z26, Z21, Z21
-	VMINPS       Z21, Z25, Z21
+	VADDPS       Z25, Z21, Z21
 	VMAXPS       Z22, Z24, Z22
-	VADDPS       Z26, Z22, Z22
-	VMINPS       Z22, Z25, Z22
+	VADDPS       Z25, Z22, Z22
 	VMAXPS       Z23, Z24, Z23
-	VADDPS       Z26, Z23, Z23
-	VMINPS       Z23, Z25, Z23
+	VADDPS       Z25, Z23, Z23
+	VBROADCASTSS high+144(FP), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
+	VMINPS       Z21, Z24, Z21
+	VMINPS       Z22, Z24, Z22
+	VMINPS       Z23, Z24, Z23
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -8453,20 +8453,20 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z4
-	VBROADCASTSS high+144(FP), Z5
-	VBROADCASTSS zero+148(FP), Z6
+	VBROADCASTSS zero+148(FP), Z5
 	VMAXPS       Z0, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMINPS       Z0, Z5, Z0
+	VADDPS       Z5, Z0, Z0
 	VMAXPS       Z1, Z4, Z1
-	VADDPS       Z6, Z1, Z1
-	VMINPS       Z1, Z5, Z1
+	VADDPS       Z5, Z1, Z1
 	VMAXPS       Z2, Z4, Z2
-	VADDPS       Z6, Z2, Z2
-	VMINPS       Z2, Z5, Z2
+	VADDPS       Z5, Z2, Z2
 	VMAXPS       Z3, Z4, Z3
-	VADDPS       Z6, Z3, Z3
-	VMINPS       Z3, Z5, Z3
+	VADDPS       Z5, Z3, Z3
+	VBROADCASTSS high+144(FP), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -8746,32 +8746,32 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z8
-	VBROADCASTSS high+144(FP), Z9
-	VBROADCASTSS zero+148(FP), Z10
+	VBROADCASTSS zero+148(FP), Z9
 	VMAXPS       Z0, Z8, Z0
-	VADDPS       Z10, Z0, Z0
-	VMINPS       Z0, Z9, Z0
+	VADDPS       Z9, Z0, Z0
 	VMAXPS       Z1, Z8, Z1
-	VADDPS       Z10, Z1, Z1
-	VMINPS       Z1, Z9, Z1
+	VADDPS       Z9, Z1, Z1
 	VMAXPS       Z2, Z8, Z2
-	VADDPS       Z10, Z2, Z2
-	VMINPS       Z2, Z9, Z2
+	VADDPS       Z9, Z2, Z2
 	VMAXPS       Z3, Z8, Z3
-	VADDPS       Z10, Z3, Z3
-	VMINPS       Z3, Z9, Z3
+	VADDPS       Z9, Z3, Z3
 	VMAXPS       Z4, Z8, Z4
-	VADDPS       Z10, Z4, Z4
-	VMINPS       Z4, Z9, Z4
+	VADDPS       Z9, Z4, Z4
 	VMAXPS       Z5, Z8, Z5
-	VADDPS       Z10, Z5, Z5
-	VMINPS       Z5, Z9, Z5
+	VADDPS       Z9, Z5, Z5
 	VMAXPS       Z6, Z8, Z6
-	VADDPS       Z10, Z6, Z6
-	VMINPS       Z6, Z9, Z6
+	VADDPS       Z9, Z6, Z6
 	VMAXPS       Z7, Z8, Z7
-	VADDPS       Z10, Z7, Z7
-	VMINPS       Z7, Z9, Z7
+	VADDPS       Z9, Z7, Z7
+	VBROADCASTSS high+144(FP), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -9121,44 +9121,44 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z12
-	VBROADCASTSS high+144(FP), Z13
-	VBROADCASTSS zero+148(FP), Z14
+	VBROADCASTSS zero+148(FP), Z13
 	VMAXPS       Z0, Z12, Z0
-	VADDPS       Z14, Z0, Z0
-	VMINPS       Z0, Z13, Z0
+	VADDPS       Z13, Z0, Z0
 	VMAXPS       Z1, Z12, Z1
-	VADDPS       Z14, Z1, Z1
-	VMINPS       Z1, Z13, Z1
+	VADDPS       Z13, Z1, Z1
 	VMAXPS       Z2, Z12, Z2
-	VADDPS       Z14, Z2, Z2
-	VMINPS       Z2, Z13, Z2
+	VADDPS       Z13, Z2, Z2
 	VMAXPS       Z3, Z12, Z3
-	VADDPS       Z14, Z3, Z3
-	VMINPS       Z3, Z13, Z3
+	VADDPS       Z13, Z3, Z3
 	VMAXPS       Z4, Z12, Z4
-	VADDPS       Z14, Z4, Z4
-	VMINPS       Z4, Z13, Z4
+	VADDPS       Z13, Z4, Z4
 	VMAXPS       Z5, Z12, Z5
-	VADDPS       Z14, Z5, Z5
-	VMINPS       Z5, Z13, Z5
+	VADDPS       Z13, Z5, Z5
 	VMAXPS       Z6, Z12, Z6
-	VADDPS       Z14, Z6, Z6
-	VMINPS       Z6, Z13, Z6
+	VADDPS       Z13, Z6, Z6
 	VMAXPS       Z7, Z12, Z7
-	VADDPS       Z14, Z7, Z7
-	VMINPS       Z7, Z13, Z7
+	VADDPS       Z13, Z7, Z7
 	VMAXPS       Z8, Z12, Z8
-	VADDPS       Z14, Z8, Z8
-	VMINPS       Z8, Z13, Z8
+	VADDPS       Z13, Z8, Z8
 	VMAXPS       Z9, Z12, Z9
-	VADDPS       Z14, Z9, Z9
-	VMINPS       Z9, Z13, Z9
+	VADDPS       Z13, Z9, Z9
 	VMAXPS       Z10, Z12, Z10
-	VADDPS       Z14, Z10, Z10
-	VMINPS       Z10, Z13, Z10
+	VADDPS       Z13, Z10, Z10
 	VMAXPS       Z11, Z12, Z11
-	VADDPS       Z14, Z11, Z11
-	VMINPS       Z11, Z13, Z11
+	VADDPS       Z13, Z11, Z11
+	VBROADCASTSS high+144(FP), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -9578,56 +9578,56 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z16
-	VBROADCASTSS high+144(FP), Z17
-	VBROADCASTSS zero+148(FP), Z18
+	VBROADCASTSS zero+148(FP), Z17
 	VMAXPS       Z0, Z16, Z0
-	VADDPS       Z18, Z0, Z0
-	VMINPS       Z0, Z17, Z0
+	VADDPS       Z17, Z0, Z0
 	VMAXPS       Z1, Z16, Z1
-	VADDPS       Z18, Z1, Z1
-	VMINPS       Z1, Z17, Z1
+	VADDPS       Z17, Z1, Z1
 	VMAXPS       Z2, Z16, Z2
-	VADDPS       Z18, Z2, Z2
-	VMINPS       Z2, Z17, Z2
+	VADDPS       Z17, Z2, Z2
 	VMAXPS       Z3, Z16, Z3
-	VADDPS       Z18, Z3, Z3
-	VMINPS       Z3, Z17, Z3
+	VADDPS       Z17, Z3, Z3
 	VMAXPS       Z4, Z16, Z4
-	VADDPS       Z18, Z4, Z4
-	VMINPS       Z4, Z17, Z4
+	VADDPS       Z17, Z4, Z4
 	VMAXPS       Z5, Z16, Z5
-	VADDPS       Z18, Z5, Z5
-	VMINPS       Z5, Z17, Z5
+	VADDPS       Z17, Z5, Z5
 	VMAXPS       Z6, Z16, Z6
-	VADDPS       Z18, Z6, Z6
-	VMINPS       Z6, Z17, Z6
+	VADDPS       Z17, Z6, Z6
 	VMAXPS       Z7, Z16, Z7
-	VADDPS       Z18, Z7, Z7
-	VMINPS       Z7, Z17, Z7
+	VADDPS       Z17, Z7, Z7
 	VMAXPS       Z8, Z16, Z8
-	VADDPS       Z18, Z8, Z8
-	VMINPS       Z8, Z17, Z8
+	VADDPS       Z17, Z8, Z8
 	VMAXPS       Z9, Z16, Z9
-	VADDPS       Z18, Z9, Z9
-	VMINPS       Z9, Z17, Z9
+	VADDPS       Z17, Z9, Z9
 	VMAXPS       Z10, Z16, Z10
-	VADDPS       Z18, Z10, Z10
-	VMINPS       Z10, Z17, Z10
+	VADDPS       Z17, Z10, Z10
 	VMAXPS       Z11, Z16, Z11
-	VADDPS       Z18, Z11, Z11
-	VMINPS       Z11, Z17, Z11
+	VADDPS       Z17, Z11, Z11
 	VMAXPS       Z12, Z16, Z12
-	VADDPS       Z18, Z12, Z12
-	VMINPS       Z12, Z17, Z12
+	VADDPS       Z17, Z12, Z12
 	VMAXPS       Z13, Z16, Z13
-	VADDPS       Z18, Z13, Z13
-	VMINPS       Z13, Z17, Z13
+	VADDPS       Z17, Z13, Z13
 	VMAXPS       Z14, Z16, Z14
-	VADDPS       Z18, Z14, Z14
-	VMINPS       Z14, Z17, Z14
+	VADDPS       Z17, Z14, Z14
 	VMAXPS       Z15, Z16, Z15
-	VADDPS       Z18, Z15, Z15
-	VMINPS       Z15, Z17, Z15
+	VADDPS       Z17, Z15, Z15
+	VBROADCASTSS high+144(FP), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
+	VMINPS       Z13, Z16, Z13
+	VMINPS       Z14, Z16, Z14
+	VMINPS       Z15, Z16, Z15
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -10117,68 +10117,68 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z20
-	VBROADCASTSS high+144(FP), Z21
-	VBROADCASTSS zero+148(FP), Z22
+	VBROADCASTSS zero+148(FP), Z21
 	VMAXPS       Z0, Z20, Z0
-	VADDPS       Z22, Z0, Z0
-	VMINPS       Z0, Z21, Z0
+	VADDPS       Z21, Z0, Z0
 	VMAXPS       Z1, Z20, Z1
-	VADDPS       Z22, Z1, Z1
-	VMINPS       Z1, Z21, Z1
+	VADDPS       Z21, Z1, Z1
 	VMAXPS       Z2, Z20, Z2
-	VADDPS       Z22, Z2, Z2
-	VMINPS       Z2, Z21, Z2
+	VADDPS       Z21, Z2, Z2
 	VMAXPS       Z3, Z20, Z3
-	VADDPS       Z22, Z3, Z3
-	VMINPS       Z3, Z21, Z3
+	VADDPS       Z21, Z3, Z3
 	VMAXPS       Z4, Z20, Z4
-	VADDPS       Z22, Z4, Z4
-	VMINPS       Z4, Z21, Z4
+	VADDPS       Z21, Z4, Z4
 	VMAXPS       Z5, Z20, Z5
-	VADDPS       Z22, Z5, Z5
-	VMINPS       Z5, Z21, Z5
+	VADDPS       Z21, Z5, Z5
 	VMAXPS       Z6, Z20, Z6
-	VADDPS       Z22, Z6, Z6
-	VMINPS       Z6, Z21, Z6
+	VADDPS       Z21, Z6, Z6
 	VMAXPS       Z7, Z20, Z7
-	VADDPS       Z22, Z7, Z7
-	VMINPS       Z7, Z21, Z7
+	VADDPS       Z21, Z7, Z7
 	VMAXPS       Z8, Z20, Z8
-	VADDPS       Z22, Z8, Z8
-	VMINPS       Z8, Z21, Z8
+	VADDPS       Z21, Z8, Z8
 	VMAXPS       Z9, Z20, Z9
-	VADDPS       Z22, Z9, Z9
-	VMINPS       Z9, Z21, Z9
+	VADDPS       Z21, Z9, Z9
 	VMAXPS       Z10, Z20, Z10
-	VADDPS       Z22, Z10, Z10
-	VMINPS       Z10, Z21, Z10
+	VADDPS       Z21, Z10, Z10
 	VMAXPS       Z11, Z20, Z11
-	VADDPS       Z22, Z11, Z11
-	VMINPS       Z11, Z21, Z11
+	VADDPS       Z21, Z11, Z11
 	VMAXPS       Z12, Z20, Z12
-	VADDPS       Z22, Z12, Z12
-	VMINPS       Z12, Z21, Z12
+	VADDPS       Z21, Z12, Z12
 	VMAXPS       Z13, Z20, Z13
-	VADDPS       Z22, Z13, Z13
-	VMINPS       Z13, Z21, Z13
+	VADDPS       Z21, Z13, Z13
 	VMAXPS       Z14, Z20, Z14
-	VADDPS       Z22, Z14, Z14
-	VMINPS       Z14, Z21, Z14
+	VADDPS       Z21, Z14, Z14
 	VMAXPS       Z15, Z20, Z15
-	VADDPS       Z22, Z15, Z15
-	VMINPS       Z15, Z21, Z15
+	VADDPS       Z21, Z15, Z15
 	VMAXPS       Z16, Z20, Z16
-	VADDPS       Z22, Z16, Z16
-	VMINPS       Z16, Z21, Z16
+	VADDPS       Z21, Z16, Z16
 	VMAXPS       Z17, Z20, Z17
-	VADDPS       Z22, Z17, Z17
-	VMINPS       Z17, Z21, Z17
+	VADDPS       Z21, Z17, Z17
 	VMAXPS       Z18, Z20, Z18
-	VADDPS       Z22, Z18, Z18
-	VMINPS       Z18, Z21, Z18
+	VADDPS       Z21, Z18, Z18
 	VMAXPS       Z19, Z20, Z19
-	VADDPS       Z22, Z19, Z19
-	VMINPS       Z19, Z21, Z19
+	VADDPS       Z21, Z19, Z19
+	VBROADCASTSS high+144(FP), Z20
+	VMINPS       Z0, Z20, Z0
+	VMINPS       Z1, Z20, Z1
+	VMINPS       Z2, Z20, Z2
+	VMINPS       Z3, Z20, Z3
+	VMINPS       Z4, Z20, Z4
+	VMINPS       Z5, Z20, Z5
+	VMINPS       Z6, Z20, Z6
+	VMINPS       Z7, Z20, Z7
+	VMINPS       Z8, Z20, Z8
+	VMINPS       Z9, Z20, Z9
+	VMINPS       Z10, Z20, Z10
+	VMINPS       Z11, Z20, Z11
+	VMINPS       Z12, Z20, Z12
+	VMINPS       Z13, Z20, Z13
+	VMINPS       Z14, Z20, Z14
+	VMINPS       Z15, Z20, Z15
+	VMINPS       Z16, Z20, Z16
+	VMINPS       Z17, Z20, Z17
+	VMINPS       Z18, Z20, Z18
+	VMINPS       Z19, Z20, Z19
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -10738,80 +10738,80 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Z24
-	VBROADCASTSS high+144(FP), Z25
-	VBROADCASTSS zero+148(FP), Z26
+	VBROADCASTSS zero+148(FP), Z25
 	VMAXPS       Z0, Z24, Z0
-	VADDPS       Z26, Z0, Z0
-	VMINPS       Z0, Z25, Z0
+	VADDPS       Z25, Z0, Z0
 	VMAXPS       Z1, Z24, Z1
-	VADDPS       Z26, Z1, Z1
-	VMINPS       Z1, Z25, Z1
+	VADDPS       Z25, Z1, Z1
 	VMAXPS       Z2, Z24, Z2
-	VADDPS       Z26, Z2, Z2
-	VMINPS       Z2, Z25, Z2
+	VADDPS       Z25, Z2, Z2
 	VMAXPS       Z3, Z24, Z3
-	VADDPS       Z26, Z3, Z3
-	VMINPS       Z3, Z25, Z3
+	VADDPS       Z25, Z3, Z3
 	VMAXPS       Z4, Z24, Z4
-	VADDPS       Z26, Z4, Z4
-	VMINPS       Z4, Z25, Z4
+	VADDPS       Z25, Z4, Z4
 	VMAXPS       Z5, Z24, Z5
-	VADDPS       Z26, Z5, Z5
-	VMINPS       Z5, Z25, Z5
+	VADDPS       Z25, Z5, Z5
 	VMAXPS       Z6, Z24, Z6
-	VADDPS       Z26, Z6, Z6
-	VMINPS       Z6, Z25, Z6
+	VADDPS       Z25, Z6, Z6
 	VMAXPS       Z7, Z24, Z7
-	VADDPS       Z26, Z7, Z7
-	VMINPS       Z7, Z25, Z7
+	VADDPS       Z25, Z7, Z7
 	VMAXPS       Z8, Z24, Z8
-	VADDPS       Z26, Z8, Z8
-	VMINPS       Z8, Z25, Z8
+	VADDPS       Z25, Z8, Z8
 	VMAXPS       Z9, Z24, Z9
-	VADDPS       Z26, Z9, Z9
-	VMINPS       Z9, Z25, Z9
+	VADDPS       Z25, Z9, Z9
 	VMAXPS       Z10, Z24, Z10
-	VADDPS       Z26, Z10, Z10
-	VMINPS       Z10, Z25, Z10
+	VADDPS       Z25, Z10, Z10
 	VMAXPS       Z11, Z24, Z11
-	VADDPS       Z26, Z11, Z11
-	VMINPS       Z11, Z25, Z11
+	VADDPS       Z25, Z11, Z11
 	VMAXPS       Z12, Z24, Z12
-	VADDPS       Z26, Z12, Z12
-	VMINPS       Z12, Z25, Z12
+	VADDPS       Z25, Z12, Z12
 	VMAXPS       Z13, Z24, Z13
-	VADDPS       Z26, Z13, Z13
-	VMINPS       Z13, Z25, Z13
+	VADDPS       Z25, Z13, Z13
 	VMAXPS       Z14, Z24, Z14
-	VADDPS       Z26, Z14, Z14
-	VMINPS       Z14, Z25, Z14
+	VADDPS       Z25, Z14, Z14
 	VMAXPS       Z15, Z24, Z15
-	VADDPS       Z26, Z15, Z15
-	VMINPS       Z15, Z25, Z15
+	VADDPS       Z25, Z15, Z15
 	VMAXPS       Z16, Z24, Z16
-	VADDPS       Z26, Z16, Z16
-	VMINPS       Z16, Z25, Z16
+	VADDPS       Z25, Z16, Z16
 	VMAXPS       Z17, Z24, Z17
-	VADDPS       Z26, Z17, Z17
-	VMINPS       Z17, Z25, Z17
+	VADDPS       Z25, Z17, Z17
 	VMAXPS       Z18, Z24, Z18
-	VADDPS       Z26, Z18, Z18
-	VMINPS       Z18, Z25, Z18
+	VADDPS       Z25, Z18, Z18
 	VMAXPS       Z19, Z24, Z19
-	VADDPS       Z26, Z19, Z19
-	VMINPS       Z19, Z25, Z19
+	VADDPS       Z25, Z19, Z19
 	VMAXPS       Z20, Z24, Z20
-	VADDPS       Z26, Z20, Z20
-	VMINPS       Z20, Z25, Z20
+	VADDPS       Z25, Z20, Z20
 	VMAXPS       Z21, Z24, Z21
-	VADDPS       Z26, Z21, Z21
-	VMINPS       Z21, Z25, Z21
+	VADDPS       Z25, Z21, Z21
 	VMAXPS       Z22, Z24, Z22
-	VADDPS       Z26, Z22, Z22
-	VMINPS       Z22, Z25, Z22
+	VADDPS       Z25, Z22, Z22
 	VMAXPS       Z23, Z24, Z23
-	VADDPS       Z26, Z23, Z23
-	VMINPS       Z23, Z25, Z23
+	VADDPS       Z25, Z23, Z23
+	VBROADCASTSS high+144(FP), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
+	VMINPS       Z21, Z24, Z21
+	VMINPS       Z22, Z24, Z22
+	VMINPS       Z23, Z24, Z23
 
 set:
 	VMOVUPS Z0, K1, (AX)
@@ -11041,14 +11041,14 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Y3
-	VBROADCASTSS high+144(FP), Y5
-	VBROADCASTSS zero+148(FP), Y6
+	VBROADCASTSS zero+148(FP), Y5
 	VMAXPS       Y0, Y3, Y0
-	VADDPS       Y6, Y0, Y0
-	VMINPS       Y0, Y5, Y0
+	VADDPS       Y5, Y0, Y0
 	VMAXPS       Y1, Y3, Y1
-	VADDPS       Y6, Y1, Y1
-	VMINPS       Y1, Y5, Y1
+	VADDPS       Y5, Y1, Y1
+	VBROADCASTSS high+144(FP), Y3
+	VMINPS       Y0, Y3, Y0
+	VMINPS       Y1, Y3, Y1
 
 set:
 	VMASKMOVPS Y0, Y4, (AX)
@@ -11252,20 +11252,20 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Y5
-	VBROADCASTSS high+144(FP), Y7
-	VBROADCASTSS zero+148(FP), Y8
+	VBROADCASTSS zero+148(FP), Y7
 	VMAXPS       Y0, Y5, Y0
-	VADDPS       Y8, Y0, Y0
-	VMINPS       Y0, Y7, Y0
+	VADDPS       Y7, Y0, Y0
 	VMAXPS       Y1, Y5, Y1
-	VADDPS       Y8, Y1, Y1
-	VMINPS       Y1, Y7, Y1
+	VADDPS       Y7, Y1, Y1
 	VMAXPS       Y2, Y5, Y2
-	VADDPS       Y8, Y2, Y2
-	VMINPS       Y2, Y7, Y2
+	VADDPS       Y7, Y2, Y2
 	VMAXPS       Y3, Y5, Y3
-	VADDPS       Y8, Y3, Y3
-	VMINPS       Y3, Y7, Y3
+	VADDPS       Y7, Y3, Y3
+	VBROADCASTSS high+144(FP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
 
 set:
 	VMASKMOVPS Y0, Y6, (AX)
@@ -11509,26 +11509,26 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Y7
-	VBROADCASTSS high+144(FP), Y9
-	VBROADCASTSS zero+148(FP), Y10
+	VBROADCASTSS zero+148(FP), Y9
 	VMAXPS       Y0, Y7, Y0
-	VADDPS       Y10, Y0, Y0
-	VMINPS       Y0, Y9, Y0
+	VADDPS       Y9, Y0, Y0
 	VMAXPS       Y1, Y7, Y1
-	VADDPS       Y10, Y1, Y1
-	VMINPS       Y1, Y9, Y1
+	VADDPS       Y9, Y1, Y1
 	VMAXPS       Y2, Y7, Y2
-	VADDPS       Y10, Y2, Y2
-	VMINPS       Y2, Y9, Y2
+	VADDPS       Y9, Y2, Y2
 	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y10, Y3, Y3
-	VMINPS       Y3, Y9, Y3
+	VADDPS       Y9, Y3, Y3
 	VMAXPS       Y4, Y7, Y4
-	VADDPS       Y10, Y4, Y4
-	VMINPS       Y4, Y9, Y4
+	VADDPS       Y9, Y4, Y4
 	VMAXPS       Y5, Y7, Y5
-	VADDPS       Y10, Y5, Y5
-	VMINPS       Y5, Y9, Y5
+	VADDPS       Y9, Y5, Y5
+	VBROADCASTSS high+144(FP), Y7
+	VMINPS       Y0, Y7, Y0
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
 
 set:
 	VMASKMOVPS Y0, Y8, (AX)
@@ -11812,32 +11812,32 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Y9
-	VBROADCASTSS high+144(FP), Y11
-	VBROADCASTSS zero+148(FP), Y12
+	VBROADCASTSS zero+148(FP), Y11
 	VMAXPS       Y0, Y9, Y0
-	VADDPS       Y12, Y0, Y0
-	VMINPS       Y0, Y11, Y0
+	VADDPS       Y11, Y0, Y0
 	VMAXPS       Y1, Y9, Y1
-	VADDPS       Y12, Y1, Y1
-	VMINPS       Y1, Y11, Y1
+	VADDPS       Y11, Y1, Y1
 	VMAXPS       Y2, Y9, Y2
-	VADDPS       Y12, Y2, Y2
-	VMINPS       Y2, Y11, Y2
+	VADDPS       Y11, Y2, Y2
 	VMAXPS       Y3, Y9, Y3
-	VADDPS       Y12, Y3, Y3
-	VMINPS       Y3, Y11, Y3
+	VADDPS       Y11, Y3, Y3
 	VMAXPS       Y4, Y9, Y4
-	VADDPS       Y12, Y4, Y4
-	VMINPS       Y4, Y11, Y4
+	VADDPS       Y11, Y4, Y4
 	VMAXPS       Y5, Y9, Y5
-	VADDPS       Y12, Y5, Y5
-	VMINPS       Y5, Y11, Y5
+	VADDPS       Y11, Y5, Y5
 	VMAXPS       Y6, Y9, Y6
-	VADDPS       Y12, Y6, Y6
-	VMINPS       Y6, Y11, Y6
+	VADDPS       Y11, Y6, Y6
 	VMAXPS       Y7, Y9, Y7
-	VADDPS       Y12, Y7, Y7
-	VMINPS       Y7, Y11, Y7
+	VADDPS       Y11, Y7, Y7
+	VBROADCASTSS high+144(FP), Y9
+	VMINPS       Y0, Y9, Y0
+	VMINPS       Y1, Y9, Y1
+	VMINPS       Y2, Y9, Y2
+	VMINPS       Y3, Y9, Y3
+	VMINPS       Y4, Y9, Y4
+	VMINPS       Y5, Y9, Y5
+	VMINPS       Y6, Y9, Y6
+	VMINPS       Y7, Y9, Y7
 
 set:
 	VMASKMOVPS Y0, Y10, (AX)
@@ -12161,38 +12161,38 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Y11
-	VBROADCASTSS high+144(FP), Y13
-	VBROADCASTSS zero+148(FP), Y14
+	VBROADCASTSS zero+148(FP), Y13
 	VMAXPS       Y0, Y11, Y0
-	VADDPS       Y14, Y0, Y0
-	VMINPS       Y0, Y13, Y0
+	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y1, Y11, Y1
-	VADDPS       Y14, Y1, Y1
-	VMINPS       Y1, Y13, Y1
+	VADDPS       Y13, Y1, Y1
 	VMAXPS       Y2, Y11, Y2
-	VADDPS       Y14, Y2, Y2
-	VMINPS       Y2, Y13, Y2
+	VADDPS       Y13, Y2, Y2
 	VMAXPS       Y3, Y11, Y3
-	VADDPS       Y14, Y3, Y3
-	VMINPS       Y3, Y13, Y3
+	VADDPS       Y13, Y3, Y3
 	VMAXPS       Y4, Y11, Y4
-	VADDPS       Y14, Y4, Y4
-	VMINPS       Y4, Y13, Y4
+	VADDPS       Y13, Y4, Y4
 	VMAXPS       Y5, Y11, Y5
-	VADDPS       Y14, Y5, Y5
-	VMINPS       Y5, Y13, Y5
+	VADDPS       Y13, Y5, Y5
 	VMAXPS       Y6, Y11, Y6
-	VADDPS       Y14, Y6, Y6
-	VMINPS       Y6, Y13, Y6
+	VADDPS       Y13, Y6, Y6
 	VMAXPS       Y7, Y11, Y7
-	VADDPS       Y14, Y7, Y7
-	VMINPS       Y7, Y13, Y7
+	VADDPS       Y13, Y7, Y7
 	VMAXPS       Y8, Y11, Y8
-	VADDPS       Y14, Y8, Y8
-	VMINPS       Y8, Y13, Y8
+	VADDPS       Y13, Y8, Y8
 	VMAXPS       Y9, Y11, Y9
-	VADDPS       Y14, Y9, Y9
-	VMINPS       Y9, Y13, Y9
+	VADDPS       Y13, Y9, Y9
+	VBROADCASTSS high+144(FP), Y11
+	VMINPS       Y0, Y11, Y0
+	VMINPS       Y1, Y11, Y1
+	VMINPS       Y2, Y11, Y2
+	VMINPS       Y3, Y11, Y3
+	VMINPS       Y4, Y11, Y4
+	VMINPS       Y5, Y11, Y5
+	VMINPS       Y6, Y11, Y6
+	VMINPS       Y7, Y11, Y7
+	VMINPS       Y8, Y11, Y8
+	VMINPS       Y9, Y11, Y9
 
 set:
 	VMASKMOVPS Y0, Y12, (AX)
@@ -12556,44 +12556,44 @@ clamp:
 	CMPB         clamp+136(FP), $0x00
 	JEQ          set
 	VBROADCASTSS low+140(FP), Y13
-	VBROADCASTSS high+144(FP), Y15
-	VBROADCASTSS zero+148(FP), Y16
+	VBROADCASTSS zero+148(FP), Y15
 	VMAXPS       Y0, Y13, Y0
-	VADDPS       Y16, Y0, Y0
-	VMINPS       Y0, Y15, Y0
+	VADDPS       Y15, Y0, Y0
 	VMAXPS       Y1, Y13, Y1
-	VADDPS       Y16, Y1, Y1
-	VMINPS       Y1, Y15, Y1
+	VADDPS       Y15, Y1, Y1
 	VMAXPS       Y2, Y13, Y2
-	VADDPS       Y16, Y2, Y2
-	VMINPS       Y2, Y15, Y2
+	VADDPS       Y15, Y2, Y2
 	VMAXPS       Y3, Y13, Y3
-	VADDPS       Y16, Y3, Y3
-	VMINPS       Y3, Y15, Y3
+	VADDPS       Y15, Y3, Y3
 	VMAXPS       Y4, Y13, Y4
-	VADDPS       Y16, Y4, Y4
-	VMINPS       Y4, Y15, Y4
+	VADDPS       Y15, Y4, Y4
 	VMAXPS       Y5, Y13, Y5
-	VADDPS       Y16, Y5, Y5
-	VMINPS       Y5, Y15, Y5
+	VADDPS       Y15, Y5, Y5
 	VMAXPS       Y6, Y13, Y6
-	VADDPS       Y16, Y6, Y6
-	VMINPS       Y6, Y15, Y6
+	VADDPS       Y15, Y6, Y6
 	VMAXPS       Y7, Y13, Y7
-	VADDPS       Y16, Y7, Y7
-	VMINPS       Y7, Y15, Y7
+	VADDPS       Y15, Y7, Y7
 	VMAXPS       Y8, Y13, Y8
-	VADDPS       Y16, Y8, Y8
-	VMINPS       Y8, Y15, Y8
+	VADDPS       Y15, Y8, Y8
 	VMAXPS       Y9, Y13, Y9
-	VADDPS       Y16, Y9, Y9
-	VMINPS       Y9, Y15, Y9
+	VADDPS       Y15, Y9, Y9
 	VMAXPS       Y10, Y13, Y10
-	VADDPS       Y16, Y10, Y10
-	VMINPS       Y10, Y15, Y10
+	VADDPS       Y15, Y10, Y10
 	VMAXPS       Y11, Y13, Y11
-	VADDPS       Y16, Y11, Y11
-	VMINPS       Y11, Y15, Y11
+	VADDPS       Y15, Y11, Y11
+	VBROADCASTSS high+144(FP), Y13
+	VMINPS       Y0, Y13, Y0
+	VMINPS       Y1, Y13, Y1
+	VMINPS       Y2, Y13, Y2
+	VMINPS       Y3, Y13, Y3
+	VMINPS       Y4, Y13, Y4
+	VMINPS       Y5, Y13, Y5
+	VMINPS       Y6, Y13, Y6
+	VMINPS       Y7, Y13, Y7
+	VMINPS       Y8, Y13, Y8
+	VMINPS       Y9, Y13, Y9
+	VMINPS       Y10, Y13, Y10
+	VMINPS       Y11, Y13, Y11
 
 set:
 	VMASKMOVPS Y0, Y14, (AX)

@@ -3,6 +3,10 @@ package simd
 import (
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/host/pages"
@@ -73,4 +77,29 @@ func (f fence) take(r *rand.Rand, n int) []float32 {
 // sameBits reports whether a and b have the same bits or are both NaN.
 func sameBits(a, b float32) bool {
 	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
+
+// AVX2 has sixteen vector registers and no masks. With another an instruction
+// is one of AVX-512, which a machine with both takes without complaint.
+func TestAVX2Registers(t *testing.T) {
+	files, err := filepath.Glob("*_amd64.s")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no assembly", err)
+	}
+	foreign := regexp.MustCompile(`\b([XY](1[6-9]|[23][0-9])|Z[0-9]+|K[0-7])\b`)
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		function := ""
+		for n, line := range strings.Split(string(source), "\n") {
+			if strings.HasPrefix(line, "TEXT ") {
+				function = strings.Fields(line)[1]
+			}
+			if strings.Contains(function, "256") && foreign.MatchString(line) {
+				t.Errorf("%s:%d: %s has %s", name, n+1, function, strings.TrimSpace(line))
+			}
+		}
+	}
 }

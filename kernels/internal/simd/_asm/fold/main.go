@@ -29,11 +29,11 @@ var rows = []row{
 		giveSum(f, sum)
 	}},
 	{"deviation", "func(x *float32, n int, mean float32) float32", func(f Form) {
-		x, mean, zero, sum := pointer("x"), f.Broadcast(Arg("mean")), f.Zero(), zeros(f)
+		x, mean, sum := pointer("x"), f.Broadcast(Arg("mean")), zeros(f)
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
 			for v, w := range where {
 				d := f.Sub(w.Load(f.At(x, i, v)), mean)
-				VADDPS(w.Or(f.Mul(d, d), zero), sum[v], sum[v])
+				VADDPS(w.OrZero(f.Mul(d, d)), sum[v], sum[v])
 			}
 		})
 		giveSum(f, sum)
@@ -61,12 +61,12 @@ var rows = []row{
 		p.give()
 	}},
 	{"exponents", "func(dst, z *float32, n int, peak float32) float32", func(f Form) {
-		dst, z, peak, zero, sum := pointer("dst"), pointer("z"), f.Broadcast(Arg("peak")), f.Zero(), zeros(f)
+		dst, z, peak, sum := pointer("dst"), pointer("z"), f.Broadcast(Arg("peak")), zeros(f)
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
 			for v, w := range where {
 				e := f.Exp(f.Sub(w.Load(f.At(z, i, v)), peak))
 				given(dst, func() { w.Store(e, f.At(dst, i, v)) })
-				VADDPS(w.Or(e, zero), sum[v], sum[v])
+				VADDPS(w.OrZero(e), sum[v], sum[v])
 			}
 		})
 		giveSum(f, sum)

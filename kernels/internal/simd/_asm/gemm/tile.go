@@ -254,15 +254,20 @@ func (t *tile) store() {
 	Label("clamp")
 	CMPB(t.arg("clamp"), Imm(0))
 	JEQ(LabelRef("set"))
-	low, high, zero := t.vector(), t.vector(), t.vector()
+	// AVX2 has registers for two of these at once.
+	low, zero, high := t.vector(), t.vector(), t.vector()
 	VBROADCASTSS(t.arg("low"), low)
-	VBROADCASTSS(t.arg("high"), high)
 	VBROADCASTSS(t.arg("zero"), zero)
 	for i := range t.acc {
 		for _, s := range t.acc[i] {
 			// Of a NaN and of equal zeros the instruction gives its first operand.
 			VMAXPS(s, low, s)
 			VADDPS(zero, s, s)
+		}
+	}
+	VBROADCASTSS(t.arg("high"), high)
+	for i := range t.acc {
+		for _, s := range t.acc[i] {
 			VMINPS(s, high, s)
 		}
 	}

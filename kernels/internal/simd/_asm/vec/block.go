@@ -84,6 +84,20 @@ func (m Mask) Or(v, other V) V {
 	return w
 }
 
+// OrZero is v with zeros in the lanes where the mask is not.
+func (m Mask) OrZero(v V) V {
+	if m.reg == nil {
+		return v
+	}
+	w := m.form.New()
+	if m.form.wide {
+		VMOVAPS_Z(v, m.reg, w)
+	} else {
+		VANDPS(v, m.reg, w)
+	}
+	return w
+}
+
 // Tree joins the lanes of a block, 0 with 8, 1 with 9 …, then 0 with 4 and so
 // on. The result is in lane 0. A join may use more registers.
 func (f Form) Tree(lanes []V, join func(more func() V, a, b, to reg.Register)) V {
