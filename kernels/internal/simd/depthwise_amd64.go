@@ -33,11 +33,3 @@ func depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool
 	form(&y[0], first(x), at.Count, at.X, at.Y, at.Lines, at.LineX, at.LineY, from, runs, taps.Len, taps.X, channels,
 		first(w), taps.W, add, first(end.Bias), end.Clamp, end.Low, end.High, end.zero())
 }
-
-// first is where the runs lie, and how many there are.
-func (t *Taps) first() (*int, int) {
-	if len(t.Runs) == 0 || t.Len <= 0 {
-		return nil, 0
-	}
-	return &t.Runs[0].X, len(t.Runs)
-}

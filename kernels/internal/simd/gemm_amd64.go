@@ -2,10 +2,7 @@
 
 package simd
 
-import (
-	"math"
-	"sync"
-)
+import "math"
 
 // A tile multiplies so many times a few rows by a few panels of columns;
 // _asm/gemm/tile.go says what its operands are.
@@ -27,33 +24,6 @@ var (
 // across512 is how many panels the next tile takes of so many that are left, or
 // more: the widest that leave no narrow one behind.
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
-
-// places are where the runs of all rows begin, run by run.
-type places struct{ at []int }
-
-var placesOf = sync.Pool{New: func() any { return new(places) }}
-
-// list sets them, for at least one run.
-func (p *places) list(a *Rows, m int) []int {
-	if need := max(len(a.Lens), 1) * m; len(p.at) < need {
-		p.at = make([]int, need)
-	}
-	rest := p.at
-	for r := range a.Lens {
-		for i, count := range a.Counts {
-			part, at, step := rest[:count], a.At[r*len(a.Counts)+i], a.Step
-			if at < 0 {
-				step = 0
-			}
-			for k := range part {
-				part[k] = at
-				at += step
-			}
-			rest = rest[count:]
-		}
-	}
-	return p.at
-}
 
 func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	if active == portable {
@@ -118,17 +88,6 @@ func (e *Ending) zero() float32 {
 		return 0
 	}
 	return float32(math.Copysign(0, -1))
-}
-
-// from is what is left of x from i on.
-func from[T any](x []T, i int) []T { return x[min(i, len(x)):] }
-
-// first is where x begins, nil if it is empty.
-func first[T any](x []T) *T {
-	if len(x) == 0 {
-		return nil
-	}
-	return &x[0]
 }
 
 // peak runs at the level in use and returns the FLOPs of a round.

@@ -2,17 +2,17 @@
 
 package simd
 
-import (
-	"os"
+import "golang.org/x/sys/cpu"
 
-	"golang.org/x/sys/cpu"
+const (
+	avx2   level = 1 + iota // with FMA and F16C
+	avx512                  // F, BW, DQ and VL
 )
 
-// best is the highest level of this machine, active the one in use.
-var (
-	best   = detect()
-	active = chosen(os.Getenv("GLOVEBOX_SIMD"))
-)
+var levelNames = map[string]level{"purego": portable, "avx2": avx2, "avx512": avx512}
+
+// best is the highest level of this machine.
+var best = detect()
 
 func detect() level {
 	x := &cpu.X86
@@ -23,11 +23,4 @@ func detect() level {
 		return avx2
 	}
 	return avx512
-}
-
-func chosen(name string) level {
-	if l, ok := levelNames[name]; ok {
-		return min(l, best)
-	}
-	return best
 }

@@ -1,7 +1,7 @@
-//go:build !amd64 || purego
+//go:build (!amd64 && !arm64) || purego
 
 package simd
 
-const best = portable
+var levelNames = map[string]level{"purego": portable}
 
-var active = portable
+const best = portable

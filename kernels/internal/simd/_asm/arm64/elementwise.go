@@ -1,0 +1,108 @@
+package main
+
+import . "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/neon"
+
+// A function computes a vector from vectors of its inputs and of its
+// parameters. It takes so many vectors at a time, or what is left.
+type function struct {
+	name    string
+	inputs  int
+	tuned   bool // with parameters alpha and beta
+	vectors int
+	of      func(f *Func, x, p []V) V
+}
+
+// Short functions take several vectors at a time, for which a round costs less.
+const several = 4
+
+func one(name string, vectors int, of func(f *Func, x V) V) function {
+	return function{name, 1, false, vectors, func(f *Func, x, _ []V) V { return of(f, x[0]) }}
+}
+
+func two(name string, of func(f *Func, a, b V) V) function {
+	return function{name, 2, false, several, func(f *Func, x, _ []V) V { return of(f, x[0], x[1]) }}
+}
+
+func rounded(name, mode string) function {
+	return one(name, several, func(f *Func, x V) V { return f.Round(x, mode) })
+}
+
+var functions = []function{
+	two("add", (*Func).Add),
+	two("sub", (*Func).Sub),
+	two("mul", (*Func).Mul),
+	two("div", (*Func).Div),
+	two("min", (*Func).Min),
+	two("max", (*Func).Max),
+	{"fma", 3, false, several, func(f *Func, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+
+	one("neg", several, (*Func).Neg),
+	one("abs", several, (*Func).Abs),
+	one("sqrt", several, (*Func).Sqrt),
+	one("recip", several, func(f *Func, x V) V { return f.Div(f.Const(1), x) }),
+	rounded("floor", "m"),
+	rounded("ceil", "p"),
+	rounded("rint", "n"),
+	rounded("trunc", "z"),
+
+	one("exp", 1, (*Func).Exp),
+	one("tanh", 1, tanh),
+	one("erf", 1, erf),
+	one("relu", several, relu),
+	one("sigmoid", 1, (*Func).Sigmoid),
+	one("silu", 1, silu),
+	one("gelu", 1, gelu),
+	one("geluTanh", 1, geluTanh),
+	one("hardSwish", several, hardSwish),
+	{"quickGelu", 1, true, 1, func(f *Func, x, p []V) V {
+		return f.Mul(x[0], f.Sigmoid(f.Mul(p[0], x[0])))
+	}},
+	{"hardSigmoid", 1, true, several, func(f *Func, x, p []V) V {
+		return unit(f, f.FMA(p[0], x[0], p[1]))
+	}},
+	{"leaky", 1, true, several, func(f *Func, x, p []V) V {
+		return f.Select(f.Greater(f.Const(0), x[0]), f.Mul(p[0], x[0]), x[0])
+	}},
+}
+
+func elementwise(file *File) {
+	for _, fn := range functions {
+		fn.write(file)
+	}
+}
+
+func (fn function) write(file *File) {
+	inputs := []string{"a", "b", "c"}[:fn.inputs]
+	signature := "func(dst"
+	for _, name := range inputs {
+		signature += ", " + name
+	}
+	signature += " *float32, n int"
+	if fn.tuned {
+		signature += ", alpha, beta float32"
+	}
+	file.Func(fn.name, signature+")", func(f *Func) {
+		pointers := []R{f.Arg("dst")}
+		for _, name := range inputs {
+			pointers = append(pointers, f.Arg(name))
+		}
+		var params []V
+		if fn.tuned {
+			params = []V{f.ArgV("alpha"), f.ArgV("beta")}
+		}
+		f.Strips(f.Arg("n"), fn.vectors, pointers, func(s Strip) {
+			in := make([][]V, s.Vectors)
+			for _, p := range pointers[1:] {
+				for i, v := range s.Load(f, p) {
+					in[i] = append(in[i], v)
+				}
+			}
+			var out []V
+			for _, x := range in {
+				out = append(out, fn.of(f, x, params))
+			}
+			s.Store(f, out, pointers[0])
+		})
+		f.Return()
+	})
+}

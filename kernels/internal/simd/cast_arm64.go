@@ -1,0 +1,29 @@
+//go:build !purego
+
+package simd
+
+// A form is a function in assembly.
+type form[F any] struct{ neon F }
+
+// at is the function, the zero F at the portable level.
+func (f *form[F]) at() (none F) {
+	if active == portable {
+		return none
+	}
+	return f.neon
+}
+
+var (
+	widenHalf  = form[cast[float32, uint16]]{widenHalfNeon}
+	widenBrain = form[cast[float32, uint16]]{widenBrainNeon}
+	narrowHalf = form[cast[uint16, float32]]{narrowHalfNeon}
+	fromInt8   = form[cast[float32, int8]]{fromInt8Neon}
+	fromUint8  = form[cast[float32, uint8]]{fromUint8Neon}
+	fromInt32  = form[cast[float32, int32]]{fromInt32Neon}
+	fromBool   = form[cast[float32, uint8]]{fromBoolNeon}
+	equal      = form[comparison[float32]]{equalNeon}
+	notEqual   = form[comparison[float32]]{notEqualNeon}
+	less       = form[comparison[float32]]{lessNeon}
+	lessEqual  = form[comparison[float32]]{lessEqualNeon}
+	equalInts  = form[comparison[int32]]{equalIntsNeon}
+)

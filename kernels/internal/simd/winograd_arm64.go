@@ -1,0 +1,24 @@
+//go:build !purego
+
+package simd
+
+// winogradTemp holds a vector for each place of a window.
+type winogradTemp [WinogradPlanes * 4]float32
+
+func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {
+	if active == portable {
+		winogradInputPortable(v, plane, x, at, channels)
+		return
+	}
+	var temp winogradTemp
+	winogradInputNeon(&v[0], plane, first(x), &zeros[0], &at[0], &temp[0], channels)
+}
+
+func winogradOutput(y []float32, at *[WinogradTile * WinogradTile]int, m []float32, plane, channels int, end *Ending) {
+	if active == portable {
+		winogradOutputPortable(y, at, m, plane, channels, end)
+		return
+	}
+	var temp winogradTemp
+	winogradOutputNeon(first(y), &at[0], &m[0], plane, &temp[0], channels, first(end.Bias), first(end.Plus), end.Clamp, end.Low, end.High)
+}
