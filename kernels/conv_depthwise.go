@@ -7,11 +7,12 @@ import "github.com/glovebox-ml/glovebox/kernels/internal/simd"
 func newDepthwise(places, m, terms, line int) gemm {
 	const least = 1 << 17 // multiply-adds that are worth a tile
 	g := newGemm(places, m, terms)
-	place := max(1, min(m, g.cols)*g.depth)
-	g.rows = max(1, min(places/8, tileWork/place), min(places, least/place))
-	if g.rows > line {
-		g.rows -= g.rows % line
+	place := max(1, ceilDiv(m, max(1, g.across))*g.depth)
+	rows := max(1, min(places/8, tileWork/place), min(places, least/place))
+	if g.unit = 1; rows > line {
+		g.unit = line
 	}
+	g.down = ceilDiv(places, rows)
 	return g
 }
 

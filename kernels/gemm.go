@@ -5,12 +5,16 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// A gemm is how a product of (m, k) by (k, n) is cut into tiles. Depth is a whole number of blocks, so how k is cut
-// does not show in the result, whose rows are ldc elements apart.
+// A gemm is how a product of (m, k) by (k, n) is cut into tiles: down times
+// across of them, as equal as whole units of rows and panels of columns allow.
+// Depth is a whole number of blocks, so how k is cut does not show in the
+// result, whose rows are ldc elements apart.
 type gemm struct {
-	m, n, k           int
-	ldc               int
-	rows, cols, depth int
+	m, n, k      int
+	ldc          int
+	down, across int
+	unit         int // rows that are not cut
+	depth        int
 }
 
 // A patch is the part of a product that one tile works on.
@@ -30,40 +34,43 @@ const (
 
 // newGemm cuts a loop that does its multiply-adds one by one.
 func newGemm(m, n, k int) gemm {
-	g := gemm{m: m, n: n, k: k, ldc: n}
+	g := gemm{m: m, n: n, k: k, ldc: n, unit: 1}
 	g.depth = max(1, min(k, maxDepth))
-	g.rows = max(1, min(m, 64, tileWork/(simd.Panel*g.depth)))
-	g.cols = max(1, tileWork/(g.rows*g.depth*simd.Panel)) * simd.Panel
+	rows := max(1, min(m, 64, tileWork/(simd.Panel*g.depth)))
+	g.down, g.across = ceilDiv(m, rows), ceilDiv(n, max(1, tileWork/(rows*g.depth*simd.Panel))*simd.Panel)
 	return g
 }
 
-// newProduct cuts a product that is done by simd.Gemm. Its tiles have as many
-// rows as go through the columns together, or some times as many, and are wide,
-// so that rows and columns are read from memory few times. There are enough of
-// them for some cores, unless each would be over at once.
+// newProduct cuts a product that is done by simd.Gemm. There are enough tiles
+// for some cores, unless each would be over at once. They are wide, so that rows
+// are read few times, and cut down rather than across where the columns are
+// fewer than the rows; those of the same columns come one after another, while
+// these are in the cache.
 func newProduct(m, n, k int) gemm {
 	const (
-		enough = 8
-		least  = 1 << 17
-		near   = 1 << 16 // elements of columns that stay in the cache
+		enough = 16
+		least  = 1 << 17 // multiply-adds of a tile
+		widest = 16      // panels
+		slim   = 3
 	)
-	g := gemm{m: m, n: n, k: k, ldc: n}
+	g := gemm{m: m, n: n, k: k, ldc: n, unit: rowsAtOnce / 3}
 	g.depth = max(1, min(k, maxDepth))
-	g.rows, g.cols = max(1, m), 256
-	wide := (n + simd.Panel - 1) / simd.Panel * simd.Panel
-	tiles := max(1, min(enough, int(tensor.MulSat(tensor.MulSat(int64(m), int64(wide)), int64(k))/least)))
-	if m > rowsAtOnce+rowsAtOnce/3 {
-		g.rows = rowsAtOnce
+	panels, units := max(1, ceilDiv(n, simd.Panel)), max(1, ceilDiv(m, g.unit))
+	g.across = ceilDiv(panels, widest)
+	rows := productWork / max(1, min(panels, widest)*simd.Panel*g.depth) / g.unit
+	g.down = ceilDiv(units, max(3, rows))
+	tiles := int64(max(1, min(enough, tensor.MulSat(tensor.MulSat(int64(m), int64(panels*simd.Panel)), int64(k))/least)))
+	for int64(g.down)*int64(g.across) < tiles {
+		across, down := panels >= 2*slim*g.across, units >= 2*g.down
+		switch {
+		case across && (n >= m || !down):
+			g.across *= 2
+		case down:
+			g.down *= 2
+		default:
+			return g
+		}
 	}
-	count := func() int { return (m + g.rows - 1) / g.rows * ((n + g.cols - 1) / g.cols) }
-	for g.rows > rowsAtOnce/3 && count() < tiles && tensor.MulSat(int64(k), int64(wide)) <= near {
-		g.rows = max(rowsAtOnce/3, g.rows/2/8*8)
-	}
-	if count() < tiles {
-		g.cols /= 2
-	}
-	work := g.rows * max(1, min(wide, g.cols)) * g.depth
-	g.rows *= max(1, min(productWork/work, 16, m/g.rows/tiles))
 	return g
 }
 
@@ -74,9 +81,9 @@ const rowsAtOnce = 72
 // products is what gemm.run is about to do.
 type products struct {
 	gemm
-	tile         func(c *Call, p patch)
-	down, across int
-	from         int // the term that the patches begin with
+	tile          func(c *Call, p patch)
+	units, panels int
+	from          int // the term that the patches begin with
 }
 
 // run calls tile for every patch of batch products. What was summed over the
@@ -86,7 +93,8 @@ func (g *gemm) run(c *Call, batch int, tile func(c *Call, p patch)) error {
 		return nil
 	}
 	t := &c.tiles.products
-	*t = products{gemm: *g, tile: tile, down: (g.m + g.rows - 1) / g.rows, across: (g.n + g.cols - 1) / g.cols}
+	*t = products{gemm: *g, tile: tile, units: ceilDiv(g.m, g.unit), panels: ceilDiv(g.n, simd.Panel)}
+	t.down, t.across = min(g.down, t.units), min(g.across, t.panels)
 	for ; t.from == 0 || t.from < t.k; t.from += t.depth {
 		if err := c.Each(batch*t.down*t.across, productTile); err != nil {
 			return err
@@ -99,11 +107,11 @@ func (g *gemm) run(c *Call, batch int, tile func(c *Call, p patch)) error {
 // one after another.
 func productTile(c *Call, i int) {
 	t := &c.tiles.products
-	row, col := i%t.down*t.rows, i/t.down%t.across*t.cols
+	row, col := i%t.down, i/t.down%t.across
 	t.tile(c, patch{
 		batch: i / t.across / t.down,
-		row0:  row, row1: min(row+t.rows, t.m),
-		col0: col, col1: min(col+t.cols, t.n),
+		row0:  row * t.units / t.down * t.unit, row1: min((row+1)*t.units/t.down*t.unit, t.m),
+		col0: col * t.panels / t.across * simd.Panel, col1: min((col+1)*t.panels/t.across*simd.Panel, t.n),
 		k0: t.from, k1: min(t.from+t.depth, t.k),
 	})
 }

@@ -115,6 +115,10 @@ func TestMatMulNothing(t *testing.T) {
 	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
 		a := Tensor{Type: tensor.Of(d, 0, 1, 1<<40)}
 		must(t, &MatMul, MatMulAttrs{TB: true}, a, a)
+		r := newDice()
+		must(t, &MatMul, MatMulAttrs{}, Tensor{Type: tensor.Of(d, 0, 3)}, r.numbers(d, 3, 5))
+		must(t, &MatMul, MatMulAttrs{}, r.numbers(d, 5, 3), Tensor{Type: tensor.Of(d, 3, 0)})
+		must(t, &MatMul, MatMulAttrs{}, Tensor{Type: tensor.Of(d, 5, 0)}, Tensor{Type: tensor.Of(d, 0, 3)})
 	}
 }
 

@@ -41,7 +41,7 @@ func NewPool(threads int) *Pool {
 		w.wake = make(chan struct{}, 1)
 		p.wg.Go(func() {
 			for j := w.next(p); j != nil; j = w.next(p) {
-				j.work()
+				j.work(i + 1)
 				w.offer.Store(nil)
 				j.leave()
 			}
@@ -84,9 +84,8 @@ func (w *worker) rouse() {
 	}
 }
 
-// lend offers j to so many idle workers at most, fewer if others call Tiles.
+// lend offers j to so many idle workers at most.
 func (p *Pool) lend(j *job, helpers int) {
-	helpers = min(helpers, len(p.workers)+1-int(p.callers.Load()))
 	for i := range p.workers {
 		if helpers <= 0 {
 			return
@@ -130,12 +129,35 @@ func (p *Pool) reclaim(j *job) {
 type job struct {
 	ctx     context.Context
 	tile    func(i int)
-	next    atomic.Int64
 	n       int64
+	shares  [maxShares]share
+	sharing int // shares in use
 	err     atomic.Pointer[error]
 	helpers atomic.Int64 // workers that it is offered to or that work on it
 	asleep  atomic.Bool
 	done    chan struct{}
+}
+
+// A share of the tiles is consecutive ones, which a goroutine takes before it
+// helps with those of others: neighbours have much memory in common, and from
+// job to job the same goroutine has the same part of it in its cache.
+type share struct {
+	next atomic.Int64
+	end  int64
+	_    [48]byte // the rest of a line of the cache
+}
+
+// maxShares is how many goroutines have a share of their own.
+const maxShares = 64
+
+// cut shares the tiles out among so many.
+func (j *job) cut(sharing int) {
+	j.sharing = min(sharing, maxShares)
+	for i := range j.shares[:j.sharing] {
+		s := &j.shares[i]
+		s.next.Store(j.n * int64(i) / int64(j.sharing))
+		s.end = j.n * int64(i+1) / int64(j.sharing)
+	}
 }
 
 var jobs = sync.Pool{New: func() any { return &job{done: make(chan struct{}, 1)} }}
@@ -151,24 +173,30 @@ func (j *job) leave() {
 	}
 }
 
-// work takes tiles until none is left. A tile that panics stops the job: a
-// panic must not leave its goroutine, where nothing could recover it.
-func (j *job) work() {
+// work takes tiles until none is left, first those of share me. A tile that
+// panics stops the job: a panic must not leave its goroutine, where nothing
+// could recover it.
+func (j *job) work(me int) {
 	defer func() {
 		if r := recover(); r != nil {
 			j.fail(fmt.Errorf("%w: %v", ErrPanic, r))
 		}
 	}()
-	for {
-		i := j.next.Add(1) - 1
-		if i >= j.n || j.err.Load() != nil {
-			return
+	for k := range j.sharing {
+		for s := &j.shares[(me+k)%j.sharing]; ; {
+			i := s.next.Add(1) - 1
+			if i >= s.end {
+				break
+			}
+			if j.err.Load() != nil {
+				return
+			}
+			if err := j.ctx.Err(); err != nil {
+				j.fail(err)
+				return
+			}
+			j.tile(int(i))
 		}
-		if err := j.ctx.Err(); err != nil {
-			j.fail(err)
-			return
-		}
-		j.tile(int(i))
 	}
 }
 
@@ -185,15 +213,16 @@ const ErrPanic Refusal = "a kernel failed"
 func (c *Call) Tiles(n int, tile func(i int)) error {
 	j := jobs.Get().(*job)
 	j.ctx, j.tile, j.n = c.Ctx, tile, int64(n)
-	j.next.Store(0)
 	if p := c.Pool; p != nil && n > 1 && len(p.workers) > 0 {
-		p.callers.Add(1)
-		p.lend(j, n-1)
-		j.work()
+		helpers := min(n, len(p.workers)+2-int(p.callers.Add(1))) - 1
+		j.cut(max(helpers, 0) + 1)
+		p.lend(j, helpers)
+		j.work(0)
 		p.reclaim(j)
 		p.callers.Add(-1)
 	} else {
-		j.work()
+		j.cut(1)
+		j.work(0)
 	}
 	err := j.err.Swap(nil)
 	j.ctx, j.tile = nil, nil
