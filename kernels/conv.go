@@ -170,7 +170,8 @@ func runConv(c *Call) error {
 // convRun is what a convolution works on, w packed unless it is depthwise.
 type convRun struct {
 	x, w, y []float32
-	slots   chan []float32 // of a convolution by Winograd's way: memory of jobs
+	slots   chan []float32 // of a convolution by Winograd's way: memory of bands
+	part    winogradPart   // of one whose bands are worked on by all cores
 }
 
 func convTile(c *Call, p patch) {

@@ -9,12 +9,17 @@ import (
 // of x: simd.WinogradInput makes 36 numbers of a tile's channel, of which each
 // goes through a product of its own (tiles, c) by (c, m), and
 // simd.WinogradOutput makes places of what comes out.
+//
+// An image is cut into bands of lines of tiles. Many bands are each done by one
+// core, few together by all of them: one core multiplies by some of the 36
+// matrices of weights then, which are what takes the room in its cache.
 type winograd struct {
 	tilesX, tilesY int // of an image
 	images         int
-	lines          int // of tiles that are one job
-	across         int // tiles that are multiplied together
-	slots          int // jobs that may run at once
+	bands          int // of an image
+	most           int // tiles that are multiplied together
+	slots          int // bands that may be worked on at once
+	together       bool
 }
 
 // Bounds of winograd. Fewer channels leave too little to multiply, and with
@@ -24,8 +29,10 @@ const (
 	winogradChannels = 32
 	winogradColumns  = 16
 	winogradPairs    = 1 << 16
-	winogradMemory   = 1 << 18 // floats of a job
+	winogradMemory   = 1 << 18 // floats of a band
+	winogradTogether = 1 << 20 // floats of a band that all cores work on
 	winogradSlots    = 16
+	winogradFew      = 4 // bands that are few, and tiles that a core transforms at once
 )
 
 // byWinograd reports whether the weights of a convolution with that window are
@@ -39,22 +46,36 @@ func byWinograd(w *window, groups, c, m int64) bool {
 
 func (s *convStep) planWinograd() *winograd {
 	w := &winograd{
-		tilesX: (s.out[2] + simd.WinogradTile - 1) / simd.WinogradTile,
-		tilesY: (s.out[1] + simd.WinogradTile - 1) / simd.WinogradTile,
+		tilesX: ceilDiv(s.out[2], simd.WinogradTile),
+		tilesY: ceilDiv(s.out[1], simd.WinogradTile),
 		images: s.m / max(1, s.out[1]*s.out[2]),
 	}
-	w.across = min(64, max(16, winogradMemory/(simd.WinogradPlanes*(s.c+s.n))))
-	w.lines = max(1, w.across/max(1, w.tilesX))
-	w.across = min(w.across, w.lines*w.tilesX)
-	w.slots = min(winogradSlots, max(1, w.jobs()))
+	size := simd.WinogradPlanes * (s.c + s.n)
+	w.cut(min(64, max(16, winogradMemory/size)))
+	w.slots = min(winogradSlots, max(1, w.images*w.bands))
+	if w.together = w.images*w.bands <= winogradFew; w.together {
+		w.cut(max(16, winogradTogether/size))
+		w.slots = 1
+	}
 	return w
 }
 
-func (w *winograd) jobs() int { return w.images * ((w.tilesY + w.lines - 1) / w.lines) }
+// cut makes bands as equal as lines allow, of so many tiles unless a line has
+// more.
+func (w *winograd) cut(most int) {
+	w.bands = ceilDiv(w.tilesY, max(1, most/max(1, w.tilesX)))
+	w.most = min(most, ceilDiv(w.tilesY, max(1, w.bands))*w.tilesX)
+}
 
-// slot is the memory of one job: the input of the products and their output.
+// band finds the tiles lo … hi of an image that band i is.
+func (w *winograd) band(i int) (image, lo, hi int) {
+	image, i = i/w.bands, i%w.bands
+	return image, i * w.tilesY / w.bands * w.tilesX, (i + 1) * w.tilesY / w.bands * w.tilesX
+}
+
+// slot is the memory of a band: the input of the products and their output.
 func (s *convStep) slot() int {
-	return simd.WinogradPlanes * (winogradPlane(s.winograd.across, s.c) + winogradPlane(s.winograd.across, s.n))
+	return simd.WinogradPlanes * (winogradPlane(s.winograd.most, s.c) + winogradPlane(s.winograd.most, s.n))
 }
 
 // winogradPlane is how many elements matrices of (tiles, channels) are apart:
@@ -88,52 +109,110 @@ func (s *convStep) packWinograd(call *Call, dst []float32, w Tensor) error {
 
 // runWinograd computes y from x and the packed weights.
 func (s *convStep) runWinograd(c *Call, r *convRun, rest *workspace) error {
-	for len(r.slots) > 0 {
-		<-r.slots // of the run before
+	w := s.winograd
+	if !w.together {
+		for len(r.slots) > 0 {
+			<-r.slots // of the run before
+		}
+		for range w.slots {
+			r.slots <- rest.cut(int64(s.slot()))
+		}
+		return c.Each(w.images*w.bands, winogradBand)
 	}
-	for range s.winograd.slots {
-		r.slots <- rest.cut(int64(s.slot()))
+	memory := rest.cut(int64(s.slot()))
+	for i := range w.images * w.bands {
+		image, lo, hi := w.band(i)
+		for ; lo < hi; lo += w.most {
+			r.part = s.part(memory, image, lo, min(w.most, hi-lo))
+			few := ceilDiv(r.part.count, winogradFew)
+			if err := c.Each(few, winogradTake); err != nil {
+				return err
+			}
+			if err := c.Each(simd.WinogradPlanes, winogradMultiply); err != nil {
+				return err
+			}
+			if err := c.Each(few, winogradGive); err != nil {
+				return err
+			}
+		}
 	}
-	return c.Each(s.winograd.jobs(), winogradTile)
+	return nil
 }
 
-func winogradTile(c *Call, i int) {
+func winogradBand(c *Call, i int) {
 	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
-	w := s.winograd
 	memory := <-r.slots
 	defer func() { r.slots <- memory }()
-	down := (w.tilesY + w.lines - 1) / w.lines
-	image, line := i/down, i%down*w.lines
-	end := min(line+w.lines, w.tilesY)
-	ending := s.ending(patch{}, 0, s.epilogue, c.In[2:])
-	for t := line * w.tilesX; t < end*w.tilesX; t += w.across {
-		s.winogradTiles(memory, r.y, r.x, r.w, image, t, min(w.across, end*w.tilesX-t), &ending)
+	image, lo, hi := s.winograd.band(i)
+	for ; lo < hi; lo += s.winograd.most {
+		p := s.part(memory, image, lo, min(s.winograd.most, hi-lo))
+		p.take(s, r.x, 0, p.count)
+		for plane := range simd.WinogradPlanes {
+			p.multiply(s, r.w, plane)
+		}
+		p.give(s, c, r.y, 0, p.count)
 	}
-	places := s.out[1] * s.out[2]
-	p := patch{
-		row0: image*places + line*simd.WinogradTile*s.out[2],
-		row1: image*places + min(end*simd.WinogradTile, s.out[1])*s.out[2],
-		col1: s.n, k1: s.k,
-	}
-	finish(&s.gemm, c, p, 0, r.y, 1, s.epilogue, c.In[2:])
 }
 
-// winogradTiles computes count tiles of an image from tile t on.
-func (s *convStep) winogradTiles(memory, y, x, packed []float32, image, t, count int, end *simd.Ending) {
-	in, out := winogradPlane(count, s.c), winogradPlane(count, s.n)
-	v := memory[:simd.WinogradPlanes*in]
-	m := memory[len(v):][:simd.WinogradPlanes*out]
-	for i := range count {
-		at := s.winogradWindow(image, t+i)
-		simd.WinogradInput(v[i*s.c:], in, x, &at, s.c)
+func winogradTake(c *Call, i int) {
+	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
+	r.part.take(s, r.x, i*winogradFew, min((i+1)*winogradFew, r.part.count))
+}
+
+func winogradMultiply(c *Call, i int) {
+	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
+	r.part.multiply(s, r.w, i)
+}
+
+func winogradGive(c *Call, i int) {
+	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
+	r.part.give(s, c, r.y, i*winogradFew, min((i+1)*winogradFew, r.part.count))
+}
+
+// A winogradPart is some tiles of an image that are multiplied together.
+type winogradPart struct {
+	image, first, count int
+	x, y                []float32 // 36 matrices (count, c) and (count, m)
+	apart, yApart       int       // elements from one matrix to the next
+}
+
+func (s *convStep) part(memory []float32, image, first, count int) winogradPart {
+	p := winogradPart{image: image, first: first, count: count, apart: winogradPlane(count, s.c), yApart: winogradPlane(count, s.n)}
+	p.x = memory[:simd.WinogradPlanes*p.apart]
+	p.y = memory[len(p.x):][:simd.WinogradPlanes*p.yApart]
+	return p
+}
+
+// take makes the input of the products for the part's tiles lo … hi.
+func (p *winogradPart) take(s *convStep, x []float32, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		at := s.winogradWindow(p.image, p.first+i)
+		simd.WinogradInput(p.x[i*s.c:], p.apart, x, &at, s.c)
 	}
-	size := simd.PackedLen(s.c, s.n)
-	for p := range simd.WinogradPlanes {
-		simd.Gemm(m[p*out:], s.n, v[p*in:], s.c, packed[p*size:], simd.PanelLen(s.c), count, s.n, s.c, false, &simd.Ending{})
+}
+
+// multiply is the product by one matrix of the weights.
+func (p *winogradPart) multiply(s *convStep, packed []float32, plane int) {
+	w := packed[plane*simd.PackedLen(s.c, s.n):]
+	simd.Gemm(p.y[plane*p.yApart:], s.n, p.x[plane*p.apart:], s.c, w, simd.PanelLen(s.c), p.count, s.n, s.c, false, &simd.Ending{})
+}
+
+// give makes the places of y that the part's tiles lo … hi cover.
+func (p *winogradPart) give(s *convStep, c *Call, y []float32, lo, hi int) {
+	end := s.ending(patch{}, 0, s.epilogue, c.In[2:])
+	for i := lo; i < hi; i++ {
+		at := s.winogradPlaces(p.image, p.first+i)
+		simd.WinogradOutput(y, &at, p.y[i*s.n:], p.yApart, s.n, &end)
 	}
-	for i := range count {
-		at := s.winogradPlaces(image, t+i)
-		simd.WinogradOutput(y, &at, m[i*s.n:], out, s.n, end)
+	for w := s.winograd; lo < hi; {
+		line, x := (p.first+lo)/w.tilesX, (p.first+lo)%w.tilesX
+		n := min(w.tilesX-x, hi-lo)
+		from, to := x*simd.WinogradTile, min((x+n)*simd.WinogradTile, s.out[2])
+		for i := line * simd.WinogradTile; i < min((line+1)*simd.WinogradTile, s.out[1]); i++ {
+			row := (p.image*s.out[1] + i) * s.out[2]
+			finish(&s.gemm, c, patch{row0: row + from, row1: row + to, col1: s.n, k1: s.k}, 0, y, 1, s.epilogue, c.In[2:])
+		}
+		lo += n
 	}
 }
 

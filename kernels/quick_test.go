@@ -85,10 +85,18 @@ func TestQuickIsUnfused(t *testing.T) {
 func TestWinogradConv(t *testing.T) {
 	r := newDice()
 	for _, d := range []tensor.DType{tensor.Float32, tensor.Float32, tensor.Float32, tensor.Float16} {
-		for range 12 {
+		for i := range 12 {
 			a := ConvAttrs{Groups: 1, Stride: []int64{1, 1}, Dilation: []int64{1, 1}, Before: r.list(2, 0, 4), After: r.list(2, 0, 4)}
 			c, m := 32+r.Int64N(40), 16+r.Int64N(40)
 			x := r.numbers(d, 1+r.Int64N(2), 3+r.Int64N(12), 3+r.Int64N(12), c)
+			switch i {
+			case 0: // more bands than are few
+				c, m = 33, 17
+				x = r.numbers(d, 3, 37, 58, c)
+			case 1: // a line of more tiles than go together
+				c, m = 32, 16
+				x = r.numbers(d, 1, 3, 2417, c)
+			}
 			w := r.numbers(d, 3, 3, c, m)
 			y := must(t, &Conv, a, x, w)[0]
 			packed(t, &Conv, a, y, x, w)
