@@ -84,15 +84,24 @@ func float32Loops() *loops {
 		FnExp: simd.Exp, FnTanh: simd.Tanh, FnErf: simd.Erf,
 		FnRelu: simd.Relu, FnSigmoid: simd.Sigmoid, FnSilu: simd.Silu,
 		FnGelu: simd.Gelu, FnGeluTanh: simd.GeluTanh, FnHardSwish: simd.HardSwish,
+		FnSign: simd.Sign, FnSoftsign: simd.Softsign, FnSoftplus: simd.Softplus, FnMish: simd.Mish,
+		FnExp2: simd.Exp2, FnExpm1: simd.Expm1, FnLog: simd.Log, FnLog1p: simd.Log1p,
+		FnSin: simd.Sin, FnCos: simd.Cos, FnTan: simd.Tan,
+		FnAsin: simd.Asin, FnAcos: simd.Acos, FnAtan: simd.Atan,
+		FnSinh: simd.Sinh, FnCosh: simd.Cosh, FnAsinh: simd.Asinh, FnAcosh: simd.Acosh, FnAtanh: simd.Atanh,
 	} {
 		l[fn] = with1(f.Map)
 	}
 	for fn, f := range map[Fn]simd.Binary{
 		FnAdd: simd.Add, FnSub: simd.Sub, FnMul: simd.Mul, FnDiv: simd.Div, FnMin: simd.Min, FnMax: simd.Max,
+		FnPow: simd.Pow, FnAtan2: simd.Atan2,
 	} {
 		l[fn] = with2(f.Map)
 	}
-	for fn, f := range map[Fn]simd.Tuned{FnLeaky: simd.Leaky, FnQuickGelu: simd.QuickGelu, FnHardSigmoid: simd.HardSigmoid} {
+	for fn, f := range map[Fn]simd.Tuned{
+		FnLeaky: simd.Leaky, FnQuickGelu: simd.QuickGelu, FnHardSigmoid: simd.HardSigmoid,
+		FnElu: simd.Elu, FnSelu: simd.Selu, FnCelu: simd.Celu,
+	} {
 		l[fn] = func(dst, a, _, _ []byte, imm uint64) {
 			alpha, beta := parameters(imm)
 			f.Map(tensor.View[float32](dst), tensor.View[float32](a), alpha, beta)
@@ -106,29 +115,6 @@ func float32Loops() *loops {
 
 	l[FnMod] = scalar2(simd.Mod)
 	l[FnFmod] = scalar2(simd.Fmod)
-	l[FnPow] = scalar2(simd.Pow)
-	l[FnAtan2] = scalar2(simd.Atan2)
-	l[FnExp2] = scalar1(simd.Exp2)
-	l[FnLog] = scalar1(simd.Log)
-	l[FnLog1p] = scalar1(simd.Log1p)
-	l[FnExpm1] = scalar1(simd.Expm1)
-	l[FnSin] = scalar1(simd.Sin)
-	l[FnCos] = scalar1(simd.Cos)
-	l[FnTan] = scalar1(simd.Tan)
-	l[FnAsin] = scalar1(simd.Asin)
-	l[FnAcos] = scalar1(simd.Acos)
-	l[FnAtan] = scalar1(simd.Atan)
-	l[FnSinh] = scalar1(simd.Sinh)
-	l[FnCosh] = scalar1(simd.Cosh)
-	l[FnAsinh] = scalar1(simd.Asinh)
-	l[FnAcosh] = scalar1(simd.Acosh)
-	l[FnAtanh] = scalar1(simd.Atanh)
-
-	l[FnElu] = param1(func(x, alpha, _ float32) float32 { return simd.Elu(x, alpha) })
-	l[FnSelu] = param1(simd.Selu)
-	l[FnCelu] = param1(func(x, alpha, _ float32) float32 { return simd.Celu(x, alpha) })
-	l[FnSoftplus] = scalar1(simd.Softplus)
-	l[FnMish] = scalar1(simd.Mish)
 	return l
 }
 

@@ -62,7 +62,7 @@ func runLRN(c *Call) error {
 	if c.Out[0].DType == tensor.Float64 {
 		return lrn(c, math.Pow)
 	}
-	return lrn(c, simd.Pow)
+	return lrn(c, simd.Pow32)
 }
 
 func lrn[T real](c *Call, pow func(x, y T) T) error {

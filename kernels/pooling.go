@@ -133,7 +133,7 @@ func poolFloat32(c *Call) error {
 	if s := c.Plan.step.(*poolStep); s.kind != PoolLp && s.k <= maxTaps {
 		return s.over(c)
 	}
-	return poolFloat(c, simd.Pow)
+	return poolFloat(c, simd.Pow32)
 }
 
 func poolFloat64(c *Call) error { return poolFloat(c, math.Pow) }

@@ -88,7 +88,7 @@ func runSoftmax(c *Call) error {
 	if c.Out[0].DType == tensor.Float64 {
 		return softmax(c, exponents64, math.Log)
 	}
-	return softmax(c, simd.Exponents, simd.Log)
+	return softmax(c, simd.Exponents, simd.Log32)
 }
 
 // exponents64 is simd.Exponents for float64.

@@ -23,6 +23,25 @@ const (
 	Gelu
 	GeluTanh
 	HardSwish
+	Sign
+	Softsign
+	Exp2
+	Expm1
+	Log
+	Log1p
+	Sin
+	Cos
+	Tan
+	Asin
+	Acos
+	Atan
+	Sinh
+	Cosh
+	Asinh
+	Acosh
+	Atanh
+	Softplus
+	Mish
 )
 
 var unary = [...]func(x float32) float32{
@@ -43,6 +62,33 @@ var unary = [...]func(x float32) float32{
 	Gelu:      Gelu32,
 	GeluTanh:  GeluTanh32,
 	HardSwish: func(x float32) float32 { return float32(x * max(0, min(1, FMA(x, 1.0/6, 0.5)))) },
+	Sign:      sign,
+	Softsign:  func(x float32) float32 { return x / (1 + abs(x)) },
+	Exp2:      exp2,
+	Expm1:     expm1,
+	Log:       Log32,
+	Log1p:     log1p,
+	Sin:       sin,
+	Cos:       cos,
+	Tan:       tan,
+	Asin:      asin,
+	Acos:      acos,
+	Atan:      atan,
+	Sinh:      sinh,
+	Cosh:      cosh,
+	Asinh:     asinh,
+	Acosh:     acosh,
+	Atanh:     atanh,
+	Softplus:  softplus,
+	Mish:      mish,
+}
+
+// sign is -1, 0 or 1, and NaN of a NaN.
+func sign(x float32) float32 {
+	if abs(x) > 0 {
+		return copysign(1, x)
+	}
+	return x + 0
 }
 
 // Map computes f for each element of x. dst is as long as x, and may be x.
@@ -70,6 +116,8 @@ const (
 	Div
 	Min // NaN if either is, -0 before 0
 	Max // likewise
+	Pow
+	Atan2
 )
 
 var binary = [...]func(a, b float32) float32{
@@ -79,6 +127,9 @@ var binary = [...]func(a, b float32) float32{
 	Div: func(a, b float32) float32 { return a / b },
 	Min: func(a, b float32) float32 { return min(a, b) },
 	Max: func(a, b float32) float32 { return max(a, b) },
+
+	Pow:   Pow32,
+	Atan2: atan2,
 }
 
 // Map computes f for each pair of elements. a and b are as long as dst, and may
@@ -101,6 +152,9 @@ const (
 	Leaky       Tuned = iota // αx where x is negative
 	QuickGelu                // x·sigmoid(αx)
 	HardSigmoid              // max(0, min(1, αx+β))
+	Elu                      // α(eˣ-1) where x is not positive
+	Selu                     // β times that
+	Celu                     // max(0, x) + min(0, α(e^(x/α)-1))
 )
 
 var tuned = [...]func(x, alpha, beta float32) float32{
@@ -112,6 +166,9 @@ var tuned = [...]func(x, alpha, beta float32) float32{
 	},
 	QuickGelu:   func(x, alpha, _ float32) float32 { return QuickGelu32(x, alpha) },
 	HardSigmoid: func(x, alpha, beta float32) float32 { return max(0, min(1, FMA(alpha, x, beta))) },
+	Elu:         func(x, alpha, _ float32) float32 { return elu(x, alpha) },
+	Selu:        selu,
+	Celu:        func(x, alpha, _ float32) float32 { return celu(x, alpha) },
 }
 
 // Map computes f for each element of x. dst is as long as x, and may be x.

@@ -27,21 +27,45 @@ var unaryForms = [...][2]unaryForm{
 	Gelu:      {gelu256, gelu512},
 	GeluTanh:  {geluTanh256, geluTanh512},
 	HardSwish: {hardSwish256, hardSwish512},
+	Sign:      {sign256, sign512},
+	Softsign:  {softsign256, softsign512},
+	Exp2:      {exp2256, exp2512},
+	Expm1:     {expm1256, expm1512},
+	Log:       {log256, log512},
+	Log1p:     {log1p256, log1p512},
+	Sin:       {sin256, sin512},
+	Cos:       {cos256, cos512},
+	Tan:       {tan256, tan512},
+	Asin:      {asin256, asin512},
+	Acos:      {acos256, acos512},
+	Atan:      {atan256, atan512},
+	Sinh:      {sinh256, sinh512},
+	Cosh:      {cosh256, cosh512},
+	Asinh:     {asinh256, asinh512},
+	Acosh:     {acosh256, acosh512},
+	Atanh:     {atanh256, atanh512},
+	Softplus:  {softplus256, softplus512},
+	Mish:      {mish256, mish512},
 }
 
 var binaryForms = [...][2]binaryForm{
-	Add: {add256, add512},
-	Sub: {sub256, sub512},
-	Mul: {mul256, mul512},
-	Div: {div256, div512},
-	Min: {min256, min512},
-	Max: {max256, max512},
+	Add:   {add256, add512},
+	Sub:   {sub256, sub512},
+	Mul:   {mul256, mul512},
+	Div:   {div256, div512},
+	Min:   {min256, min512},
+	Max:   {max256, max512},
+	Pow:   {pow256, pow512},
+	Atan2: {atan2256, atan2512},
 }
 
 var tunedForms = [...][2]tunedForm{
 	Leaky:       {leaky256, leaky512},
 	QuickGelu:   {quickGelu256, quickGelu512},
 	HardSigmoid: {hardSigmoid256, hardSigmoid512},
+	Elu:         {elu256, elu512},
+	Selu:        {selu256, selu512},
+	Celu:        {celu256, celu512},
 }
 
 // vector computes f in assembly, for at least one element, unless it reports

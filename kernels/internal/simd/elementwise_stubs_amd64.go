@@ -77,6 +77,12 @@ func geluTanh512(dst *float32, a *float32, n int)
 func hardSwish512(dst *float32, a *float32, n int)
 
 //go:noescape
+func sign512(dst *float32, a *float32, n int)
+
+//go:noescape
+func softsign512(dst *float32, a *float32, n int)
+
+//go:noescape
 func quickGelu512(dst *float32, a *float32, n int, alpha float32, beta float32)
 
 //go:noescape
@@ -84,6 +90,72 @@ func hardSigmoid512(dst *float32, a *float32, n int, alpha float32, beta float32
 
 //go:noescape
 func leaky512(dst *float32, a *float32, n int, alpha float32, beta float32)
+
+//go:noescape
+func exp2512(dst *float32, a *float32, n int)
+
+//go:noescape
+func expm1512(dst *float32, a *float32, n int)
+
+//go:noescape
+func log512(dst *float32, a *float32, n int)
+
+//go:noescape
+func log1p512(dst *float32, a *float32, n int)
+
+//go:noescape
+func sin512(dst *float32, a *float32, n int)
+
+//go:noescape
+func cos512(dst *float32, a *float32, n int)
+
+//go:noescape
+func tan512(dst *float32, a *float32, n int)
+
+//go:noescape
+func asin512(dst *float32, a *float32, n int)
+
+//go:noescape
+func acos512(dst *float32, a *float32, n int)
+
+//go:noescape
+func atan512(dst *float32, a *float32, n int)
+
+//go:noescape
+func sinh512(dst *float32, a *float32, n int)
+
+//go:noescape
+func cosh512(dst *float32, a *float32, n int)
+
+//go:noescape
+func asinh512(dst *float32, a *float32, n int)
+
+//go:noescape
+func acosh512(dst *float32, a *float32, n int)
+
+//go:noescape
+func atanh512(dst *float32, a *float32, n int)
+
+//go:noescape
+func softplus512(dst *float32, a *float32, n int)
+
+//go:noescape
+func mish512(dst *float32, a *float32, n int)
+
+//go:noescape
+func pow512(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func atan2512(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func elu512(dst *float32, a *float32, n int, alpha float32, beta float32)
+
+//go:noescape
+func selu512(dst *float32, a *float32, n int, alpha float32, beta float32)
+
+//go:noescape
+func celu512(dst *float32, a *float32, n int, alpha float32, beta float32)
 
 //go:noescape
 func add256(dst *float32, a *float32, b *float32, n int)
@@ -158,6 +230,12 @@ func geluTanh256(dst *float32, a *float32, n int)
 func hardSwish256(dst *float32, a *float32, n int)
 
 //go:noescape
+func sign256(dst *float32, a *float32, n int)
+
+//go:noescape
+func softsign256(dst *float32, a *float32, n int)
+
+//go:noescape
 func quickGelu256(dst *float32, a *float32, n int, alpha float32, beta float32)
 
 //go:noescape
@@ -165,3 +243,69 @@ func hardSigmoid256(dst *float32, a *float32, n int, alpha float32, beta float32
 
 //go:noescape
 func leaky256(dst *float32, a *float32, n int, alpha float32, beta float32)
+
+//go:noescape
+func exp2256(dst *float32, a *float32, n int)
+
+//go:noescape
+func expm1256(dst *float32, a *float32, n int)
+
+//go:noescape
+func log256(dst *float32, a *float32, n int)
+
+//go:noescape
+func log1p256(dst *float32, a *float32, n int)
+
+//go:noescape
+func sin256(dst *float32, a *float32, n int)
+
+//go:noescape
+func cos256(dst *float32, a *float32, n int)
+
+//go:noescape
+func tan256(dst *float32, a *float32, n int)
+
+//go:noescape
+func asin256(dst *float32, a *float32, n int)
+
+//go:noescape
+func acos256(dst *float32, a *float32, n int)
+
+//go:noescape
+func atan256(dst *float32, a *float32, n int)
+
+//go:noescape
+func sinh256(dst *float32, a *float32, n int)
+
+//go:noescape
+func cosh256(dst *float32, a *float32, n int)
+
+//go:noescape
+func asinh256(dst *float32, a *float32, n int)
+
+//go:noescape
+func acosh256(dst *float32, a *float32, n int)
+
+//go:noescape
+func atanh256(dst *float32, a *float32, n int)
+
+//go:noescape
+func softplus256(dst *float32, a *float32, n int)
+
+//go:noescape
+func mish256(dst *float32, a *float32, n int)
+
+//go:noescape
+func pow256(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func atan2256(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
+func elu256(dst *float32, a *float32, n int, alpha float32, beta float32)
+
+//go:noescape
+func selu256(dst *float32, a *float32, n int, alpha float32, beta float32)
+
+//go:noescape
+func celu256(dst *float32, a *float32, n int, alpha float32, beta float32)

@@ -5,10 +5,9 @@
 // integer operations. A product that is added to something is written
 // float32(a*b) or float64(a*b), since Go may fuse the two otherwise, even
 // across a call; for the same reason functions that end in a product convert
-// it. The functions
-// that models spend their time in (exp, tanh, erf and the activations made of
-// them) work in float32, so that a vector unit can follow them step by step;
-// the others work in float64 and are rounded once at the end.
+// it. A vector unit follows them step by step. The functions that models spend
+// their time in (exp, tanh, erf and the activations made of them) work in
+// float32; the others work in float64 and are rounded once at the end.
 //
 // A NaN argument gives a NaN; its sign and payload are not defined.
 package simd

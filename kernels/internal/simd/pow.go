@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// Pow is xʸ, within 0.51 ulp, with the special cases of C: x⁰ and 1ʸ are 1 even
+// Pow32 is xʸ, within 0.51 ulp, with the special cases of C: x⁰ and 1ʸ are 1 even
 // for NaN, and a negative x has a power only for whole y.
-func Pow(x, y float32) float32 {
+func Pow32(x, y float32) float32 {
 	switch {
 	case y == 0 || x == 1:
 		return 1

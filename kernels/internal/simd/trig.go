@@ -1,43 +1,43 @@
 package simd
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // twoOverPi is 2/π in binary, behind 32 zeros that stand for its whole part.
 var twoOverPi = [...]uint64{
 	0x00000000a2f9836e, 0x4e441529fc2757d1, 0xf534ddc0db629599, 0x3c439041fe5163ab, 0xdebbc561b7246e3a,
 }
 
-// quadrant gives n and r with x = n·π/2 + r and |r| ≤ π/4, n modulo 4.
-//
-// A float32 is m·2ᵉ with a whole m. Of the product m·2ᵉ·2/π only the two bits
-// before the point and those behind it matter, so 128 bits of 2/π from the
-// right place on give it to 2⁻¹⁰⁰ for the largest x as for the smallest.
+// turns[e] is 2/π, the quarter turns of a radian, for a float32 x of exponent
+// e ≥ 0: x is a multiple of 2^(e-23), so that whatever of 2/π would give whole
+// turns is left out. What follows has 109 bits in three parts, of which the
+// first two have 28, so that their products with x are exact. The last row is
+// that of Inf and NaN; the first also serves all that is smaller.
+var turns = makeTurns()
+
+func makeTurns() (list [129][4]float64) {
+	for e := range 128 {
+		at := e + 7 // twoOverPi from the bit of weight 2^(24-e) on
+		for i, n := range []int{28, 28, 53} {
+			var bits uint64
+			for range n {
+				bits = bits<<1 | twoOverPi[at/64]>>(63-at%64)&1
+				at++
+			}
+			list[e][i] = math.Ldexp(float64(bits), 32-at) // the last bit has that weight
+		}
+	}
+	list[128] = [4]float64{math.NaN(), math.NaN(), math.NaN()}
+	return list
+}
+
+// quadrant gives n and r with x = n·π/2 + r and |r| a hair over π/4 at most, n
+// modulo 4. NaN is the r of an infinite x.
 func quadrant(x float32) (n uint64, r float64) {
-	b := math.Float32bits(x)
-	exp := int(b >> 23 & 0xff)
-	if abs(x) < math.Pi/4 {
-		return 0, float64(x)
-	}
-	if exp == 0xff {
-		return 0, math.NaN()
-	}
-	m := uint64(b&(1<<23-1) | 1<<23)
-	skip := uint(exp - 150 + 30)
-	w, s := skip/64, skip%64
-	t := twoOverPi[w:]
-	hi, lo := t[0]<<s|t[1]>>(64-s), t[1]<<s|t[2]>>(64-s)
-	carry, frac := bits.Mul64(lo, m)
-	whole := hi*m + carry
-	n = (whole + 1<<61) >> 62
-	r = float64(int64(whole-n<<62)) + float64(float64(frac)*0x1p-64)
-	r = float64(r * (math.Pi / 2 * 0x1p-62))
-	if b>>31 == 1 {
-		return -n & 3, -r
-	}
-	return n & 3, r
+	w, t := float64(x), &turns[max(math.Float32bits(x)>>23&0xff, 127)-127]
+	high, middle := float64(w*t[0]), float64(w*t[1])
+	s := high + middle + wideShifter
+	k := s - wideShifter
+	return math.Float64bits(s), float64((high - k + middle + float64(w*t[2])) * (math.Pi / 2))
 }
 
 // taylorSin are -1/3!, 1/5! … and taylorCos -1/2!, 1/4! …, highest first.
@@ -56,15 +56,15 @@ func sinCos(r float64) (s, c float64) {
 	return r * (1 + float64(z*horner(z, taylorSin[:]))), 1 + float64(z*horner(z, taylorCos[:]))
 }
 
-// Sin is the sine of x in radians, NaN for ±Inf.
-func Sin(x float32) float32 {
+// sin is the sine of x in radians, NaN for ±Inf.
+func sin(x float32) float32 {
 	n, r := quadrant(x)
 	s, c := sinCos(r)
 	return float32(turned(n, s, c))
 }
 
-// Cos is the cosine of x in radians, NaN for ±Inf.
-func Cos(x float32) float32 {
+// cos is the cosine of x in radians, NaN for ±Inf.
+func cos(x float32) float32 {
 	n, r := quadrant(x)
 	s, c := sinCos(r)
 	return float32(turned(n+1, s, c))
@@ -84,8 +84,8 @@ func turned(n uint64, s, c float64) float64 {
 	}
 }
 
-// Tan is the tangent of x in radians, NaN for ±Inf.
-func Tan(x float32) float32 {
+// tan is the tangent of x in radians, NaN for ±Inf.
+func tan(x float32) float32 {
 	n, r := quadrant(x)
 	s, c := sinCos(r)
 	if n&1 == 1 {
@@ -120,24 +120,24 @@ func wideAtan(x float64) float64 {
 	return math.Copysign(base+a, x)
 }
 
-// Atan is the arc tangent.
-func Atan(x float32) float32 { return float32(wideAtan(float64(x))) }
+// atan is the arc tangent.
+func atan(x float32) float32 { return float32(wideAtan(float64(x))) }
 
-// Asin is the arc sine, NaN outside of [-1, 1].
-func Asin(x float32) float32 {
+// asin is the arc sine, NaN outside of [-1, 1].
+func asin(x float32) float32 {
 	w := float64(x)
 	return float32(wideAtan(w / math.Sqrt((1-w)*(1+w))))
 }
 
-// Acos is the arc cosine, NaN outside of [-1, 1].
-func Acos(x float32) float32 {
+// acos is the arc cosine, NaN outside of [-1, 1].
+func acos(x float32) float32 {
 	w := float64(x)
 	return float32(2 * wideAtan(math.Sqrt((1-w)/(1+w))))
 }
 
-// Atan2 is the angle of the point (x, y), with the signs of zeros and the
+// atan2 is the angle of the point (x, y), with the signs of zeros and the
 // infinities as in C.
-func Atan2(y, x float32) float32 {
+func atan2(y, x float32) float32 {
 	switch {
 	case y != y || x != x:
 		return y + x

@@ -40,8 +40,12 @@ func expParts(x float64) (p, scale float64) {
 	n := math.Float64bits(t) - wideShifterBits
 	k := t - wideShifter
 	r := (x - float64(k*wideLn2Hi)) - float64(k*wideLn2Lo)
-	p = r + float64(float64(r*r)*horner(r, taylorExpm1[:]))
-	return p, math.Float64frombits((n + 1023) << 52)
+	return expm1OfRest(r), math.Float64frombits((n + 1023) << 52)
+}
+
+// expm1OfRest is eʳ-1 for |r| < 0.35.
+func expm1OfRest(r float64) float64 {
+	return r + float64(float64(r*r)*horner(r, taylorExpm1[:]))
 }
 
 func wideExp(x float64) float64 {
@@ -91,39 +95,39 @@ func wideLog1p(x float64) float64 {
 	return wideLog(1 + x)
 }
 
-// Exp2 is 2ˣ.
-func Exp2(x float32) float32 {
+// exp2 is 2ˣ.
+func exp2(x float32) float32 {
 	// The whole part is taken off first, so that it costs no precision.
 	w := min(max(float64(x), -500), 500)
 	t := w + wideShifter
 	n := math.Float64bits(t) - wideShifterBits
-	p, _ := expParts(float64((w - (t - wideShifter)) * math.Ln2))
+	p := expm1OfRest(float64((w - (t - wideShifter)) * math.Ln2))
 	return float32((1 + p) * math.Float64frombits((n+1023)<<52))
 }
 
-// Expm1 is eˣ-1.
-func Expm1(x float32) float32 { return float32(wideExpm1(float64(x))) }
+// expm1 is eˣ-1.
+func expm1(x float32) float32 { return float32(wideExpm1(float64(x))) }
 
-// Log is the natural logarithm.
-func Log(x float32) float32 { return float32(wideLog(float64(x))) }
+// Log32 is the natural logarithm.
+func Log32(x float32) float32 { return float32(wideLog(float64(x))) }
 
-// Log1p is log(1+x).
-func Log1p(x float32) float32 { return float32(wideLog1p(float64(x))) }
+// log1p is log(1+x).
+func log1p(x float32) float32 { return float32(wideLog1p(float64(x))) }
 
-// Sinh is the hyperbolic sine.
-func Sinh(x float32) float32 {
+// sinh is the hyperbolic sine.
+func sinh(x float32) float32 {
 	e := wideExpm1(math.Abs(float64(x)))
 	return float32(math.Copysign(0.5*(e+e/(e+1)), float64(x)))
 }
 
-// Cosh is the hyperbolic cosine.
-func Cosh(x float32) float32 {
+// cosh is the hyperbolic cosine.
+func cosh(x float32) float32 {
 	e := wideExp(math.Abs(float64(x)))
 	return float32(0.5 * (e + 1/e))
 }
 
-// Asinh is the inverse hyperbolic sine.
-func Asinh(x float32) float32 {
+// asinh is the inverse hyperbolic sine.
+func asinh(x float32) float32 {
 	a := math.Abs(float64(x))
 	if a > math.MaxFloat32 {
 		return x
@@ -132,8 +136,8 @@ func Asinh(x float32) float32 {
 	return float32(math.Copysign(wideLog1p(a+s/(1+math.Sqrt(1+s))), float64(x)))
 }
 
-// Acosh is the inverse hyperbolic cosine, NaN under 1.
-func Acosh(x float32) float32 {
+// acosh is the inverse hyperbolic cosine, NaN under 1.
+func acosh(x float32) float32 {
 	if x < 1 {
 		return float32(math.NaN())
 	}
@@ -141,20 +145,20 @@ func Acosh(x float32) float32 {
 	return float32(wideLog1p(t + math.Sqrt(float64(2*t)+float64(t*t))))
 }
 
-// Atanh is the inverse hyperbolic tangent, NaN outside of [-1, 1].
-func Atanh(x float32) float32 {
+// atanh is the inverse hyperbolic tangent, NaN outside of [-1, 1].
+func atanh(x float32) float32 {
 	a := math.Abs(float64(x))
 	return float32(math.Copysign(0.5*wideLog1p(2*a/(1-a)), float64(x)))
 }
 
-// Softplus is log(1+eˣ).
-func Softplus(x float32) float32 {
+// softplus is log(1+eˣ).
+func softplus(x float32) float32 {
 	w := float64(x)
 	return float32(max(w, 0) + wideLog1p(wideExp(-math.Abs(w))))
 }
 
-// Mish is x·tanh(softplus(x)), and -0 at -Inf.
-func Mish(x float32) float32 {
+// mish is x·tanh(softplus(x)), and -0 at -Inf.
+func mish(x float32) float32 {
 	// tanh(log(1+e)) = e(e+2) / (e(e+2)+2), which cancels nothing.
 	w := max(float64(x), -500)
 	e := wideExp(min(w, 40))
@@ -162,24 +166,24 @@ func Mish(x float32) float32 {
 	return float32(w * (t / (t + 2)))
 }
 
-// Elu is x where x is positive, α(eˣ-1) elsewhere.
-func Elu(x, alpha float32) float32 {
+// elu is x where x is positive, α(eˣ-1) elsewhere.
+func elu(x, alpha float32) float32 {
 	if x > 0 {
 		return x
 	}
 	return float32(float64(alpha) * wideExpm1(float64(x)))
 }
 
-// Selu is γx where x is positive, γα(eˣ-1) elsewhere.
-func Selu(x, alpha, gamma float32) float32 {
+// selu is γx where x is positive, γα(eˣ-1) elsewhere.
+func selu(x, alpha, gamma float32) float32 {
 	if x > 0 {
 		return gamma * x
 	}
 	return float32(float64(gamma) * float64(alpha) * wideExpm1(float64(x)))
 }
 
-// Celu is max(0, x) + min(0, α(e^(x/α)-1)).
-func Celu(x, alpha float32) float32 {
+// celu is max(0, x) + min(0, α(e^(x/α)-1)).
+func celu(x, alpha float32) float32 {
 	a, w := float64(alpha), float64(x)
 	return float32(max(w, 0) + min(float64(a*wideExpm1(w/a)), 0))
 }

@@ -54,3 +54,10 @@ func hardSwish(f Form, x V) V {
 
 // unit is max(0, min(1, x)).
 func unit(f Form, x V) V { return relu(f, f.MinOf(f.Const(1), x)) }
+
+func sign(f Form, x V) V {
+	y := f.CopySign(f.Const(1), x)
+	return f.Select(GT, f.Abs(x), f.Const(0), y, f.Add(x, f.Const(0)))
+}
+
+func softsign(f Form, x V) V { return f.Div(x, f.Add(f.Abs(x), f.Const(1))) }

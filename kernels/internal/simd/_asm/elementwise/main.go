@@ -53,6 +53,8 @@ var functions = []function{
 	one("gelu", gelu),
 	one("geluTanh", geluTanh),
 	one("hardSwish", hardSwish),
+	one("sign", sign),
+	one("softsign", softsign),
 	{"quickGelu", 1, true, func(f Form, x, p []V) V {
 		return f.Mul(f.Sigmoid(f.Mul(x[0], p[0])), x[0])
 	}},
@@ -68,42 +70,46 @@ func main() {
 	ConstraintExpr("!purego")
 	for _, f := range Forms {
 		for _, fn := range functions {
-			fn.write(f)
+			f.Function(fn.name, signature(fn.inputs, fn.tuned), func() { fn.body(f) })
+		}
+		for _, fn := range wideFunctions {
+			fn.write(f.Doubles())
 		}
 	}
 	Generate()
 }
 
-// write writes the function over n elements, the last of them under a mask.
-func (fn function) write(f Form) {
-	inputs := []string{"a", "b", "c"}[:fn.inputs]
-	signature := "func(dst"
-	for _, name := range inputs {
-		signature += ", " + name
+// signature is that of a function of n elements of each input.
+func signature(inputs int, tuned bool) string {
+	s := "func(dst"
+	for _, name := range inputNames[:inputs] {
+		s += ", " + name
 	}
-	signature += " *float32, n int"
-	if fn.tuned {
-		signature += ", alpha, beta float32"
+	s += " *float32, n int"
+	if tuned {
+		s += ", alpha, beta float32"
 	}
-	f.Function(fn.name, signature+")", func() { fn.body(f, inputs) })
+	return s + ")"
 }
 
-func (fn function) body(f Form, inputs []string) {
-	dst, n, i := pointer("dst"), pointer("n"), GP64()
-	var in []reg.GPVirtual
-	for _, name := range inputs {
+var inputNames = []string{"a", "b", "c"}
+
+// arguments loads pointers to the result and to inputs, their length, and the
+// parameters that there are. Elements are counted by i.
+func arguments(inputs int, tuned bool, broadcast func(Mem) V) (dst, n, i reg.GPVirtual, in []reg.GPVirtual, params []V) {
+	dst, n, i = pointer("dst"), pointer("n"), GP64()
+	for _, name := range inputNames[:inputs] {
 		in = append(in, pointer(name))
 	}
-	var params []V
-	if fn.tuned {
-		for _, name := range []string{"alpha", "beta"} {
-			b, err := Param(name).Resolve()
-			if err != nil {
-				panic(err)
-			}
-			params = append(params, f.Broadcast(b.Addr))
-		}
+	if tuned {
+		params = []V{broadcast(Arg("alpha")), broadcast(Arg("beta"))}
 	}
+	return dst, n, i, in, params
+}
+
+// body goes over n elements, the last of them under a mask.
+func (fn function) body(f Form) {
+	dst, n, i, in, params := arguments(fn.inputs, fn.tuned, f.Broadcast)
 	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
 
 	XORQ(i, i)

@@ -148,7 +148,9 @@ const (
 	NE        = 4
 	GE        = 29
 	GT        = 30
-	NLT       = 21 // also where either is NaN
+	NLT       = 21 // these also where either is NaN
+	NLE       = 22
+	NGE       = 25
 	Unordered = 3
 )
 
