@@ -11,8 +11,14 @@ import (
 // they are held. Casts to float16 and bfloat16 leave a float32 that narrowing
 // rounds as the source would be rounded.
 func castLoop(from, to tensor.DType) loop {
+	if held(to) == tensor.Float32 && (held(from) == tensor.Float32 || from.Size() <= 2) {
+		to = tensor.Float32 // which has each of these
+	}
 	if to == tensor.Float32 && int(from) < len(toFloat32) && toFloat32[from] != nil {
 		return toFloat32[from]
+	}
+	if held(from) == tensor.Float32 && int(to) < len(fromFloat32) && fromFloat32[to] != nil {
+		return fromFloat32[to]
 	}
 	switch held(from) {
 	case tensor.Float32:
@@ -40,128 +46,159 @@ func castLoop(from, to tensor.DType) loop {
 	}
 }
 
-// toFloat32 are the casts that have vector code.
+// toFloat32 and fromFloat32 are the casts that need no loop of Go.
 var toFloat32 = [...]loop{
+	tensor.Float32:  with1(copied),
+	tensor.Float16:  with1(copied),
+	tensor.BFloat16: with1(copied),
+
 	tensor.Int8:  with1(simd.FromInt8),
 	tensor.Uint8: with1(simd.FromUint8),
 	tensor.Int32: with1(simd.FromInt32),
 	tensor.Bool:  with1(simd.FromBool),
 }
 
+var fromFloat32 = [...]loop{
+	tensor.Int8:  with1(simd.ToInt8),
+	tensor.Uint8: with1(simd.ToUint8),
+	tensor.Int32: with1(simd.ToInt32),
+}
+
+func copied(dst, a []float32) { copy(dst, a) }
+
 func castFloat[A float32 | float64](to tensor.DType) loop {
 	switch to {
 	case tensor.Float16, tensor.BFloat16:
-		return convert(func(a A) float32 { return simd.OddFloat32(float64(a)) })
+		return with1(func(dst []float32, a []A) {
+			a = a[:len(dst)]
+			for i := range dst {
+				dst[i] = simd.OddFloat32(float64(a[i]))
+			}
+		})
 	case tensor.Float32:
-		return convert(func(a A) float32 { return float32(a) })
+		return with1(plain[float32, A])
 	case tensor.Float64:
-		return convert(func(a A) float64 { return float64(a) })
+		return with1(plain[float64, A])
 	case tensor.Int8:
-		return convert(saturate[int8, A](math.MinInt8, math.MaxInt8))
+		return saturate[int8, A](math.MinInt8, math.MaxInt8)
 	case tensor.Int16:
-		return convert(saturate[int16, A](math.MinInt16, math.MaxInt16))
+		return saturate[int16, A](math.MinInt16, math.MaxInt16)
 	case tensor.Int32:
-		return convert(saturate[int32, A](math.MinInt32, math.MaxInt32))
+		return saturate[int32, A](math.MinInt32, math.MaxInt32)
 	case tensor.Int64:
-		return convert(saturate[int64, A](math.MinInt64, math.MaxInt64))
+		return saturate[int64, A](math.MinInt64, math.MaxInt64)
 	case tensor.Uint8:
-		return convert(saturate[uint8, A](0, math.MaxUint8))
+		return saturate[uint8, A](0, math.MaxUint8)
 	case tensor.Uint16:
-		return convert(saturate[uint16, A](0, math.MaxUint16))
+		return saturate[uint16, A](0, math.MaxUint16)
 	case tensor.Uint32:
-		return convert(saturate[uint32, A](0, math.MaxUint32))
+		return saturate[uint32, A](0, math.MaxUint32)
 	case tensor.Uint64:
-		return convert(saturate[uint64, A](0, math.MaxUint64))
+		return saturate[uint64, A](0, math.MaxUint64)
 	default:
-		return convert(func(a A) uint8 { return bit(a != 0) })
+		return with1(nonzero[A])
 	}
 }
 
-// saturate is the cast from a float to an integer of the range lo … hi. Go
-// leaves what is outside of it, and NaN, to the processor.
-func saturate[D integer, A float32 | float64](lo, hi D) func(A) D {
-	return func(a A) D {
-		switch v := float64(a); {
-		case v != v:
-			return 0
-		case v <= float64(lo):
-			return lo
-		case v >= float64(hi): // rounded up where the type has 64 bits
-			return hi
-		default:
-			return D(v)
-		}
+// plain is the cast that Go defines.
+func plain[D, A number](dst []D, a []A) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = D(a[i])
 	}
+}
+
+func nonzero[A number](dst []uint8, a []A) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = bit(a[i] != 0)
+	}
+}
+
+// saturate is the cast from a float to an integer of the range low … high. Go
+// leaves what is outside of it, and NaN, to the processor.
+func saturate[D integer, A float32 | float64](low, high D) loop {
+	// The largest integers of 64 bits are no float64, and go up to one beyond.
+	bottom, top := float64(low), float64(high)
+	return with1(func(dst []D, a []A) {
+		a = a[:len(dst)]
+		for i := range dst {
+			v := float64(a[i])
+			within := min(max(v, bottom), top)
+			switch {
+			case within < top:
+				dst[i] = D(within)
+			case within == top:
+				dst[i] = high
+			default:
+				dst[i] = 0
+			}
+		}
+	})
 }
 
 func castInt[A integer](to tensor.DType) loop {
 	switch to {
 	case tensor.Float16, tensor.BFloat16:
-		return convert(func(a A) float32 {
-			if a < 0 {
-				return -simd.OddUint64(-uint64(a))
+		return with1(func(dst []float32, a []A) {
+			a = a[:len(dst)]
+			for i, v := range a {
+				sign := -uint64(bit(v < 0))
+				size := simd.OddUint64((uint64(v) ^ sign) - sign)
+				dst[i] = math.Float32frombits(math.Float32bits(size) | uint32(sign)<<31)
 			}
-			return simd.OddUint64(uint64(a))
 		})
 	case tensor.Float32:
-		return convert(func(a A) float32 { return float32(a) })
+		return with1(plain[float32, A])
 	case tensor.Float64:
-		return convert(func(a A) float64 { return float64(a) })
+		return with1(plain[float64, A])
 	case tensor.Int8:
-		return convert(func(a A) int8 { return int8(a) })
+		return with1(plain[int8, A])
 	case tensor.Int16:
-		return convert(func(a A) int16 { return int16(a) })
+		return with1(plain[int16, A])
 	case tensor.Int32:
-		return convert(func(a A) int32 { return int32(a) })
+		return with1(plain[int32, A])
 	case tensor.Int64:
-		return convert(func(a A) int64 { return int64(a) })
+		return with1(plain[int64, A])
 	case tensor.Uint8:
-		return convert(func(a A) uint8 { return uint8(a) })
+		return with1(plain[uint8, A])
 	case tensor.Uint16:
-		return convert(func(a A) uint16 { return uint16(a) })
+		return with1(plain[uint16, A])
 	case tensor.Uint32:
-		return convert(func(a A) uint32 { return uint32(a) })
+		return with1(plain[uint32, A])
 	case tensor.Uint64:
-		return convert(func(a A) uint64 { return uint64(a) })
+		return with1(plain[uint64, A])
 	default:
-		return convert(func(a A) uint8 { return bit(a != 0) })
+		return with1(nonzero[A])
 	}
 }
 
 func castBool(to tensor.DType) loop {
 	switch held(to) {
 	case tensor.Float32:
-		return convert(truth[float32])
+		return with1(truth[float32])
 	case tensor.Float64:
-		return convert(truth[float64])
+		return with1(truth[float64])
 	case tensor.Int16:
-		return convert(truth[int16])
+		return with1(truth[int16])
 	case tensor.Int32:
-		return convert(truth[int32])
+		return with1(truth[int32])
 	case tensor.Int64:
-		return convert(truth[int64])
+		return with1(truth[int64])
 	case tensor.Uint16:
-		return convert(truth[uint16])
+		return with1(truth[uint16])
 	case tensor.Uint32:
-		return convert(truth[uint32])
+		return with1(truth[uint32])
 	case tensor.Uint64:
-		return convert(truth[uint64])
+		return with1(truth[uint64])
 	default:
-		return convert(truth[uint8])
+		return with1(truth[uint8])
 	}
 }
 
-func truth[T number](a uint8) T {
-	if a != 0 {
-		return 1
+func truth[T number](dst []T, a []uint8) {
+	a = a[:len(dst)]
+	for i := range dst {
+		dst[i] = T(bit(a[i] != 0))
 	}
-	return 0
-}
-
-func convert[D, A tensor.Element](f func(A) D) loop {
-	return with1(func(dst []D, a []A) {
-		for i := range dst {
-			dst[i] = f(a[i])
-		}
-	})
 }

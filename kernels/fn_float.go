@@ -7,77 +7,8 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// floatLoops are the functions that float32 and float64 compute alike: each
-// operation of them is exact or rounded once.
-func floatLoops[T float32 | float64]() *loops {
-	l := numberLoops[T]()
-	l[FnDiv] = with2(func(dst, a, b []T) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			dst[i] = a[i] / b[i]
-		}
-	})
-	l[FnIsNaN] = with1(func(dst []uint8, a []T) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = bit(a[i] != a[i])
-		}
-	})
-	l[FnIsInf] = func(dst, a, _, _ []byte, imm uint64) {
-		x := tensor.View[T](a)
-		for i := range dst {
-			v := float64(x[i])
-			dst[i] = bit(imm&1 != 0 && math.IsInf(v, 1) || imm&2 != 0 && math.IsInf(v, -1))
-		}
-	}
-	l[FnAbs] = whole[T](math.Abs)
-	l[FnFloor] = whole[T](math.Floor)
-	l[FnCeil] = whole[T](math.Ceil)
-	l[FnRint] = whole[T](math.RoundToEven)
-	l[FnTrunc] = whole[T](math.Trunc)
-	l[FnSqrt] = with1(func(dst, a []T) {
-		a = a[:len(dst)]
-		for i := range dst {
-			// The square root of a float32 in float64 rounds to the right float32.
-			dst[i] = T(math.Sqrt(float64(a[i])))
-		}
-	})
-	l[FnRecip] = with1(func(dst, a []T) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = 1 / a[i]
-		}
-	})
-	l[FnLeaky] = param1(func(x T, alpha, _ float32) T {
-		if x < 0 {
-			return T(alpha) * x
-		}
-		return x
-	})
-	l[FnHardSigmoid] = param1(func(x T, alpha, beta float32) T {
-		return max(0, min(1, T(T(alpha)*x)+T(beta)))
-	})
-	l[FnHardSwish] = with1(func(dst, a []T) {
-		a = a[:len(dst)]
-		for i, x := range a {
-			dst[i] = x * max(0, min(1, x/6+0.5))
-		}
-	})
-	l[FnSoftsign] = scalar1(func(x T) T { return x / (1 + max(x, -x)) })
-	return l
-}
-
-// whole makes a loop of a function whose result for a float32 is a float32.
-func whole[T float32 | float64](f func(float64) float64) loop {
-	return with1(func(dst, a []T) {
-		for i := range dst {
-			dst[i] = T(f(float64(a[i])))
-		}
-	})
-}
-
 func float32Loops() *loops {
-	l := floatLoops[float32]()
+	l := &loops{FnConst: constant[float32], FnSelect: selectLoop(4)}
 	for fn, f := range map[Fn]simd.Unary{
 		FnNeg: simd.Neg, FnAbs: simd.Abs, FnSqrt: simd.Sqrt, FnRecip: simd.Recip,
 		FnFloor: simd.Floor, FnCeil: simd.Ceil, FnRint: simd.Rint, FnTrunc: simd.Trunc,
@@ -113,18 +44,105 @@ func float32Loops() *loops {
 	l[FnGt] = with2(func(dst []uint8, a, b []float32) { simd.Less(dst, b, a) })
 	l[FnGe] = with2(func(dst []uint8, a, b []float32) { simd.LessEqual(dst, b, a) })
 
+	l[FnIsNaN] = with1(func(dst []uint8, a []float32) { simd.NotEqual(dst, a, a) })
+	l[FnIsInf] = func(dst, a, _, _ []byte, imm uint64) {
+		infinite(dst, tensor.View[uint32](a), uint(imm), math.Float32bits(float32(math.Inf(1))))
+	}
+
 	l[FnMod] = scalar2(simd.Mod)
 	l[FnFmod] = scalar2(simd.Fmod)
 	return l
 }
 
+// infinite is FnIsInf of numbers given by their bits, inf those of infinity.
+func infinite[T uint32 | uint64](dst []uint8, x []T, signs uint, inf T) {
+	x = x[:len(dst)]
+	sign := ^(^T(0) >> 1)
+	low, high := uint8(signs&1), uint8(signs>>1)
+	for i := range dst {
+		dst[i] = bit(x[i] == inf)&low | bit(x[i] == inf|sign)&high
+	}
+}
+
 func float64Loops() *loops {
-	l := floatLoops[float64]()
+	l := numberLoops[float64]()
+	l[FnSelect] = selectLoop(8)
+	l[FnDiv] = with2(func(dst, a, b []float64) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] / b[i]
+		}
+	})
+	l[FnIsNaN] = with1(func(dst []uint8, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = bit(a[i] != a[i])
+		}
+	})
+	l[FnIsInf] = func(dst, a, _, _ []byte, imm uint64) {
+		infinite(dst, tensor.View[uint64](a), uint(imm), math.Float64bits(math.Inf(1)))
+	}
+	l[FnSign] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i, x := range a {
+			dst[i] = float64(int8(bit(x > 0)) - int8(bit(x < 0)))
+			if x != x {
+				dst[i] = x
+			}
+		}
+	})
+	l[FnAbs] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = math.Abs(a[i])
+		}
+	})
+	l[FnFloor] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = math.Floor(a[i])
+		}
+	})
+	l[FnCeil] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = math.Ceil(a[i])
+		}
+	})
+	l[FnRint] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = math.RoundToEven(a[i])
+		}
+	})
+	l[FnTrunc] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = math.Trunc(a[i])
+		}
+	})
+	l[FnSqrt] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = math.Sqrt(a[i])
+		}
+	})
+	l[FnRecip] = with1(func(dst, a []float64) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = 1 / a[i]
+		}
+	})
+	l[FnFma] = with3(func(dst, a, b, c []float64) {
+		a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+		for i := range dst {
+			dst[i] = math.FMA(a[i], b[i], c[i])
+		}
+	})
 	l[FnMod] = scalar2(simd.Mod64)
 	l[FnFmod] = scalar2(simd.Fmod64)
 	l[FnPow] = scalar2(math.Pow)
 	l[FnAtan2] = scalar2(math.Atan2)
-	l[FnFma] = fmaLoop(math.FMA)
 
 	l[FnExp] = scalar1(math.Exp)
 	l[FnExp2] = scalar1(math.Exp2)
@@ -145,6 +163,17 @@ func float64Loops() *loops {
 	l[FnAcosh] = scalar1(math.Acosh)
 	l[FnAtanh] = scalar1(math.Atanh)
 
+	l[FnLeaky] = param1(func(x float64, alpha, _ float32) float64 {
+		if x < 0 {
+			return float64(alpha) * x
+		}
+		return x
+	})
+	l[FnHardSigmoid] = param1(func(x float64, alpha, beta float32) float64 {
+		return max(0, min(1, float64(float64(alpha)*x)+float64(beta)))
+	})
+	l[FnHardSwish] = scalar1(func(x float64) float64 { return x * max(0, min(1, x/6+0.5)) })
+	l[FnSoftsign] = scalar1(func(x float64) float64 { return x / (1 + math.Abs(x)) })
 	l[FnSigmoid] = scalar1(sigmoid64)
 	l[FnSilu] = scalar1(func(x float64) float64 { return x * sigmoid64(x) })
 	l[FnQuickGelu] = param1(func(x float64, alpha, _ float32) float64 { return x * sigmoid64(float64(alpha)*x) })

@@ -57,18 +57,9 @@ func numberLoops[T number]() *loops {
 			}
 		}),
 		FnSign: with1(func(dst, a []T) {
-			for i, x := range a[:len(dst)] {
-				// NaN compares false and stays; so does zero, which loses its sign.
-				switch {
-				case x > 0:
-					x = 1
-				case x < 0:
-					x = 0
-					x--
-				case x == 0:
-					x = 0
-				}
-				dst[i] = x
+			a = a[:len(dst)]
+			for i, x := range a {
+				dst[i] = T(bit(x > 0)) - T(bit(x < 0))
 			}
 		}),
 		FnRelu: with1(func(dst, a []T) {
@@ -113,7 +104,6 @@ func numberLoops[T number]() *loops {
 				dst[i] = bit(a[i] >= b[i])
 			}
 		}),
-		FnSelect: with3(selectLoop[T]),
 	}
 }
 
@@ -130,14 +120,17 @@ func constant[T tensor.Element](dst, _, _, _ []byte, imm uint64) {
 	}
 }
 
-func selectLoop[T tensor.Element](dst []T, a []uint8, b, c []T) {
-	a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
-	for i := range dst {
-		if a[i] != 0 {
-			dst[i] = b[i]
-		} else {
-			dst[i] = c[i]
-		}
+// selectLoop is the loop of FnSelect for elements of that many bytes.
+func selectLoop(size int) loop {
+	switch size {
+	case 1:
+		return with3(simd.ChooseOf[uint8])
+	case 2:
+		return with3(simd.ChooseOf[uint16])
+	case 4:
+		return with3(simd.Choose)
+	default:
+		return with3(simd.ChooseOf[uint64])
 	}
 }
 
@@ -152,20 +145,69 @@ func bit(b bool) uint8 {
 func boolLoops() *loops {
 	return &loops{
 		FnConst:  constant[uint8],
-		FnAnd:    scalar2(func(a, b uint8) uint8 { return bit(a != 0 && b != 0) }),
-		FnOr:     scalar2(func(a, b uint8) uint8 { return bit(a|b != 0) }),
-		FnXor:    scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
-		FnNot:    scalar1(func(a uint8) uint8 { return bit(a == 0) }),
-		FnEq:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) == (b != 0)) }),
-		FnNe:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
-		FnSelect: with3(selectLoop[uint8]),
+		FnSelect: selectLoop(1),
+		FnAnd: with2(func(dst, a, b []uint8) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] != 0) & bit(b[i] != 0)
+			}
+		}),
+		FnOr: with2(func(dst, a, b []uint8) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i]|b[i] != 0)
+			}
+		}),
+		FnXor: with2(differ),
+		FnNe:  with2(differ),
+		FnEq: with2(func(dst, a, b []uint8) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = bit((a[i] != 0) == (b[i] != 0))
+			}
+		}),
+		FnNot: with1(func(dst, a []uint8) {
+			a = a[:len(dst)]
+			for i := range dst {
+				dst[i] = bit(a[i] == 0)
+			}
+		}),
+	}
+}
+
+func differ(dst, a, b []uint8) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = bit((a[i] != 0) != (b[i] != 0))
 	}
 }
 
 // integerLoops are the functions on one integer type of that many bits.
 func integerLoops[T integer](width uint64) *loops {
 	l := numberLoops[T]()
-	if width == 32 {
+	l[FnSelect] = selectLoop(int(width / 8))
+	switch width {
+	case 8:
+		// A choice of bytes would be a branch.
+		l[FnMin] = with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = T(min(int(a[i]), int(b[i])))
+			}
+		})
+		l[FnMax] = with2(func(dst, a, b []T) {
+			a, b = a[:len(dst)], b[:len(dst)]
+			for i := range dst {
+				dst[i] = T(max(int(a[i]), int(b[i])))
+			}
+		})
+		l[FnRelu] = with1(func(dst, a []T) {
+			a = a[:len(dst)]
+			for i := range dst {
+				dst[i] = T(max(int(a[i]), 0))
+			}
+		})
+	case 32:
 		// Equality is that of the bits, whatever their sign.
 		l[FnEq] = with2(simd.EqualInts)
 	}
@@ -179,35 +221,60 @@ func integerLoops[T integer](width uint64) *loops {
 	})
 	l[FnFmod] = scalar2(remainder[T])
 	l[FnPow] = scalar2(power[T])
-	l[FnFma] = fmaLoop(func(a, b, c T) T { return a*b + c })
-	l[FnAnd] = scalar2(func(a, b T) T { return a & b })
-	l[FnOr] = scalar2(func(a, b T) T { return a | b })
-	l[FnXor] = scalar2(func(a, b T) T { return a ^ b })
-	l[FnNot] = scalar1(func(a T) T { return ^a })
+	l[FnFma] = with3(func(dst, a, b, c []T) {
+		a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i]*b[i] + c[i]
+		}
+	})
+	l[FnAnd] = with2(func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] & b[i]
+		}
+	})
+	l[FnOr] = with2(func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] | b[i]
+		}
+	})
+	l[FnXor] = with2(func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] ^ b[i]
+		}
+	})
+	l[FnNot] = with1(func(dst, a []T) {
+		a = a[:len(dst)]
+		for i := range dst {
+			dst[i] = ^a[i]
+		}
+	})
 	// Go panics when a count is negative. As uint64 it is large, and like any
 	// count that is out of range gives 0.
-	l[FnShl] = scalar2(func(a, b T) T { return a << uint64(b) })
-	l[FnShr] = scalar2(func(a, b T) T {
-		if uint64(b) >= width {
-			return 0
+	l[FnShl] = with2(func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			dst[i] = a[i] << uint64(b[i])
 		}
-		return a >> b
 	})
-	l[FnAbs] = scalar1(func(a T) T {
-		if a < 0 {
-			return -a
+	l[FnShr] = with2(func(dst, a, b []T) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := range dst {
+			n := uint64(b[i])
+			dst[i] = a[i] >> n & -T(bit(n < width))
 		}
-		return a
+	})
+	l[FnAbs] = with1(func(dst, a []T) {
+		a = a[:len(dst)]
+		for i := range dst {
+			x := a[i]
+			sign := -T(bit(x < 0))
+			dst[i] = (x ^ sign) - sign
+		}
 	})
 	return l
-}
-
-func fmaLoop[T tensor.Element](f func(a, b, c T) T) loop {
-	return with3(func(dst, a, b, c []T) {
-		for i := range dst {
-			dst[i] = f(a[i], b[i], c[i])
-		}
-	})
 }
 
 // divide is a/b toward zero. x/0 is 0; MIN/-1 wraps to MIN, as Go has it.

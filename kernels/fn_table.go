@@ -316,10 +316,10 @@ func scalar2[T tensor.Element](f func(a, b T) T) loop {
 	})
 }
 
-// param1 is scalar1 for a function with the two parameters of Imm.
-func param1[T tensor.Element](f func(x T, alpha, beta float32) T) loop {
+// param1 is scalar1 for a function of float64 with the two parameters of Imm.
+func param1(f func(x float64, alpha, beta float32) float64) loop {
 	return func(dst, a, _, _ []byte, imm uint64) {
-		d, x := tensor.View[T](dst), tensor.View[T](a)
+		d, x := tensor.View[float64](dst), tensor.View[float64](a)
 		alpha, beta := parameters(imm)
 		for i := range d {
 			d[i] = f(x[i], alpha, beta)

@@ -115,16 +115,16 @@ func (a *access) fill(dst, src []byte, width int64) {
 	repeat(dst, width)
 }
 
-// round narrows elements and widens them again.
-func (h half) round(x []float32) {
-	for i, v := range x {
-		x[i] = h.widen(h.narrow(v))
-	}
-}
-
 // count writes the index along a dim of the output for elements from pos on.
 func count(dst []int64, pos, stride, dim int64) {
+	at, rest := pos/stride%dim, stride-pos%stride
 	for i := range dst {
-		dst[i] = (pos + int64(i)) / stride % dim
+		dst[i] = at
+		if rest--; rest == 0 {
+			at, rest = at+1, stride
+			if at == dim {
+				at = 0
+			}
+		}
 	}
 }

@@ -175,6 +175,251 @@ block:
 constants:
 	JMP begin
 
+// func narrowBrain512(dst *uint16, src *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·narrowBrain512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (BX)(AX*4), Z0
+	VPSRLD    $0x10, Z0, Z1
+	VANDPS    Z2, Z1, Z1
+	VPADDD    Z3, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VORPS     Z4, Z0, Z6
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z6, Z1, K1, Z5
+	VPSRLD    $0x10, Z5, Z0
+	VPMOVDW   Z0, Y0
+	VMOVDQU   Y0, (DX)(AX*2)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word00000001<>+0(SB), Z2
+	VBROADCASTSS word00007fff<>+0(SB), Z3
+	VBROADCASTSS word00400000<>+0(SB), Z4
+	JMP          begin
+
+DATA word00000001<>+0(SB)/4, $0x00000001
+GLOBL word00000001<>(SB), RODATA|NOPTR, $4
+
+DATA word00007fff<>+0(SB)/4, $0x00007fff
+GLOBL word00007fff<>(SB), RODATA|NOPTR, $4
+
+DATA word00400000<>+0(SB)/4, $0x00400000
+GLOBL word00400000<>(SB), RODATA|NOPTR, $4
+
+// func toInt8512(dst *int8, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·toInt8512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS      (BX)(AX*4), Z0
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTTPS2DQ.Z Z0, K1, Z0
+	VPMOVDB      Z0, X0
+	VMOVDQU      X0, (DX)(AX*1)
+	ADDQ         $0x10, AX
+	SUBQ         $0x10, CX
+	JG           block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word42fe0000<>+0(SB), Z1
+	VBROADCASTSS wordc3000000<>+0(SB), Z2
+	JMP          begin
+
+DATA word42fe0000<>+0(SB)/4, $0x42fe0000
+GLOBL word42fe0000<>(SB), RODATA|NOPTR, $4
+
+DATA wordc3000000<>+0(SB)/4, $0xc3000000
+GLOBL wordc3000000<>(SB), RODATA|NOPTR, $4
+
+// func toUint8512(dst *uint8, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·toUint8512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS      (BX)(AX*4), Z0
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTTPS2DQ.Z Z0, K1, Z0
+	VPMOVDB      Z0, X0
+	VMOVDQU      X0, (DX)(AX*1)
+	ADDQ         $0x10, AX
+	SUBQ         $0x10, CX
+	JG           block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word437f0000<>+0(SB), Z1
+	VBROADCASTSS word00000000<>+0(SB), Z2
+	JMP          begin
+
+DATA word437f0000<>+0(SB)/4, $0x437f0000
+GLOBL word437f0000<>(SB), RODATA|NOPTR, $4
+
+DATA word00000000<>+0(SB)/4, $0x00000000
+GLOBL word00000000<>(SB), RODATA|NOPTR, $4
+
+// func toInt32512(dst *int32, src *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·toInt32512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS      (BX)(AX*4), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTTPS2DQ.Z Z0, K1, Z1
+	VCMPPS       $0x1d, Z2, Z0, K1
+	VXORPS       Z3, Z1, Z0
+	VBLENDMPS    Z0, Z1, K1, Z4
+	VMOVUPS      Z4, (DX)(AX*4)
+	ADDQ         $0x10, AX
+	SUBQ         $0x10, CX
+	JG           block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word4f000000<>+0(SB), Z2
+	VBROADCASTSS wordffffffff<>+0(SB), Z3
+	JMP          begin
+
+DATA word4f000000<>+0(SB)/4, $0x4f000000
+GLOBL word4f000000<>(SB), RODATA|NOPTR, $4
+
+DATA wordffffffff<>+0(SB)/4, $0xffffffff
+GLOBL wordffffffff<>(SB), RODATA|NOPTR, $4
+
+// func roundHalf512(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·roundHalf512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (BX)(AX*4), Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMOVUPS   Z0, (DX)(AX*4)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func roundBrain512(dst *float32, src *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·roundBrain512(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (BX)(AX*4), Z0
+	VPSRLD    $0x10, Z0, Z1
+	VANDPS    Z2, Z1, Z1
+	VPADDD    Z3, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VORPS     Z4, Z0, Z7
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z7, Z1, K1, Z5
+	VANDPS    Z6, Z5, Z0
+	VMOVUPS   Z0, (DX)(AX*4)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word00000001<>+0(SB), Z2
+	VBROADCASTSS word00007fff<>+0(SB), Z3
+	VBROADCASTSS word00400000<>+0(SB), Z4
+	VBROADCASTSS wordffff0000<>+0(SB), Z6
+	JMP          begin
+
+DATA wordffff0000<>+0(SB)/4, $0xffff0000
+GLOBL wordffff0000<>(SB), RODATA|NOPTR, $4
+
+// func choose512(dst *uint32, a *uint8, b *uint32, c *uint32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·choose512(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
+	MOVQ n+32(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ a+8(FP), BX
+	MOVQ b+16(FP), SI
+	MOVQ c+24(FP), DI
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (DI)(AX*4), Z1
+	VPMOVZXBD (BX)(AX*1), Z0
+	VXORPS    Z2, Z2, Z2
+	VPCMPEQD  Z2, Z0, K1
+	VMOVUPS   (SI)(AX*4), Z0
+	VBLENDMPS Z1, Z0, K1, Z3
+	VMOVUPS   Z3, (DX)(AX*4)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
 // func equal512(dst *uint8, a *float32, b *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL
 TEXT ·equal512(SB), NOSPLIT, $0-32
@@ -517,6 +762,281 @@ block:
 	VMOVUPS   32(BX)(AX*4), Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVDQU   X0, 16(DX)(AX*2)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func narrowBrain256(dst *uint16, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·narrowBrain256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (BX)(AX*4), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VANDPS    Y2, Y1, Y1
+	VPADDD    Y3, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VORPS     Y4, Y0, Y5
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VBLENDVPS Y0, Y5, Y1, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VMOVUPS   32(BX)(AX*4), Y1
+	VPSRLD    $0x10, Y1, Y5
+	VANDPS    Y2, Y5, Y5
+	VPADDD    Y3, Y5, Y5
+	VPADDD    Y5, Y1, Y5
+	VORPS     Y4, Y1, Y6
+	VCMPPS    $0x03, Y1, Y1, Y1
+	VBLENDVPS Y1, Y6, Y5, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVDQU   Y0, (DX)(AX*2)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word00000001<>+0(SB), Y2
+	VBROADCASTSS word00007fff<>+0(SB), Y3
+	VBROADCASTSS word00400000<>+0(SB), Y4
+	JMP          begin
+
+// func toInt8256(dst *int8, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·toInt8256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS      (BX)(AX*4), Y0
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VCVTTPS2DQ   Y0, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VANDPS       Y0, Y3, Y0
+	VMOVUPS      32(BX)(AX*4), Y3
+	VMAXPS       Y3, Y2, Y3
+	VMINPS       Y3, Y1, Y3
+	VCVTTPS2DQ   Y3, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VANDPS       Y3, Y4, Y3
+	VPACKSSDW    Y3, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X3
+	VPACKSSWB    X3, X0, X0
+	VMOVDQU      X0, (DX)(AX*1)
+	ADDQ         $0x10, AX
+	SUBQ         $0x10, CX
+	JG           block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word42fe0000<>+0(SB), Y1
+	VBROADCASTSS wordc3000000<>+0(SB), Y2
+	JMP          begin
+
+// func toUint8256(dst *uint8, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·toUint8256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS      (BX)(AX*4), Y0
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VCVTTPS2DQ   Y0, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VANDPS       Y0, Y3, Y0
+	VMOVUPS      32(BX)(AX*4), Y3
+	VMAXPS       Y3, Y2, Y3
+	VMINPS       Y3, Y1, Y3
+	VCVTTPS2DQ   Y3, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VANDPS       Y3, Y4, Y3
+	VPACKSSDW    Y3, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X3
+	VPACKUSWB    X3, X0, X0
+	VMOVDQU      X0, (DX)(AX*1)
+	ADDQ         $0x10, AX
+	SUBQ         $0x10, CX
+	JG           block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word437f0000<>+0(SB), Y1
+	VBROADCASTSS word00000000<>+0(SB), Y2
+	JMP          begin
+
+// func toInt32256(dst *int32, src *float32, n int)
+// Requires: AVX
+TEXT ·toInt32256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS    (BX)(AX*4), Y0
+	VCVTTPS2DQ Y0, Y1
+	VCMPPS     $0x07, Y0, Y0, Y2
+	VANDPS     Y2, Y1, Y1
+	VCMPPS     $0x1d, Y3, Y0, Y0
+	VXORPS     Y4, Y1, Y2
+	VBLENDVPS  Y0, Y2, Y1, Y0
+	VMOVUPS    Y0, (DX)(AX*4)
+	VMOVUPS    32(BX)(AX*4), Y0
+	VCVTTPS2DQ Y0, Y1
+	VCMPPS     $0x07, Y0, Y0, Y2
+	VANDPS     Y2, Y1, Y1
+	VCMPPS     $0x1d, Y3, Y0, Y0
+	VXORPS     Y4, Y1, Y2
+	VBLENDVPS  Y0, Y2, Y1, Y0
+	VMOVUPS    Y0, 32(DX)(AX*4)
+	ADDQ       $0x10, AX
+	SUBQ       $0x10, CX
+	JG         block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word4f000000<>+0(SB), Y3
+	VBROADCASTSS wordffffffff<>+0(SB), Y4
+	JMP          begin
+
+// func roundHalf256(dst *float32, src *float32, n int)
+// Requires: AVX, F16C
+TEXT ·roundHalf256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (BX)(AX*4), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, (DX)(AX*4)
+	VMOVUPS   32(BX)(AX*4), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 32(DX)(AX*4)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func roundBrain256(dst *float32, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·roundBrain256(SB), NOSPLIT, $0-24
+	JMP constants
+
+begin:
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (BX)(AX*4), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VANDPS    Y2, Y1, Y1
+	VPADDD    Y3, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VORPS     Y4, Y0, Y6
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VBLENDVPS Y0, Y6, Y1, Y0
+	VANDPS    Y5, Y0, Y0
+	VMOVUPS   Y0, (DX)(AX*4)
+	VMOVUPS   32(BX)(AX*4), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VANDPS    Y2, Y1, Y1
+	VPADDD    Y3, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VORPS     Y4, Y0, Y6
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VBLENDVPS Y0, Y6, Y1, Y0
+	VANDPS    Y5, Y0, Y0
+	VMOVUPS   Y0, 32(DX)(AX*4)
+	ADDQ      $0x10, AX
+	SUBQ      $0x10, CX
+	JG        block
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word00000001<>+0(SB), Y2
+	VBROADCASTSS word00007fff<>+0(SB), Y3
+	VBROADCASTSS word00400000<>+0(SB), Y4
+	VBROADCASTSS wordffff0000<>+0(SB), Y5
+	JMP          begin
+
+// func choose256(dst *uint32, a *uint8, b *uint32, c *uint32, n int)
+// Requires: AVX, AVX2
+TEXT ·choose256(SB), NOSPLIT, $0-40
+	JMP constants
+
+begin:
+	MOVQ n+32(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ a+8(FP), BX
+	MOVQ b+16(FP), SI
+	MOVQ c+24(FP), DI
+	XORQ AX, AX
+
+block:
+	VMOVUPS   (DI)(AX*4), Y1
+	VPMOVZXBD (BX)(AX*1), Y0
+	VXORPS    Y2, Y2, Y2
+	VPCMPEQD  Y2, Y0, Y0
+	VMOVUPS   (SI)(AX*4), Y2
+	VBLENDVPS Y0, Y1, Y2, Y0
+	VMOVUPS   Y0, (DX)(AX*4)
+	VMOVUPS   32(DI)(AX*4), Y1
+	VPMOVZXBD 8(BX)(AX*1), Y0
+	VXORPS    Y2, Y2, Y2
+	VPCMPEQD  Y2, Y0, Y0
+	VMOVUPS   32(SI)(AX*4), Y2
+	VBLENDVPS Y0, Y1, Y2, Y0
+	VMOVUPS   Y0, 32(DX)(AX*4)
 	ADDQ      $0x10, AX
 	SUBQ      $0x10, CX
 	JG        block

@@ -26,6 +26,27 @@ func fromInt32512(dst *float32, src *int32, n int)
 func narrowHalf512(dst *uint16, src *float32, n int)
 
 //go:noescape
+func narrowBrain512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func toInt8512(dst *int8, src *float32, n int)
+
+//go:noescape
+func toUint8512(dst *uint8, src *float32, n int)
+
+//go:noescape
+func toInt32512(dst *int32, src *float32, n int)
+
+//go:noescape
+func roundHalf512(dst *float32, src *float32, n int)
+
+//go:noescape
+func roundBrain512(dst *float32, src *float32, n int)
+
+//go:noescape
+func choose512(dst *uint32, a *uint8, b *uint32, c *uint32, n int)
+
+//go:noescape
 func equal512(dst *uint8, a *float32, b *float32, n int)
 
 //go:noescape
@@ -60,6 +81,27 @@ func fromInt32256(dst *float32, src *int32, n int)
 
 //go:noescape
 func narrowHalf256(dst *uint16, src *float32, n int)
+
+//go:noescape
+func narrowBrain256(dst *uint16, src *float32, n int)
+
+//go:noescape
+func toInt8256(dst *int8, src *float32, n int)
+
+//go:noescape
+func toUint8256(dst *uint8, src *float32, n int)
+
+//go:noescape
+func toInt32256(dst *int32, src *float32, n int)
+
+//go:noescape
+func roundHalf256(dst *float32, src *float32, n int)
+
+//go:noescape
+func roundBrain256(dst *float32, src *float32, n int)
+
+//go:noescape
+func choose256(dst *uint32, a *uint8, b *uint32, c *uint32, n int)
 
 //go:noescape
 func equal256(dst *uint8, a *float32, b *float32, n int)

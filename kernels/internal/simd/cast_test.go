@@ -10,7 +10,7 @@ import (
 
 // Conversions and comparisons of every length give what they give alone.
 func TestCasts(t *testing.T) {
-	memory := [3]fence{newFence(t, 200), newFence(t, 200), newFence(t, 200)}
+	memory := [4]fence{newFence(t, 200), newFence(t, 200), newFence(t, 200), newFence(t, 200)}
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(17, 18))
 		for n := range 4*Lanes + 3 {
@@ -23,7 +23,13 @@ func TestCasts(t *testing.T) {
 				checkCast(t, r, memory, n, "bool", FromBool, truth)
 				checkNarrow(t, r, memory, n, NarrowHalves, NarrowHalf, WidenHalf)
 				checkNarrow(t, r, memory, n, NarrowBrains, NarrowBrain, WidenBrain)
+				checkWhole(t, r, memory, n, ToInt8, -128, 127)
+				checkWhole(t, r, memory, n, ToUint8, 0, 255)
+				checkWhole(t, r, memory, n, ToInt32, math.MinInt32, math.MaxInt32)
+				checkRound(t, r, memory[0], n, RoundHalves, NarrowHalf, WidenHalf)
+				checkRound(t, r, memory[0], n, RoundBrains, NarrowBrain, WidenBrain)
 				checkCompare(t, r, memory, n)
+				checkChoose(t, r, memory, n)
 			}
 		}
 		var all [1 << 16]uint16
@@ -52,7 +58,7 @@ func room[T tensor.Element](r *rand.Rand, f fence, n int) []T {
 	return v[len(v)-n:]
 }
 
-func checkCast[S tensor.Element](t *testing.T, r *rand.Rand, memory [3]fence, n int, name string, run func([]float32, []S), one func(S) float32) {
+func checkCast[S tensor.Element](t *testing.T, r *rand.Rand, memory [4]fence, n int, name string, run func([]float32, []S), one func(S) float32) {
 	t.Helper()
 	dst, src := room[float32](r, memory[0], n), room[S](r, memory[1], n)
 	run(dst, src)
@@ -63,15 +69,10 @@ func checkCast[S tensor.Element](t *testing.T, r *rand.Rand, memory [3]fence, n 
 	}
 }
 
-func checkNarrow(t *testing.T, r *rand.Rand, memory [3]fence, n int, run func([]uint16, []float32), one func(float32) uint16, back func(uint16) float32) {
+func checkNarrow(t *testing.T, r *rand.Rand, memory [4]fence, n int, run func([]uint16, []float32), one func(float32) uint16, back func(uint16) float32) {
 	t.Helper()
 	dst, src := room[uint16](r, memory[0], n), room[float32](r, memory[1], n)
-	values(r, src)
-	for i := range src {
-		if r.IntN(2) == 0 {
-			src[i] = float32(math.Ldexp(float64(r.IntN(1<<13)), r.IntN(40)-35)) // ties, subnormals
-		}
-	}
+	ties(r, src)
 	run(dst, src)
 	for i, v := range src {
 		if dst[i] != one(v) && (v == v || back(dst[i]) == back(dst[i])) {
@@ -80,7 +81,74 @@ func checkNarrow(t *testing.T, r *rand.Rand, memory [3]fence, n int, run func([]
 	}
 }
 
-func checkCompare(t *testing.T, r *rand.Rand, memory [3]fence, n int) {
+// ties fills x with numbers that are hard to round.
+func ties(r *rand.Rand, x []float32) {
+	values(r, x)
+	for i := range x {
+		if r.IntN(2) == 0 {
+			x[i] = float32(math.Ldexp(float64(r.IntN(1<<13)), r.IntN(40)-35)) // subnormals among them
+		}
+	}
+}
+
+func checkWhole[T int8 | uint8 | int32](t *testing.T, r *rand.Rand, memory [4]fence, n int, run func([]T, []float32), low, high float64) {
+	t.Helper()
+	dst, src := room[T](r, memory[0], n), room[float32](r, memory[1], n)
+	values(r, src)
+	for i := range src {
+		switch r.IntN(4) {
+		case 0:
+			src[i] = float32(r.IntN(1200)-600) / 2
+		case 1:
+			src[i] = float32(math.Ldexp(r.Float64()*2-1, 28+r.IntN(6)))
+		}
+	}
+	run(dst, src)
+	for i, v := range src {
+		want := math.Trunc(float64(v))
+		switch {
+		case v != v:
+			want = 0
+		case want < low:
+			want = low
+		case want > high:
+			want = high
+		}
+		if float64(dst[i]) != want {
+			t.Fatalf("%v is %v, want %v", v, dst[i], want)
+		}
+	}
+}
+
+func checkRound(t *testing.T, r *rand.Rand, memory fence, n int, run func([]float32), narrow func(float32) uint16, widen func(uint16) float32) {
+	t.Helper()
+	x := room[float32](r, memory, n)
+	ties(r, x)
+	was := append([]float32{}, x...)
+	run(x)
+	for i, v := range was {
+		if want := widen(narrow(v)); !sameBits(x[i], want) {
+			t.Fatalf("%v is rounded to %v, want %v", v, x[i], want)
+		}
+	}
+}
+
+func checkChoose(t *testing.T, r *rand.Rand, memory [4]fence, n int) {
+	t.Helper()
+	dst, b, c := room[uint32](r, memory[0], n), room[uint32](r, memory[1], n), room[uint32](r, memory[2], n)
+	a := room[uint8](r, memory[3], n)
+	for i := range a {
+		a[i] *= uint8(r.IntN(2))
+	}
+	Choose(dst, a, b, c)
+	for i := range dst {
+		if want := map[bool]uint32{true: b[i], false: c[i]}[a[i] != 0]; dst[i] != want {
+			t.Fatalf("%d chooses %d of %d and %d", a[i], dst[i], b[i], c[i])
+		}
+	}
+}
+
+func checkCompare(t *testing.T, r *rand.Rand, memory [4]fence, n int) {
 	t.Helper()
 	dst, a, b := room[uint8](r, memory[0], n), room[float32](r, memory[1], n), room[float32](r, memory[2], n)
 	values(r, a)

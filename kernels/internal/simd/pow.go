@@ -39,25 +39,28 @@ func Pow32(x, y float32) float32 {
 // where that is a float32, the neighbour whose last bit is 1 elsewhere.
 func OddFloat32(v float64) float32 {
 	f := float32(v)
-	b := math.Float32bits(f)
-	if w := float64(f); w == v || v != v || b&1 == 1 {
+	if v != v {
 		return f
-	} else if math.Abs(w) > math.Abs(v) {
-		return math.Float32frombits(b - 1)
 	}
-	return math.Float32frombits(b + 1)
+	b := math.Float32bits(f)
+	was, is := math.Float64bits(math.Abs(v)), math.Float64bits(math.Abs(float64(f)))
+	// Toward zero, and to an odd one from there where f was not v itself. Numbers
+	// compare as their bits do, but by no branch.
+	if is > was {
+		b--
+	}
+	if is != was {
+		b |= 1
+	}
+	return math.Float32frombits(b)
 }
 
 // OddUint64 is OddFloat32 for an integer.
 func OddUint64(v uint64) float32 {
-	n := bits.Len64(v)
-	if n <= 24 {
-		return float32(v)
-	}
-	shift := uint(n - 24)
+	shift := max(bits.Len64(v), 24) - 24
 	m := v >> shift
 	if m<<shift != v {
 		m |= 1
 	}
-	return float32(m) * math.Float32frombits(uint32(shift+127)<<23)
+	return float32(int64(m)) * math.Float32frombits(uint32(shift+127)<<23)
 }

@@ -33,6 +33,47 @@ func (f Form) EqualInts(a, b V) Bools {
 	return Bools{m}
 }
 
+// Choose is yes where b holds, no elsewhere.
+func (f Form) Choose(b Bools, yes, no V) V {
+	v := f.New()
+	if f.wide {
+		VBLENDMPS(yes, no, b.reg, v)
+	} else {
+		VBLENDVPS(b.reg, yes, no, v)
+	}
+	return v
+}
+
+// Words is the lower 16 bits of each lane of a block, as which all of a lane can
+// be read; SignedBytes and UnsignedBytes are the lower 8.
+func (f Form) Words(list []V) V {
+	words := YMM()
+	if f.wide {
+		VPMOVDW(list[0], words)
+		return words
+	}
+	VPACKUSDW(list[1], list[0], words) // each half by itself
+	VPERMQ(U8(0b11_01_10_00), words, words)
+	return words
+}
+
+func (f Form) SignedBytes(list []V) V   { return f.bytes(VPACKSSWB, list) }
+func (f Form) UnsignedBytes(list []V) V { return f.bytes(VPACKUSWB, list) }
+
+func (f Form) bytes(pack func(...Op), list []V) V {
+	x := XMM()
+	if f.wide {
+		VPMOVDB(list[0], x)
+		return x
+	}
+	words, upper := YMM(), XMM()
+	VPACKSSDW(list[1], list[0], words) // each half by itself
+	VPERMQ(U8(0b11_01_10_00), words, words)
+	VEXTRACTI128(Imm(1), words, upper)
+	pack(upper, words.AsX(), x)
+	return x
+}
+
 // Bytes01 is a byte of 0 or 1 for each lane of a block.
 func (f Form) Bytes01(list []Bools) V {
 	x, ones := XMM(), XMM()
@@ -40,13 +81,7 @@ func (f Form) Bytes01(list []Bools) V {
 	if f.wide {
 		VPMOVM2B(list[0].reg, x)
 	} else {
-		low, high := list[0].reg.(V), list[1].reg.(V)
-		words := YMM()
-		VPACKSSDW(high, low, words) // each half by itself
-		VPERMQ(U8(0b11_01_10_00), words, words)
-		upper := XMM()
-		VEXTRACTI128(Imm(1), words, upper)
-		VPACKSSWB(upper, words.AsX(), x)
+		x = f.SignedBytes([]V{list[0].reg.(V), list[1].reg.(V)})
 	}
 	VPAND(ones, x, x)
 	return x

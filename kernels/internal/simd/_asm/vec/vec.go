@@ -95,6 +95,28 @@ func (f Form) Right(a V, n int) V {
 	return v
 }
 
+// RightZero fills with zeros.
+func (f Form) RightZero(a V, n int) V {
+	v := f.New()
+	VPSRLD(U8(n), a, v)
+	return v
+}
+
+// IntOf is x toward zero, 0 of NaN, and -2³¹ of what is out of range.
+func (f Form) IntOf(x V) V {
+	v := f.New()
+	if f.wide {
+		k := K()
+		VCMPPS(U8(Ordered), x, x, k)
+		VCVTTPS2DQ_Z(x, k, v)
+		return v
+	}
+	VCVTTPS2DQ(x, v)
+	ordered := f.New()
+	VCMPPS(U8(Ordered), x, x, ordered)
+	return f.And(v, ordered)
+}
+
 // Sortable is x as integers in the order of the numbers, -0 before 0, with NaNs
 // beyond both infinities. It is its own inverse.
 func (f Form) Sortable(x V) V {
@@ -152,6 +174,7 @@ const (
 	NLE       = 22
 	NGE       = 25
 	Unordered = 3
+	Ordered   = 7
 )
 
 // Select is yes where the comparison of a and b holds, no elsewhere.
