@@ -13,6 +13,7 @@ func (f *form[F]) at() (none F) {
 	return f.neon
 }
 
+// The functions that are in assembly.
 var (
 	widenHalf  = form[cast[float32, uint16]]{widenHalfNeon}
 	widenBrain = form[cast[float32, uint16]]{widenBrainNeon}
@@ -26,4 +27,15 @@ var (
 	less       = form[comparison[float32]]{lessNeon}
 	lessEqual  = form[comparison[float32]]{lessEqualNeon}
 	equalInts  = form[comparison[int32]]{equalIntsNeon}
+)
+
+// The functions that are not.
+var (
+	narrowBrain form[cast[uint16, float32]]
+	roundHalf   form[cast[float32, float32]]
+	roundBrain  form[cast[float32, float32]]
+	toInt8      form[cast[int8, float32]]
+	toUint8     form[cast[uint8, float32]]
+	toInt32     form[cast[int32, float32]]
+	choose      form[choice]
 )
