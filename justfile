@@ -52,6 +52,14 @@ limits:
 overhead:
     go test -count=1 -run '^$' -bench Served ./runtime
 
+# What an element of each function of map takes on each type, in nanoseconds.
+functions pattern=".":
+    go test -count=1 -run '^$' -bench 'Functions/{{pattern}}' -benchtime 30x ./kernels
+
+# How many times as long ops take on subnormal numbers.
+subnormal:
+    go test -count=1 -run '^$' -bench Subnormal -benchtime 20x ./kernels
+
 # Every float32 function over all 2^32 arguments. Takes hours.
 exhaustive:
     GLOVEBOX_EXHAUSTIVE=1 go test -count=1 -timeout 24h -run Exhaustive ./kernels/...

@@ -83,7 +83,7 @@ func benchFunction(b *testing.B, f Fn, d, from tensor.DType) {
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(row.cost), "cost")
+	b.ReportMetric(float64(row.of(d)), "cost")
 	for name, t := range best {
 		b.ReportMetric(float64(t)/n, name)
 	}

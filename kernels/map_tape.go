@@ -203,10 +203,10 @@ func (b *layout) instruction(r int, i *Instr) {
 	default:
 		s.run = loopTable[held(i.DType)][i.Fn]
 	}
-	b.cost += f.cost
+	b.cost += f.of(i.DType)
 	if half {
 		s.round = d
-		b.cost += 4
+		b.cost++
 	}
 	s.dst = b.place(r)
 	b.slot[r] = s.dst

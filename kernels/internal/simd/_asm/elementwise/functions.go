@@ -9,19 +9,22 @@ import (
 func silu(f Form, x V) V { return f.Mul(f.Sigmoid(x), x) }
 
 func tanh(f Form, x V) V {
-	a := f.Abs(x)
-	z := f.Mul(x, x)
+	large := f.Large(x)
+	a := f.AbsWhere(large, x)
+	z := f.Mul(a, a)
 	p := f.Horner(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
 	near := f.FMA(f.Mul(p, z), a, a)
 	b := f.MinOf(f.Const(10), a)
 	e := f.Add(f.ExpWithin(f.Add(b, b)), f.Const(1))
 	far := f.Sub(f.Const(1), f.Div(f.Const(2), e))
-	return f.CopySign(f.Select(LT, a, f.Const(0.625), near, far), x)
+	y := f.Select(LT, a, f.Const(0.625), near, far)
+	return f.Choose(large, f.CopySign(y, x), x)
 }
 
 func erf(f Form, x V) V {
-	a := f.Abs(x)
-	s := f.Mul(x, x)
+	large := f.Large(x)
+	a := f.AbsWhere(large, x)
+	s := f.MulWhere(large, x, x)
 	p := f.Horner(s, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
 	near := f.FMA(p, x, x)
 	b := f.MinOf(f.Const(4), a)
@@ -37,19 +40,21 @@ func erf(f Form, x V) V {
 }
 
 func gelu(f Form, x V) V {
-	e := erf(f, f.Mul(x, f.Const(0.70710678118654752440)))
-	return f.Mul(f.Mul(x, f.Const(0.5)), f.Add(e, f.Const(1)))
+	e := erf(f, f.MulWhere(f.Large(x), x, f.Const(0.70710678118654752440)))
+	return f.Mul(f.FMA(e, f.Const(0.5), f.Const(0.5)), x)
 }
 
 func geluTanh(f Form, x V) V {
-	u := f.FMA(f.Const(0.07135481282553641), f.Mul(x, x), f.Const(1.59576912160573071176))
-	return f.Mul(f.Sigmoid(f.Mul(x, u)), x)
+	large := f.Large(x)
+	u := f.FMA(f.Const(0.07135481282553641), f.MulWhere(large, x, x), f.Const(1.59576912160573071176))
+	return f.Mul(f.Sigmoid(f.MulWhere(large, x, u)), x)
 }
 
 func relu(f Form, x V) V { return f.Add(f.MaxOf(f.Const(0), x), f.Const(0)) }
 
 func hardSwish(f Form, x V) V {
-	return f.Mul(unit(f, f.FMA(x, f.Const(1.0/6), f.Const(0.5))), x)
+	third := f.MulWhere(f.Large(x), x, f.Const(1))
+	return f.Mul(unit(f, f.FMA(third, f.Const(1.0/6), f.Const(0.5))), x)
 }
 
 // unit is max(0, min(1, x)).
@@ -60,4 +65,8 @@ func sign(f Form, x V) V {
 	return f.Select(GT, f.Abs(x), f.Const(0), y, f.Add(x, f.Const(0)))
 }
 
-func softsign(f Form, x V) V { return f.Div(x, f.Add(f.Abs(x), f.Const(1))) }
+func softsign(f Form, x V) V {
+	large := f.Large(x)
+	y := f.Div(f.AbsWhere(large, x), f.Add(f.Abs(x), f.Const(1)))
+	return f.Choose(large, f.CopySign(y, x), x)
+}

@@ -21,6 +21,51 @@ func (f Form) Compare(predicate int, a, b V) Bools {
 	return Bools{m}
 }
 
+// Large is where x is at least 2⁻⁶³ in size. What functions make of less is the
+// same as of 0, or follows from x. A processor may take a hundred times as long
+// for a product that has to do with a subnormal number.
+func (f Form) Large(x V) Bools {
+	const exponent = 0x60000000 // has none of these bits where it is less
+	if f.wide {
+		k := K()
+		VPTESTMD(f.Bits(exponent), x, k)
+		return Bools{k}
+	}
+	m := f.New()
+	VPAND(f.Bits(exponent), x, m)
+	VPCMPGTD(f.Zero(), m, m)
+	return Bools{m}
+}
+
+// MulWhere is a · b where w holds, MinWhere is MinOf and AbsWhere is Abs there;
+// all are 0 elsewhere.
+func (f Form) MulWhere(w Bools, a, b V) V {
+	if !f.wide {
+		return f.Mul(f.And(a, w.reg), b)
+	}
+	v := f.New()
+	VMULPS_Z(b, a, w.reg, v)
+	return v
+}
+
+func (f Form) MinWhere(w Bools, bound, x V) V {
+	if !f.wide {
+		return f.And(f.MinOf(bound, x), w.reg)
+	}
+	v := f.New()
+	VMINPS_Z(x, bound, w.reg, v)
+	return v
+}
+
+func (f Form) AbsWhere(w Bools, x V) V {
+	if !f.wide {
+		return f.And(f.Abs(x), w.reg)
+	}
+	v := f.New()
+	VANDPS_Z(f.Bits(0x7fffffff), x, w.reg, v)
+	return v
+}
+
 // EqualInts is where integers are equal.
 func (f Form) EqualInts(a, b V) Bools {
 	if f.wide {

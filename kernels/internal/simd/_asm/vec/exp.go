@@ -17,7 +17,7 @@ const (
 
 // Exp follows Exp32 in ../../exp.go step by step.
 func (f Form) Exp(x V) V {
-	return f.ZeroBelow(x, f.Const(expLow), f.ExpWithin(f.MinOf(f.Const(89), x)))
+	return f.ZeroBelow(x, f.Const(expLow), f.ExpWithin(f.MinWhere(f.Large(x), f.Const(89), x)))
 }
 
 // ExpWithin is exp in ../../exp.go. Below expLow it gives anything. It uses x up.
@@ -52,7 +52,7 @@ func (f Form) pow2(n V) V { return f.Left(f.AddInt(n, f.Bits(127)), 23) }
 
 // Sigmoid follows Sigmoid32 in ../../exp.go.
 func (f Form) Sigmoid(x V) V {
-	e := f.expNegative(f.MinOf(f.Const(-expLow), x))
+	e := f.expNegative(f.MinWhere(f.Large(x), f.Const(-expLow), x))
 	e = f.Add(e, f.Const(1))
 	if !f.wide {
 		return f.ZeroBelow(x, f.Const(expLow), f.Div(f.Const(1), e))
