@@ -41,10 +41,9 @@ func float32Loops() *loops {
 	l[FnFma] = with3(simd.MulAdd)
 	l[FnEq], l[FnNe] = with2(simd.Equal), with2(simd.NotEqual)
 	l[FnLt], l[FnLe] = with2(simd.Less), with2(simd.LessEqual)
-	l[FnGt] = with2(func(dst []uint8, a, b []float32) { simd.Less(dst, b, a) })
-	l[FnGe] = with2(func(dst []uint8, a, b []float32) { simd.LessEqual(dst, b, a) })
+	l[FnGt], l[FnGe] = swapped(l[FnLt]), swapped(l[FnLe])
 
-	l[FnIsNaN] = with1(func(dst []uint8, a []float32) { simd.NotEqual(dst, a, a) })
+	l[FnIsNaN] = both(l[FnNe])
 	l[FnIsInf] = func(dst, a, _, _ []byte, imm uint64) {
 		infinite(dst, tensor.View[uint32](a), uint(imm), math.Float32bits(float32(math.Inf(1))))
 	}
@@ -67,72 +66,24 @@ func infinite[T uint32 | uint64](dst []uint8, x []T, signs uint, inf T) {
 func float64Loops() *loops {
 	l := numberLoops[float64]()
 	l[FnSelect] = selectLoop(8)
-	l[FnDiv] = with2(func(dst, a, b []float64) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			dst[i] = a[i] / b[i]
-		}
-	})
-	l[FnIsNaN] = with1(func(dst []uint8, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = bit(a[i] != a[i])
-		}
-	})
+	l[FnIsNaN] = both(l[FnNe])
 	l[FnIsInf] = func(dst, a, _, _ []byte, imm uint64) {
 		infinite(dst, tensor.View[uint64](a), uint(imm), math.Float64bits(math.Inf(1)))
 	}
-	l[FnSign] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i, x := range a {
-			dst[i] = float64(int8(bit(x > 0)) - int8(bit(x < 0)))
-			if x != x {
-				dst[i] = x
-			}
+	l[FnSign] = scalar1(func(x float64) float64 {
+		if x != x {
+			return x
 		}
+		return float64(bit(x > 0)) - float64(bit(x < 0))
 	})
-	l[FnAbs] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = math.Abs(a[i])
-		}
-	})
-	l[FnFloor] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = math.Floor(a[i])
-		}
-	})
-	l[FnCeil] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = math.Ceil(a[i])
-		}
-	})
-	l[FnRint] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = math.RoundToEven(a[i])
-		}
-	})
-	l[FnTrunc] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = math.Trunc(a[i])
-		}
-	})
-	l[FnSqrt] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = math.Sqrt(a[i])
-		}
-	})
-	l[FnRecip] = with1(func(dst, a []float64) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = 1 / a[i]
-		}
-	})
+	l[FnDiv] = scalar2(func(a, b float64) float64 { return a / b })
+	l[FnAbs] = scalar1(math.Abs)
+	l[FnFloor] = scalar1(math.Floor)
+	l[FnCeil] = scalar1(math.Ceil)
+	l[FnRint] = scalar1(math.RoundToEven)
+	l[FnTrunc] = scalar1(math.Trunc)
+	l[FnSqrt] = scalar1(math.Sqrt)
+	l[FnRecip] = scalar1(func(x float64) float64 { return 1 / x })
 	l[FnFma] = with3(func(dst, a, b, c []float64) {
 		a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
 		for i := range dst {

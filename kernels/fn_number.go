@@ -17,7 +17,7 @@ type number interface{ integer | float32 | float64 }
 
 // numberLoops are the functions that Go's operators give for all numbers.
 func numberLoops[T number]() *loops {
-	return &loops{
+	l := &loops{
 		FnConst: constant[T],
 		FnAdd: with2(func(dst, a, b []T) {
 			a, b = a[:len(dst)], b[:len(dst)]
@@ -92,19 +92,19 @@ func numberLoops[T number]() *loops {
 				dst[i] = bit(a[i] <= b[i])
 			}
 		}),
-		FnGt: with2(func(dst []uint8, a, b []T) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = bit(a[i] > b[i])
-			}
-		}),
-		FnGe: with2(func(dst []uint8, a, b []T) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = bit(a[i] >= b[i])
-			}
-		}),
 	}
+	l[FnGt], l[FnGe] = swapped(l[FnLt]), swapped(l[FnLe])
+	return l
+}
+
+// swapped is f of the second operand and the first.
+func swapped(f loop) loop {
+	return func(dst, a, b, c []byte, imm uint64) { f(dst, b, a, c, imm) }
+}
+
+// both is f with its operand as both of two.
+func both(f loop) loop {
+	return func(dst, a, _, c []byte, imm uint64) { f(dst, a, a, c, imm) }
 }
 
 // constant fills dst with the element whose bits are the low ones of imm,
@@ -145,40 +145,13 @@ func bit(b bool) uint8 {
 func boolLoops() *loops {
 	return &loops{
 		FnConst:  constant[uint8],
+		FnAnd:    scalar2(func(a, b uint8) uint8 { return bit(a != 0) & bit(b != 0) }),
+		FnOr:     scalar2(func(a, b uint8) uint8 { return bit(a|b != 0) }),
+		FnXor:    scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
+		FnNot:    scalar1(func(a uint8) uint8 { return bit(a == 0) }),
+		FnEq:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) == (b != 0)) }),
+		FnNe:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
 		FnSelect: selectLoop(1),
-		FnAnd: with2(func(dst, a, b []uint8) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = bit(a[i] != 0) & bit(b[i] != 0)
-			}
-		}),
-		FnOr: with2(func(dst, a, b []uint8) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = bit(a[i]|b[i] != 0)
-			}
-		}),
-		FnXor: with2(differ),
-		FnNe:  with2(differ),
-		FnEq: with2(func(dst, a, b []uint8) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = bit((a[i] != 0) == (b[i] != 0))
-			}
-		}),
-		FnNot: with1(func(dst, a []uint8) {
-			a = a[:len(dst)]
-			for i := range dst {
-				dst[i] = bit(a[i] == 0)
-			}
-		}),
-	}
-}
-
-func differ(dst, a, b []uint8) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = bit((a[i] != 0) != (b[i] != 0))
 	}
 }
 
@@ -187,28 +160,11 @@ func integerLoops[T integer](width uint64) *loops {
 	l := numberLoops[T]()
 	l[FnSelect] = selectLoop(int(width / 8))
 	switch width {
-	case 8:
-		// A choice of bytes would be a branch.
-		l[FnMin] = with2(func(dst, a, b []T) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = T(min(int(a[i]), int(b[i])))
-			}
-		})
-		l[FnMax] = with2(func(dst, a, b []T) {
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = T(max(int(a[i]), int(b[i])))
-			}
-		})
-		l[FnRelu] = with1(func(dst, a []T) {
-			a = a[:len(dst)]
-			for i := range dst {
-				dst[i] = T(max(int(a[i]), 0))
-			}
-		})
-	case 32:
-		// Equality is that of the bits, whatever their sign.
+	case 8: // where the lesser and the larger of two would be a branch
+		l[FnMin] = scalar2(func(a, b T) T { return T(min(int(a), int(b))) })
+		l[FnMax] = scalar2(func(a, b T) T { return T(max(int(a), int(b))) })
+		l[FnRelu] = scalar1(func(a T) T { return T(max(int(a), 0)) })
+	case 32: // equality is that of the bits, whatever their sign
 		l[FnEq] = with2(simd.EqualInts)
 	}
 	l[FnDiv] = scalar2(divide[T])
@@ -227,52 +183,17 @@ func integerLoops[T integer](width uint64) *loops {
 			dst[i] = a[i]*b[i] + c[i]
 		}
 	})
-	l[FnAnd] = with2(func(dst, a, b []T) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			dst[i] = a[i] & b[i]
-		}
-	})
-	l[FnOr] = with2(func(dst, a, b []T) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			dst[i] = a[i] | b[i]
-		}
-	})
-	l[FnXor] = with2(func(dst, a, b []T) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			dst[i] = a[i] ^ b[i]
-		}
-	})
-	l[FnNot] = with1(func(dst, a []T) {
-		a = a[:len(dst)]
-		for i := range dst {
-			dst[i] = ^a[i]
-		}
-	})
+	l[FnAnd] = scalar2(func(a, b T) T { return a & b })
+	l[FnOr] = scalar2(func(a, b T) T { return a | b })
+	l[FnXor] = scalar2(func(a, b T) T { return a ^ b })
+	l[FnNot] = scalar1(func(a T) T { return ^a })
 	// Go panics when a count is negative. As uint64 it is large, and like any
 	// count that is out of range gives 0.
-	l[FnShl] = with2(func(dst, a, b []T) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			dst[i] = a[i] << uint64(b[i])
-		}
-	})
-	l[FnShr] = with2(func(dst, a, b []T) {
-		a, b = a[:len(dst)], b[:len(dst)]
-		for i := range dst {
-			n := uint64(b[i])
-			dst[i] = a[i] >> n & -T(bit(n < width))
-		}
-	})
-	l[FnAbs] = with1(func(dst, a []T) {
-		a = a[:len(dst)]
-		for i := range dst {
-			x := a[i]
-			sign := -T(bit(x < 0))
-			dst[i] = (x ^ sign) - sign
-		}
+	l[FnShl] = scalar2(func(a, b T) T { return a << uint64(b) })
+	l[FnShr] = scalar2(func(a, b T) T { return a >> uint64(b) & -T(bit(uint64(b) < width)) })
+	l[FnAbs] = scalar1(func(a T) T {
+		sign := -T(bit(a < 0))
+		return (a ^ sign) - sign
 	})
 	return l
 }
