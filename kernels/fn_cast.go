@@ -152,48 +152,22 @@ func castInt[A integer](to tensor.DType) loop {
 		return with1(plain[float32, A])
 	case tensor.Float64:
 		return with1(plain[float64, A])
-	case tensor.Int8:
-		return with1(plain[int8, A])
-	case tensor.Int16:
-		return with1(plain[int16, A])
-	case tensor.Int32:
-		return with1(plain[int32, A])
-	case tensor.Int64:
-		return with1(plain[int64, A])
-	case tensor.Uint8:
-		return with1(plain[uint8, A])
-	case tensor.Uint16:
-		return with1(plain[uint16, A])
-	case tensor.Uint32:
-		return with1(plain[uint32, A])
-	case tensor.Uint64:
-		return with1(plain[uint64, A])
-	default:
+	case tensor.Bool:
 		return with1(nonzero[A])
 	}
+	// Whether the result has a sign makes no difference to its bits.
+	return [...]loop{
+		1: with1(plain[uint8, A]), 2: with1(plain[uint16, A]), 4: with1(plain[uint32, A]), 8: with1(plain[uint64, A]),
+	}[to.Size()]
 }
 
 func castBool(to tensor.DType) loop {
-	switch held(to) {
-	case tensor.Float32:
-		return with1(truth[float32])
-	case tensor.Float64:
+	if to == tensor.Float64 {
 		return with1(truth[float64])
-	case tensor.Int16:
-		return with1(truth[int16])
-	case tensor.Int32:
-		return with1(truth[int32])
-	case tensor.Int64:
-		return with1(truth[int64])
-	case tensor.Uint16:
-		return with1(truth[uint16])
-	case tensor.Uint32:
-		return with1(truth[uint32])
-	case tensor.Uint64:
-		return with1(truth[uint64])
-	default:
-		return with1(truth[uint8])
 	}
+	return [...]loop{
+		1: with1(truth[uint8]), 2: with1(truth[uint16]), 4: with1(truth[uint32]), 8: with1(truth[uint64]),
+	}[to.Size()]
 }
 
 func truth[T number](dst []T, a []uint8) {

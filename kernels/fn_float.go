@@ -8,7 +8,7 @@ import (
 )
 
 func float32Loops() *loops {
-	l := &loops{FnConst: constant[float32], FnSelect: selectLoop(4)}
+	l := &loops{FnConst: constant[float32], FnSelect: selects[4]}
 	for fn, f := range map[Fn]simd.Unary{
 		FnNeg: simd.Neg, FnAbs: simd.Abs, FnSqrt: simd.Sqrt, FnRecip: simd.Recip,
 		FnFloor: simd.Floor, FnCeil: simd.Ceil, FnRint: simd.Rint, FnTrunc: simd.Trunc,
@@ -65,7 +65,7 @@ func infinite[T uint32 | uint64](dst []uint8, x []T, signs uint, inf T) {
 
 func float64Loops() *loops {
 	l := numberLoops[float64]()
-	l[FnSelect] = selectLoop(8)
+	l[FnSelect] = selects[8]
 	l[FnIsNaN] = both(l[FnNe])
 	l[FnIsInf] = func(dst, a, _, _ []byte, imm uint64) {
 		infinite(dst, tensor.View[uint64](a), uint(imm), math.Float64bits(math.Inf(1)))

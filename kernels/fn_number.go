@@ -120,18 +120,9 @@ func constant[T tensor.Element](dst, _, _, _ []byte, imm uint64) {
 	}
 }
 
-// selectLoop is the loop of FnSelect for elements of that many bytes.
-func selectLoop(size int) loop {
-	switch size {
-	case 1:
-		return with3(simd.ChooseOf[uint8])
-	case 2:
-		return with3(simd.ChooseOf[uint16])
-	case 4:
-		return with3(simd.Choose)
-	default:
-		return with3(simd.ChooseOf[uint64])
-	}
+// selects are the loops of FnSelect by the size of an element.
+var selects = [...]loop{
+	1: with3(simd.ChooseOf[uint8]), 2: with3(simd.ChooseOf[uint16]), 4: with3(simd.Choose), 8: with3(simd.ChooseOf[uint64]),
 }
 
 func bit(b bool) uint8 {
@@ -151,14 +142,14 @@ func boolLoops() *loops {
 		FnNot:    scalar1(func(a uint8) uint8 { return bit(a == 0) }),
 		FnEq:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) == (b != 0)) }),
 		FnNe:     scalar2(func(a, b uint8) uint8 { return bit((a != 0) != (b != 0)) }),
-		FnSelect: selectLoop(1),
+		FnSelect: selects[1],
 	}
 }
 
 // integerLoops are the functions on one integer type of that many bits.
 func integerLoops[T integer](width uint64) *loops {
 	l := numberLoops[T]()
-	l[FnSelect] = selectLoop(int(width / 8))
+	l[FnSelect] = selects[width/8]
 	switch width {
 	case 8: // where the lesser and the larger of two would be a branch
 		l[FnMin] = scalar2(func(a, b T) T { return T(min(int(a), int(b))) })
