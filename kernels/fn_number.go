@@ -154,7 +154,9 @@ func integerLoops[T integer](width uint64) *loops {
 	case 8: // where the lesser and the larger of two would be a branch
 		l[FnMin] = scalar2(func(a, b T) T { return T(min(int(a), int(b))) })
 		l[FnMax] = scalar2(func(a, b T) T { return T(max(int(a), int(b))) })
-		l[FnRelu] = scalar1(func(a T) T { return T(max(int(a), 0)) })
+		if ^T(0) < 0 {
+			l[FnRelu] = scalar1(func(a T) T { return T(max(int(a), 0)) })
+		}
 	case 32: // equality is that of the bits, whatever their sign
 		l[FnEq] = with2(simd.EqualInts)
 	}
