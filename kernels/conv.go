@@ -103,7 +103,7 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 		return p, nil
 	}
 	e.quicken(a.Epilogue, y, in[2:], true)
-	s.gemm = newProduct(int(places), int(m/a.Groups), int(terms))
+	s.gemm = newProduct(int(places), int(m/a.Groups), int(terms), e)
 	if x.DType == tensor.Float64 {
 		s.gemm = newGemm(int(places), int(m/a.Groups), int(terms))
 	}

@@ -27,7 +27,7 @@ func (w *window) apart(groups int64, outPad []int64) bool {
 func (s *transposeStep) planApart(p *Plan, e Program, in []tensor.Type) {
 	x, y := in[0], p.Out[0]
 	s.each = s.n
-	s.gemm = newProduct(int(tensor.Product(x.Dims[:x.Rank-1])), s.kernel[2]*s.each, s.c)
+	s.gemm = newProduct(int(tensor.Product(x.Dims[:x.Rank-1])), s.kernel[2]*s.each, s.c, nil)
 	s.epilogue.quicken(e, y, in[2:], true)
 	p.Packed = packedBytes(int64(s.kernel[0]*s.kernel[1]), int64(s.c), int64(s.n))
 	p.Scratch = tensor.AddSat(tensor.AddSat(p.Packed, float32Scratch(x, y)), 4*int64(s.n))

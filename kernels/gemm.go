@@ -44,14 +44,15 @@ func newGemm(m, n, k int) gemm {
 // newProduct cuts a product that is done by simd.Gemm. There are enough tiles
 // for some cores, unless each would be over at once. They are wide, so that rows
 // are read few times, and cut down rather than across where the columns are
-// fewer than the rows; those of the same columns come one after another, while
-// these are in the cache.
-func newProduct(m, n, k int) gemm {
+// fewer than the rows or an epilogue is to run on what a tile has of each row;
+// those of the same columns come one after another, while these are in the
+// cache.
+func newProduct(m, n, k int, e *epilogue) gemm {
 	const (
 		enough = 16
 		least  = 1 << 17 // multiply-adds of a tile
 		widest = 16      // panels
-		slim   = 3
+		worth  = 1 << 11 // panels of terms for which an epilogue may begin anew in each row
 	)
 	g := gemm{m: m, n: n, k: k, ldc: n, unit: rowsAtOnce / 3}
 	g.depth = max(1, min(k, maxDepth))
@@ -60,10 +61,14 @@ func newProduct(m, n, k int) gemm {
 	rows := productWork / max(1, min(panels, widest)*simd.Panel*g.depth) / g.unit
 	g.down = ceilDiv(units, max(3, rows))
 	tiles := int64(max(1, min(enough, tensor.MulSat(tensor.MulSat(int64(m), int64(panels*simd.Panel)), int64(k))/least)))
+	apply, slim := e != nil && e.tape != nil, 3
+	if apply {
+		slim = max(slim, worth/max(1, k))
+	}
 	for int64(g.down)*int64(g.across) < tiles {
 		across, down := panels >= 2*slim*g.across, units >= 2*g.down
 		switch {
-		case across && (n >= m || !down):
+		case across && (!down || n >= m && !apply):
 			g.across *= 2
 		case down:
 			g.down *= 2

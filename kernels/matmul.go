@@ -94,7 +94,7 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 		attrs.Alpha = 1
 	}
 	step := &matmulStep{
-		gemm: newProduct(int(m), int(n), int(k)),
+		gemm: newProduct(int(m), int(n), int(k), e),
 		ta:   attrs.TA, tb: attrs.TB, alpha: attrs.Alpha,
 		batch: int(batch),
 		a:     batchesOf(&a, &y), b: batchesOf(&b, &y),
@@ -103,7 +103,7 @@ func planMatMul(in []tensor.Type, attrs MatMulAttrs) (Plan, error) {
 	}
 	if step.bCount == 1 && !step.ta {
 		// One matrix for all: the batch is more rows.
-		step.gemm = newProduct(int(batch*m), int(n), int(k))
+		step.gemm = newProduct(int(batch*m), int(n), int(k), e)
 		step.batch = 1
 	}
 	p := Plan{
