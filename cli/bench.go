@@ -98,8 +98,9 @@ func (s *session) bench(c *cli.Context) error {
 		t.Peak = m.Stats().PeakBytes
 		return s.printTiming(t, res)
 	}
+	alone := glovebox.WithProgress(c.Context, nil) // what is timed has nobody to report to
 	for range warmup {
-		if _, err := m.Run(c.Context, in); err != nil {
+		if _, err := m.Run(alone, in); err != nil {
 			return err
 		}
 	}
@@ -107,7 +108,7 @@ func (s *session) bench(c *cli.Context) error {
 	times := make([]float64, runs)
 	for i := range times {
 		start := time.Now()
-		if res, err = m.Run(c.Context, in); err != nil {
+		if res, err = m.Run(alone, in); err != nil {
 			return err
 		}
 		times[i] = ms(time.Since(start))

@@ -109,7 +109,9 @@ func (s *session) open(c *cli.Context) (*glovebox.Runtime, error) {
 		cfg.Logger = logger(s.err)
 	}
 	s.meter = newMeter(s.err, !s.quiet && !c.Bool("no-progress"))
-	c.Context = glovebox.WithProgress(c.Context, s.meter.event)
+	if s.meter != nil {
+		c.Context = glovebox.WithProgress(c.Context, s.meter.event)
+	}
 	return glovebox.New(c.Context, cfg)
 }
 
