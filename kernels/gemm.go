@@ -50,7 +50,7 @@ func newGemm(m, n, k int) gemm {
 func newProduct(m, n, k int, e *epilogue) gemm {
 	const (
 		enough = 16
-		least  = 1 << 17 // multiply-adds of a tile
+		least  = 1 << 18 // multiply-adds of a tile
 		widest = 16      // panels
 		worth  = 1 << 11 // panels of terms for which an epilogue may begin anew in each row
 	)
