@@ -92,7 +92,151 @@ DATA constants<>+672(SB)/8, $0x3fcc422a3fcc422a
 DATA constants<>+680(SB)/8, $0x3fcc422a3fcc422a
 DATA constants<>+688(SB)/8, $0x3e2aaaab3e2aaaab
 DATA constants<>+696(SB)/8, $0x3e2aaaab3e2aaaab
-GLOBL constants<>(SB), RODATA|NOPTR, $704
+DATA constants<>+704(SB)/8, $0xc07f400000000000
+DATA constants<>+712(SB)/8, $0xc07f400000000000
+DATA constants<>+720(SB)/8, $0x407f400000000000
+DATA constants<>+728(SB)/8, $0x407f400000000000
+DATA constants<>+736(SB)/8, $0x4338000000000000
+DATA constants<>+744(SB)/8, $0x4338000000000000
+DATA constants<>+752(SB)/8, $0x3fe62e42fefa39ef
+DATA constants<>+760(SB)/8, $0x3fe62e42fefa39ef
+DATA constants<>+768(SB)/8, $0x3e21eed8eff8d898
+DATA constants<>+776(SB)/8, $0x3e21eed8eff8d898
+DATA constants<>+784(SB)/8, $0x3e5ae64567f544e4
+DATA constants<>+792(SB)/8, $0x3e5ae64567f544e4
+DATA constants<>+800(SB)/8, $0x3e927e4fb7789f5c
+DATA constants<>+808(SB)/8, $0x3e927e4fb7789f5c
+DATA constants<>+816(SB)/8, $0x3ec71de3a556c734
+DATA constants<>+824(SB)/8, $0x3ec71de3a556c734
+DATA constants<>+832(SB)/8, $0x3efa01a01a01a01a
+DATA constants<>+840(SB)/8, $0x3efa01a01a01a01a
+DATA constants<>+848(SB)/8, $0x3f2a01a01a01a01a
+DATA constants<>+856(SB)/8, $0x3f2a01a01a01a01a
+DATA constants<>+864(SB)/8, $0x3f56c16c16c16c17
+DATA constants<>+872(SB)/8, $0x3f56c16c16c16c17
+DATA constants<>+880(SB)/8, $0x3f81111111111111
+DATA constants<>+888(SB)/8, $0x3f81111111111111
+DATA constants<>+896(SB)/8, $0x3fa5555555555555
+DATA constants<>+904(SB)/8, $0x3fa5555555555555
+DATA constants<>+912(SB)/8, $0x3fc5555555555555
+DATA constants<>+920(SB)/8, $0x3fc5555555555555
+DATA constants<>+928(SB)/8, $0x3fe0000000000000
+DATA constants<>+936(SB)/8, $0x3fe0000000000000
+DATA constants<>+944(SB)/8, $0x3ff0000000000000
+DATA constants<>+952(SB)/8, $0x3ff0000000000000
+DATA constants<>+960(SB)/8, $0x3ff71547652b82fe
+DATA constants<>+968(SB)/8, $0x3ff71547652b82fe
+DATA constants<>+976(SB)/8, $0x3fe62e42fee00000
+DATA constants<>+984(SB)/8, $0x3fe62e42fee00000
+DATA constants<>+992(SB)/8, $0x3dea39ef35793c76
+DATA constants<>+1000(SB)/8, $0x3dea39ef35793c76
+DATA constants<>+1008(SB)/8, $0x4330000000000000
+DATA constants<>+1016(SB)/8, $0x4330000000000000
+DATA constants<>+1024(SB)/8, $0x43300000000003ff
+DATA constants<>+1032(SB)/8, $0x43300000000003ff
+DATA constants<>+1040(SB)/8, $0x000fffffffffffff
+DATA constants<>+1048(SB)/8, $0x000fffffffffffff
+DATA constants<>+1056(SB)/8, $0x3ff6a09e667f3bcd
+DATA constants<>+1064(SB)/8, $0x3ff6a09e667f3bcd
+DATA constants<>+1072(SB)/8, $0x3faaf286bca1af28
+DATA constants<>+1080(SB)/8, $0x3faaf286bca1af28
+DATA constants<>+1088(SB)/8, $0x3fae1e1e1e1e1e1e
+DATA constants<>+1096(SB)/8, $0x3fae1e1e1e1e1e1e
+DATA constants<>+1104(SB)/8, $0x3fb1111111111111
+DATA constants<>+1112(SB)/8, $0x3fb1111111111111
+DATA constants<>+1120(SB)/8, $0x3fb3b13b13b13b14
+DATA constants<>+1128(SB)/8, $0x3fb3b13b13b13b14
+DATA constants<>+1136(SB)/8, $0x3fb745d1745d1746
+DATA constants<>+1144(SB)/8, $0x3fb745d1745d1746
+DATA constants<>+1152(SB)/8, $0x3fbc71c71c71c71c
+DATA constants<>+1160(SB)/8, $0x3fbc71c71c71c71c
+DATA constants<>+1168(SB)/8, $0x3fc2492492492492
+DATA constants<>+1176(SB)/8, $0x3fc2492492492492
+DATA constants<>+1184(SB)/8, $0x3fc999999999999a
+DATA constants<>+1192(SB)/8, $0x3fc999999999999a
+DATA constants<>+1200(SB)/8, $0x3fd5555555555555
+DATA constants<>+1208(SB)/8, $0x3fd5555555555555
+DATA constants<>+1216(SB)/8, $0xfff0000000000000
+DATA constants<>+1224(SB)/8, $0xfff0000000000000
+DATA constants<>+1232(SB)/8, $0x7fefffffffffffff
+DATA constants<>+1240(SB)/8, $0x7fefffffffffffff
+DATA constants<>+1248(SB)/8, $0x7ff8000000000001
+DATA constants<>+1256(SB)/8, $0x7ff8000000000001
+DATA constants<>+1264(SB)/8, $0xbfd28f5c28f5c28f
+DATA constants<>+1272(SB)/8, $0xbfd28f5c28f5c28f
+DATA constants<>+1280(SB)/8, $0x3fda3d70a3d70a3d
+DATA constants<>+1288(SB)/8, $0x3fda3d70a3d70a3d
+DATA constants<>+1296(SB)/8, $0x8000000000000000
+DATA constants<>+1304(SB)/8, $0x8000000000000000
+DATA constants<>+1312(SB)/8, $0x4000000000000000
+DATA constants<>+1320(SB)/8, $0x4000000000000000
+DATA constants<>+1328(SB)/8, $0x00000000000003ff
+DATA constants<>+1336(SB)/8, $0x00000000000003ff
+DATA constants<>+1344(SB)/8, $0x000000000000047f
+DATA constants<>+1352(SB)/8, $0x000000000000047f
+DATA constants<>+1360(SB)/8, $0xfffffffffffffc01
+DATA constants<>+1368(SB)/8, $0xfffffffffffffc01
+DATA constants<>+1376(SB)/8, $0x3ff921fb54442d18
+DATA constants<>+1384(SB)/8, $0x3ff921fb54442d18
+DATA constants<>+1392(SB)/8, $0xbd6ae7f3e733b81f
+DATA constants<>+1400(SB)/8, $0xbd6ae7f3e733b81f
+DATA constants<>+1408(SB)/8, $0x3de6124613a86d09
+DATA constants<>+1416(SB)/8, $0x3de6124613a86d09
+DATA constants<>+1424(SB)/8, $0xbe5ae64567f544e4
+DATA constants<>+1432(SB)/8, $0xbe5ae64567f544e4
+DATA constants<>+1440(SB)/8, $0xbf2a01a01a01a01a
+DATA constants<>+1448(SB)/8, $0xbf2a01a01a01a01a
+DATA constants<>+1456(SB)/8, $0xbfc5555555555555
+DATA constants<>+1464(SB)/8, $0xbfc5555555555555
+DATA constants<>+1472(SB)/8, $0x3d2ae7f3e733b81f
+DATA constants<>+1480(SB)/8, $0x3d2ae7f3e733b81f
+DATA constants<>+1488(SB)/8, $0xbda93974a8c07c9d
+DATA constants<>+1496(SB)/8, $0xbda93974a8c07c9d
+DATA constants<>+1504(SB)/8, $0xbe927e4fb7789f5c
+DATA constants<>+1512(SB)/8, $0xbe927e4fb7789f5c
+DATA constants<>+1520(SB)/8, $0xbf56c16c16c16c17
+DATA constants<>+1528(SB)/8, $0xbf56c16c16c16c17
+DATA constants<>+1536(SB)/8, $0xbfe0000000000000
+DATA constants<>+1544(SB)/8, $0xbfe0000000000000
+DATA constants<>+1552(SB)/8, $0x0000000000000001
+DATA constants<>+1560(SB)/8, $0x0000000000000001
+DATA constants<>+1568(SB)/8, $0x3fe51eb851eb851f
+DATA constants<>+1576(SB)/8, $0x3fe51eb851eb851f
+DATA constants<>+1584(SB)/8, $0x4003504f333f9de6
+DATA constants<>+1592(SB)/8, $0x4003504f333f9de6
+DATA constants<>+1600(SB)/8, $0xbff0000000000000
+DATA constants<>+1608(SB)/8, $0xbff0000000000000
+DATA constants<>+1616(SB)/8, $0x3fe921fb54442d18
+DATA constants<>+1624(SB)/8, $0x3fe921fb54442d18
+DATA constants<>+1632(SB)/8, $0xbfec007fa1f72594
+DATA constants<>+1640(SB)/8, $0xbfec007fa1f72594
+DATA constants<>+1648(SB)/8, $0xc03028545b6b807a
+DATA constants<>+1656(SB)/8, $0xc03028545b6b807a
+DATA constants<>+1664(SB)/8, $0xc052c08c36880273
+DATA constants<>+1672(SB)/8, $0xc052c08c36880273
+DATA constants<>+1680(SB)/8, $0xc05eb8bf2d05ba25
+DATA constants<>+1688(SB)/8, $0xc05eb8bf2d05ba25
+DATA constants<>+1696(SB)/8, $0xc0503669fd28ec8e
+DATA constants<>+1704(SB)/8, $0xc0503669fd28ec8e
+DATA constants<>+1712(SB)/8, $0x4038dbc45b14603c
+DATA constants<>+1720(SB)/8, $0x4038dbc45b14603c
+DATA constants<>+1728(SB)/8, $0x4064a0dd43b8fa25
+DATA constants<>+1736(SB)/8, $0x4064a0dd43b8fa25
+DATA constants<>+1744(SB)/8, $0x407b0e18d2e2be3b
+DATA constants<>+1752(SB)/8, $0x407b0e18d2e2be3b
+DATA constants<>+1760(SB)/8, $0x407e563f13b049ea
+DATA constants<>+1768(SB)/8, $0x407e563f13b049ea
+DATA constants<>+1776(SB)/8, $0x4068519efbbd62ec
+DATA constants<>+1784(SB)/8, $0x4068519efbbd62ec
+DATA constants<>+1792(SB)/8, $0x47efffffe0000000
+DATA constants<>+1800(SB)/8, $0x47efffffe0000000
+DATA constants<>+1808(SB)/8, $0x4044000000000000
+DATA constants<>+1816(SB)/8, $0x4044000000000000
+DATA constants<>+1824(SB)/8, $0xc7efffffe0000000
+DATA constants<>+1832(SB)/8, $0xc7efffffe0000000
+DATA constants<>+1840(SB)/8, $0x400921fb54442d18
+DATA constants<>+1848(SB)/8, $0x400921fb54442d18
+GLOBL constants<>(SB), RODATA|NOPTR, $1856
 
 // func addNeon(dst, a, b *float32, n int)
 TEXT ·addNeon(SB), NOSPLIT, $0-32
@@ -2464,6 +2608,190 @@ skip5:
 skip6:
 	RET
 
+// func signNeon(dst, a *float32, n int)
+TEXT ·signNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc09400 // ldr q0, [x0, #592]
+	WORD $0x3dc00001 // ldr q1, [x0, #0]
+	WORD $0x3dc05402 // ldr q2, [x0, #336]
+	MOVD dst+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD n+16(FP), R2
+	SUBS $16, R2, R2
+	BLT rest2
+next1:
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x3dc00424 // ldr q4, [x1, #16]
+	WORD $0x3dc00825 // ldr q5, [x1, #32]
+	WORD $0x3dc00c26 // ldr q6, [x1, #48]
+	WORD $0x4ea0f867 // fabs v7.4s, v3.4s
+	WORD $0x6ea0e4e7 // fcmgt v7.4s, v7.4s, v0.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e611c68 // bsl v8.16b, v3.16b, v1.16b
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6e631d07 // bsl v7.16b, v8.16b, v3.16b
+	WORD $0x4ea0f883 // fabs v3.4s, v4.4s
+	WORD $0x6ea0e463 // fcmgt v3.4s, v3.4s, v0.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e611c88 // bsl v8.16b, v4.16b, v1.16b
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6e641d03 // bsl v3.16b, v8.16b, v4.16b
+	WORD $0x4ea0f8a4 // fabs v4.4s, v5.4s
+	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e611ca8 // bsl v8.16b, v5.16b, v1.16b
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x6e651d04 // bsl v4.16b, v8.16b, v5.16b
+	WORD $0x4ea0f8c5 // fabs v5.4s, v6.4s
+	WORD $0x6ea0e4a5 // fcmgt v5.4s, v5.4s, v0.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e611cc8 // bsl v8.16b, v6.16b, v1.16b
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x6e661d05 // bsl v5.16b, v8.16b, v6.16b
+	WORD $0x3d800007 // str q7, [x0, #0]
+	WORD $0x3d800403 // str q3, [x0, #16]
+	WORD $0x3d800804 // str q4, [x0, #32]
+	WORD $0x3d800c05 // str q5, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R2, R2
+	BGE next1
+rest2:
+	TBZ $3, R2, skip3
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x3dc00424 // ldr q4, [x1, #16]
+	WORD $0x4ea0f865 // fabs v5.4s, v3.4s
+	WORD $0x6ea0e4a5 // fcmgt v5.4s, v5.4s, v0.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c66 // bsl v6.16b, v3.16b, v1.16b
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6e631cc5 // bsl v5.16b, v6.16b, v3.16b
+	WORD $0x4ea0f883 // fabs v3.4s, v4.4s
+	WORD $0x6ea0e463 // fcmgt v3.4s, v3.4s, v0.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6e641cc3 // bsl v3.16b, v6.16b, v4.16b
+	WORD $0x3d800005 // str q5, [x0, #0]
+	WORD $0x3d800403 // str q3, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+skip3:
+	TBZ $2, R2, skip4
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e611c65 // bsl v5.16b, v3.16b, v1.16b
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6e631ca4 // bsl v4.16b, v5.16b, v3.16b
+	WORD $0x3d800004 // str q4, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+skip4:
+	TBZ $1, R2, skip5
+	WORD $0xfd400023 // ldr d3, [x1, #0]
+	WORD $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e611c65 // bsl v5.16b, v3.16b, v1.16b
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6e631ca4 // bsl v4.16b, v5.16b, v3.16b
+	WORD $0xfd000004 // str d4, [x0, #0]
+	ADD $8, R0, R0
+	ADD $8, R1, R1
+skip5:
+	TBZ $0, R2, skip6
+	WORD $0xbd400023 // ldr s3, [x1, #0]
+	WORD $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
+	WORD $0x6e611c62 // bsl v2.16b, v3.16b, v1.16b
+	WORD $0x4e20d460 // fadd v0.4s, v3.4s, v0.4s
+	WORD $0x6e601c44 // bsl v4.16b, v2.16b, v0.16b
+	WORD $0xbd000004 // str s4, [x0, #0]
+	ADD $4, R0, R0
+	ADD $4, R1, R1
+skip6:
+	RET
+
+// func softsignNeon(dst, a *float32, n int)
+TEXT ·softsignNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	MOVD dst+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD n+16(FP), R2
+	SUBS $16, R2, R2
+	BLT rest2
+next1:
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x4ea0f825 // fabs v5.4s, v1.4s
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4ea0f845 // fabs v5.4s, v2.4s
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4ea0f865 // fabs v5.4s, v3.4s
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
+	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x3d800001 // str q1, [x0, #0]
+	WORD $0x3d800402 // str q2, [x0, #16]
+	WORD $0x3d800803 // str q3, [x0, #32]
+	WORD $0x3d800c04 // str q4, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R2, R2
+	BGE next1
+rest2:
+	TBZ $3, R2, skip3
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x3d800001 // str q1, [x0, #0]
+	WORD $0x3d800402 // str q2, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+skip3:
+	TBZ $2, R2, skip4
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3d800001 // str q1, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+skip4:
+	TBZ $1, R2, skip5
+	WORD $0xfd400021 // ldr d1, [x1, #0]
+	WORD $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0xfd000001 // str d1, [x0, #0]
+	ADD $8, R0, R0
+	ADD $8, R1, R1
+skip5:
+	TBZ $0, R2, skip6
+	WORD $0xbd400021 // ldr s1, [x1, #0]
+	WORD $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0xbd000000 // str s0, [x0, #0]
+	ADD $4, R0, R0
+	ADD $4, R1, R1
+skip6:
+	RET
+
 // func quickGeluNeon(dst, a *float32, n int, alpha, beta float32)
 TEXT ·quickGeluNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
@@ -2782,4 +3110,4264 @@ skip5:
 	ADD $4, R0, R0
 	ADD $4, R1, R1
 skip6:
+	RET
+
+// func exp2Neon(dst, a *float32, n int)
+TEXT ·exp2Neon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0b801 // ldr q1, [x0, #736]
+	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
+	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
+	WORD $0x3dc0bc02 // ldr q2, [x0, #752]
+	WORD $0x6e62dc00 // fmul v0.2d, v0.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x3dc0c003 // ldr q3, [x0, #768]
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c404 // ldr q4, [x0, #784]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d804 // ldr q4, [x0, #864]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0b801 // ldr q1, [x0, #736]
+	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
+	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
+	WORD $0x3dc0bc02 // ldr q2, [x0, #752]
+	WORD $0x6e62dc00 // fmul v0.2d, v0.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x3dc0c003 // ldr q3, [x0, #768]
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c404 // ldr q4, [x0, #784]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d804 // ldr q4, [x0, #864]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func expm1Neon(dst, a *float32, n int)
+TEXT ·expm1Neon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f401 // fmax v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d005 // ldr q5, [x0, #832]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d805 // ldr q5, [x0, #864]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0dc05 // ldr q5, [x0, #880]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e005 // ldr q5, [x0, #896]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e405 // ldr q5, [x0, #912]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d442 // fsub v2.2d, v2.2d, v3.2d
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f401 // fmax v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d005 // ldr q5, [x0, #832]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d805 // ldr q5, [x0, #864]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0dc05 // ldr q5, [x0, #880]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e005 // ldr q5, [x0, #896]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e405 // ldr q5, [x0, #912]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d442 // fsub v2.2d, v2.2d, v3.2d
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func logNeon(dst, a *float32, n int)
+TEXT ·logNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x6f4c0401 // ushr v1.2d, v0.2d, #52
+	WORD $0x3dc0fc02 // ldr q2, [x0, #1008]
+	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
+	WORD $0x4ee2d421 // fsub v1.2d, v1.2d, v2.2d
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
+	WORD $0x4e221c02 // and v2.16b, v0.16b, v2.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ea31c42 // orr v2.16b, v2.16b, v3.16b
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
+	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e621c85 // bsl v5.16b, v4.16b, v2.16b
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x6e611c43 // bsl v3.16b, v2.16b, v1.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee1d4a1 // fsub v1.2d, v5.2d, v1.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d4a2 // fadd v2.2d, v5.2d, v2.2d
+	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x6e611c62 // bsl v2.16b, v3.16b, v1.16b
+	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x6ee1e401 // fcmgt v1.2d, v0.2d, v1.2d
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x6e62e400 // fcmge v0.2d, v0.2d, v2.2d
+	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x6f4c0401 // ushr v1.2d, v0.2d, #52
+	WORD $0x3dc0fc02 // ldr q2, [x0, #1008]
+	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
+	WORD $0x4ee2d421 // fsub v1.2d, v1.2d, v2.2d
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
+	WORD $0x4e221c02 // and v2.16b, v0.16b, v2.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ea31c42 // orr v2.16b, v2.16b, v3.16b
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
+	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e621c85 // bsl v5.16b, v4.16b, v2.16b
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x6e611c43 // bsl v3.16b, v2.16b, v1.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee1d4a1 // fsub v1.2d, v5.2d, v1.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d4a2 // fadd v2.2d, v5.2d, v2.2d
+	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x6e611c62 // bsl v2.16b, v3.16b, v1.16b
+	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x6ee1e401 // fcmgt v1.2d, v0.2d, v1.2d
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x6e62e400 // fcmge v0.2d, v0.2d, v2.2d
+	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func log1pNeon(dst, a *float32, n int)
+TEXT ·log1pNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
+	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
+	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
+	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
+	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
+	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
+	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
+	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
+	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
+	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
+	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func sinNeon(dst, a *float32, n int)
+TEXT ·sinNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	MOVD $·turns(SB), R4
+	WORD $0x4e083c25 // umov x5, v1.d[0]
+	ADD R5<<5, R4, R5
+	WORD $0x3dc000a2 // ldr q2, [x5, #0]
+	WORD $0xfd4008a3 // ldr d3, [x5, #16]
+	WORD $0x4e183c25 // umov x5, v1.d[1]
+	ADD R5<<5, R4, R5
+	WORD $0x3dc000a1 // ldr q1, [x5, #0]
+	WORD $0xfd4008a4 // ldr d4, [x5, #16]
+	WORD $0x4ec12845 // trn1 v5.2d, v2.2d, v1.2d
+	WORD $0x4ec16841 // trn2 v1.2d, v2.2d, v1.2d
+	WORD $0x4ec42862 // trn1 v2.2d, v3.2d, v4.2d
+	WORD $0x6e60dca3 // fmul v3.2d, v5.2d, v0.2d
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16004 // ldr q4, [x0, #1408]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16404 // ldr q4, [x0, #1424]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16804 // ldr q4, [x0, #1440]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17804 // ldr q4, [x0, #1504]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18004 // ldr q4, [x0, #1536]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
+	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
+	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
+	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
+	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	MOVD $·turns(SB), R3
+	WORD $0x4e083c24 // umov x4, v1.d[0]
+	ADD R4<<5, R3, R4
+	WORD $0x3dc00082 // ldr q2, [x4, #0]
+	WORD $0xfd400883 // ldr d3, [x4, #16]
+	WORD $0x4e183c24 // umov x4, v1.d[1]
+	ADD R4<<5, R3, R4
+	WORD $0x3dc00081 // ldr q1, [x4, #0]
+	WORD $0xfd400884 // ldr d4, [x4, #16]
+	WORD $0x4ec12845 // trn1 v5.2d, v2.2d, v1.2d
+	WORD $0x4ec16841 // trn2 v1.2d, v2.2d, v1.2d
+	WORD $0x4ec42862 // trn1 v2.2d, v3.2d, v4.2d
+	WORD $0x6e60dca3 // fmul v3.2d, v5.2d, v0.2d
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16004 // ldr q4, [x0, #1408]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16404 // ldr q4, [x0, #1424]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16804 // ldr q4, [x0, #1440]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17804 // ldr q4, [x0, #1504]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18004 // ldr q4, [x0, #1536]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
+	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
+	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
+	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
+	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func cosNeon(dst, a *float32, n int)
+TEXT ·cosNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	MOVD $·turns(SB), R4
+	WORD $0x4e083c25 // umov x5, v1.d[0]
+	ADD R5<<5, R4, R5
+	WORD $0x3dc000a2 // ldr q2, [x5, #0]
+	WORD $0xfd4008a3 // ldr d3, [x5, #16]
+	WORD $0x4e183c25 // umov x5, v1.d[1]
+	ADD R5<<5, R4, R5
+	WORD $0x3dc000a1 // ldr q1, [x5, #0]
+	WORD $0xfd4008a4 // ldr d4, [x5, #16]
+	WORD $0x4ec12845 // trn1 v5.2d, v2.2d, v1.2d
+	WORD $0x4ec16841 // trn2 v1.2d, v2.2d, v1.2d
+	WORD $0x4ec42862 // trn1 v2.2d, v3.2d, v4.2d
+	WORD $0x6e60dca3 // fmul v3.2d, v5.2d, v0.2d
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16004 // ldr q4, [x0, #1408]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16404 // ldr q4, [x0, #1424]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16804 // ldr q4, [x0, #1440]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17804 // ldr q4, [x0, #1504]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18004 // ldr q4, [x0, #1536]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
+	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
+	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
+	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
+	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	MOVD $·turns(SB), R3
+	WORD $0x4e083c24 // umov x4, v1.d[0]
+	ADD R4<<5, R3, R4
+	WORD $0x3dc00082 // ldr q2, [x4, #0]
+	WORD $0xfd400883 // ldr d3, [x4, #16]
+	WORD $0x4e183c24 // umov x4, v1.d[1]
+	ADD R4<<5, R3, R4
+	WORD $0x3dc00081 // ldr q1, [x4, #0]
+	WORD $0xfd400884 // ldr d4, [x4, #16]
+	WORD $0x4ec12845 // trn1 v5.2d, v2.2d, v1.2d
+	WORD $0x4ec16841 // trn2 v1.2d, v2.2d, v1.2d
+	WORD $0x4ec42862 // trn1 v2.2d, v3.2d, v4.2d
+	WORD $0x6e60dca3 // fmul v3.2d, v5.2d, v0.2d
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16004 // ldr q4, [x0, #1408]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16404 // ldr q4, [x0, #1424]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16804 // ldr q4, [x0, #1440]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17804 // ldr q4, [x0, #1504]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18004 // ldr q4, [x0, #1536]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
+	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
+	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
+	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
+	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
+	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func tanNeon(dst, a *float32, n int)
+TEXT ·tanNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	MOVD $·turns(SB), R4
+	WORD $0x4e083c25 // umov x5, v1.d[0]
+	ADD R5<<5, R4, R5
+	WORD $0x3dc000a2 // ldr q2, [x5, #0]
+	WORD $0xfd4008a3 // ldr d3, [x5, #16]
+	WORD $0x4e183c25 // umov x5, v1.d[1]
+	ADD R5<<5, R4, R5
+	WORD $0x3dc000a1 // ldr q1, [x5, #0]
+	WORD $0xfd4008a4 // ldr d4, [x5, #16]
+	WORD $0x4ec12845 // trn1 v5.2d, v2.2d, v1.2d
+	WORD $0x4ec16841 // trn2 v1.2d, v2.2d, v1.2d
+	WORD $0x4ec42862 // trn1 v2.2d, v3.2d, v4.2d
+	WORD $0x6e60dca3 // fmul v3.2d, v5.2d, v0.2d
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16004 // ldr q4, [x0, #1408]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16404 // ldr q4, [x0, #1424]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16804 // ldr q4, [x0, #1440]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17804 // ldr q4, [x0, #1504]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18004 // ldr q4, [x0, #1536]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x4f7f5442 // shl v2.2d, v2.2d, #63
+	WORD $0x4f410442 // sshr v2.2d, v2.2d, #63
+	WORD $0x6ee0f823 // fneg v3.2d, v1.2d
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x6e62fc80 // fdiv v0.2d, v4.2d, v2.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
+	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	MOVD $·turns(SB), R3
+	WORD $0x4e083c24 // umov x4, v1.d[0]
+	ADD R4<<5, R3, R4
+	WORD $0x3dc00082 // ldr q2, [x4, #0]
+	WORD $0xfd400883 // ldr d3, [x4, #16]
+	WORD $0x4e183c24 // umov x4, v1.d[1]
+	ADD R4<<5, R3, R4
+	WORD $0x3dc00081 // ldr q1, [x4, #0]
+	WORD $0xfd400884 // ldr d4, [x4, #16]
+	WORD $0x4ec12845 // trn1 v5.2d, v2.2d, v1.2d
+	WORD $0x4ec16841 // trn2 v1.2d, v2.2d, v1.2d
+	WORD $0x4ec42862 // trn1 v2.2d, v3.2d, v4.2d
+	WORD $0x6e60dca3 // fmul v3.2d, v5.2d, v0.2d
+	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
+	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
+	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16004 // ldr q4, [x0, #1408]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16404 // ldr q4, [x0, #1424]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16804 // ldr q4, [x0, #1440]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc17003 // ldr q3, [x0, #1472]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17404 // ldr q4, [x0, #1488]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17804 // ldr q4, [x0, #1504]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18004 // ldr q4, [x0, #1536]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x4f7f5442 // shl v2.2d, v2.2d, #63
+	WORD $0x4f410442 // sshr v2.2d, v2.2d, #63
+	WORD $0x6ee0f823 // fneg v3.2d, v1.2d
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e601c64 // bsl v4.16b, v3.16b, v0.16b
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x6e62fc80 // fdiv v0.2d, v4.2d, v2.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func asinNeon(dst, a *float32, n int)
+TEXT ·asinNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d402 // fadd v2.2d, v0.2d, v2.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x6ee1f821 // fsqrt v1.2d, v1.2d
+	WORD $0x6e61fc00 // fdiv v0.2d, v0.2d, v1.2d
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
+	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc19406 // ldr q6, [x0, #1616]
+	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
+	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
+	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d402 // fadd v2.2d, v0.2d, v2.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x6ee1f821 // fsqrt v1.2d, v1.2d
+	WORD $0x6e61fc00 // fdiv v0.2d, v0.2d, v1.2d
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
+	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc19406 // ldr q6, [x0, #1616]
+	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
+	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
+	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func acosNeon(dst, a *float32, n int)
+TEXT ·acosNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x6e60fc20 // fdiv v0.2d, v1.2d, v0.2d
+	WORD $0x6ee1f800 // fsqrt v0.2d, v0.2d
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
+	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc19406 // ldr q6, [x0, #1616]
+	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
+	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
+	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x4e62d440 // fadd v0.2d, v2.2d, v2.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x6e60fc20 // fdiv v0.2d, v1.2d, v0.2d
+	WORD $0x6ee1f800 // fsqrt v0.2d, v0.2d
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
+	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc19406 // ldr q6, [x0, #1616]
+	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
+	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
+	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x4e62d440 // fadd v0.2d, v2.2d, v2.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func atanNeon(dst, a *float32, n int)
+TEXT ·atanNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
+	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc19406 // ldr q6, [x0, #1616]
+	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
+	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
+	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
+	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc19406 // ldr q6, [x0, #1616]
+	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
+	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
+	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
+	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func sinhNeon(dst, a *float32, n int)
+TEXT ·sinhNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x4e62f422 // fmax v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b403 // ldr q3, [x0, #720]
+	WORD $0x4ee3f442 // fmin v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0f003 // ldr q3, [x0, #960]
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d464 // fsub v4.2d, v3.2d, v4.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
+	WORD $0x4ee5d442 // fsub v2.2d, v2.2d, v5.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
+	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
+	WORD $0x6e62dc44 // fmul v4.2d, v2.2d, v2.2d
+	WORD $0x3dc0c005 // ldr q5, [x0, #768]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0c406 // ldr q6, [x0, #784]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0c806 // ldr q6, [x0, #800]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0d006 // ldr q6, [x0, #832]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0d406 // ldr q6, [x0, #848]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0d806 // ldr q6, [x0, #864]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0dc06 // ldr q6, [x0, #880]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0e006 // ldr q6, [x0, #896]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0e406 // ldr q6, [x0, #912]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
+	WORD $0x4e62d482 // fadd v2.2d, v4.2d, v2.2d
+	WORD $0x4f745463 // shl v3.2d, v3.2d, #52
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee48463 // add v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x6e61fc61 // fdiv v1.2d, v3.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0e802 // ldr q2, [x0, #928]
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x4e62f422 // fmax v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b403 // ldr q3, [x0, #720]
+	WORD $0x4ee3f442 // fmin v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0f003 // ldr q3, [x0, #960]
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x4ee4d464 // fsub v4.2d, v3.2d, v4.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
+	WORD $0x4ee5d442 // fsub v2.2d, v2.2d, v5.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
+	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
+	WORD $0x6e62dc44 // fmul v4.2d, v2.2d, v2.2d
+	WORD $0x3dc0c005 // ldr q5, [x0, #768]
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0c406 // ldr q6, [x0, #784]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0c806 // ldr q6, [x0, #800]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0d006 // ldr q6, [x0, #832]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0d406 // ldr q6, [x0, #848]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0d806 // ldr q6, [x0, #864]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0dc06 // ldr q6, [x0, #880]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0e006 // ldr q6, [x0, #896]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0e406 // ldr q6, [x0, #912]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
+	WORD $0x4e62d482 // fadd v2.2d, v4.2d, v2.2d
+	WORD $0x4f745463 // shl v3.2d, v3.2d, #52
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee48463 // add v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
+	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x6e61fc61 // fdiv v1.2d, v3.2d, v1.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0e802 // ldr q2, [x0, #928]
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func coshNeon(dst, a *float32, n int)
+TEXT ·coshNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f800 // fabs v0.2d, v0.2d
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0f001 // ldr q1, [x0, #960]
+	WORD $0x6e61dc01 // fmul v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x4ee3d400 // fsub v0.2d, v0.2d, v3.2d
+	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x3dc0c003 // ldr q3, [x0, #768]
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c404 // ldr q4, [x0, #784]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d804 // ldr q4, [x0, #864]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x6e60fc21 // fdiv v1.2d, v1.2d, v0.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f800 // fabs v0.2d, v0.2d
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0f001 // ldr q1, [x0, #960]
+	WORD $0x6e61dc01 // fmul v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x4ee3d400 // fsub v0.2d, v0.2d, v3.2d
+	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x3dc0c003 // ldr q3, [x0, #768]
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c404 // ldr q4, [x0, #784]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d004 // ldr q4, [x0, #832]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0d804 // ldr q4, [x0, #864]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e004 // ldr q4, [x0, #896]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x6e60fc21 // fdiv v1.2d, v1.2d, v0.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func asinhNeon(dst, a *float32, n int)
+TEXT ·asinhNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d443 // fadd v3.2d, v2.2d, v3.2d
+	WORD $0x6ee1f863 // fsqrt v3.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63fc42 // fdiv v2.2d, v2.2d, v3.2d
+	WORD $0x4e61d442 // fadd v2.2d, v2.2d, v1.2d
+	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
+	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x6ee2e484 // fcmgt v4.2d, v4.2d, v2.2d
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d444 // fadd v4.2d, v2.2d, v4.2d
+	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x6e641c46 // bsl v6.16b, v2.16b, v4.16b
+	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
+	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
+	WORD $0x6e63fcc2 // fdiv v2.2d, v6.2d, v3.2d
+	WORD $0x6e62dc43 // fmul v3.2d, v2.2d, v2.2d
+	WORD $0x4e62d442 // fadd v2.2d, v2.2d, v2.2d
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12006 // ldr q6, [x0, #1152]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12406 // ldr q6, [x0, #1168]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12806 // ldr q6, [x0, #1184]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
+	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
+	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
+	WORD $0x3dc1c002 // ldr q2, [x0, #1792]
+	WORD $0x6e61e441 // fcmge v1.2d, v2.2d, v1.2d
+	WORD $0x6e601c61 // bsl v1.16b, v3.16b, v0.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d443 // fadd v3.2d, v2.2d, v3.2d
+	WORD $0x6ee1f863 // fsqrt v3.2d, v3.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63fc42 // fdiv v2.2d, v2.2d, v3.2d
+	WORD $0x4e61d442 // fadd v2.2d, v2.2d, v1.2d
+	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
+	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x6ee2e484 // fcmgt v4.2d, v4.2d, v2.2d
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d444 // fadd v4.2d, v2.2d, v4.2d
+	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x6e641c46 // bsl v6.16b, v2.16b, v4.16b
+	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
+	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
+	WORD $0x6e63fcc2 // fdiv v2.2d, v6.2d, v3.2d
+	WORD $0x6e62dc43 // fmul v3.2d, v2.2d, v2.2d
+	WORD $0x4e62d442 // fadd v2.2d, v2.2d, v2.2d
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12006 // ldr q6, [x0, #1152]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12406 // ldr q6, [x0, #1168]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12806 // ldr q6, [x0, #1184]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
+	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
+	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
+	WORD $0x3dc1c002 // ldr q2, [x0, #1792]
+	WORD $0x6e61e441 // fcmge v1.2d, v2.2d, v1.2d
+	WORD $0x6e601c61 // bsl v1.16b, v3.16b, v0.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func acoshNeon(dst, a *float32, n int)
+TEXT ·acoshNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee1d401 // fsub v1.2d, v0.2d, v1.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x4e61d423 // fadd v3.2d, v1.2d, v1.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x6ee1f842 // fsqrt v2.2d, v2.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x6ee0e460 // fcmgt v0.2d, v3.2d, v0.2d
+	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x6e611c60 // bsl v0.16b, v3.16b, v1.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
+	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
+	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
+	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
+	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
+	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4ee1d401 // fsub v1.2d, v0.2d, v1.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x4e61d423 // fadd v3.2d, v1.2d, v1.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x6ee1f842 // fsqrt v2.2d, v2.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x6ee0e460 // fcmgt v0.2d, v3.2d, v0.2d
+	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x6e611c60 // bsl v0.16b, v3.16b, v1.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
+	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
+	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
+	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
+	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
+	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
+	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
+	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
+	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func atanhNeon(dst, a *float32, n int)
+TEXT ·atanhNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x4e61d422 // fadd v2.2d, v1.2d, v1.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee1d461 // fsub v1.2d, v3.2d, v1.2d
+	WORD $0x6e61fc41 // fdiv v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x6ee1e484 // fcmgt v4.2d, v4.2d, v1.2d
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d424 // fadd v4.2d, v1.2d, v4.2d
+	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x6e641c26 // bsl v6.16b, v1.16b, v4.16b
+	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x6e63fcc1 // fdiv v1.2d, v6.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12006 // ldr q6, [x0, #1152]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12406 // ldr q6, [x0, #1168]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12806 // ldr q6, [x0, #1184]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e443 // fcmeq v3.2d, v2.2d, v3.2d
+	WORD $0x3dc13004 // ldr q4, [x0, #1216]
+	WORD $0x6e611c83 // bsl v3.16b, v4.16b, v1.16b
+	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x6ee1e441 // fcmgt v1.2d, v2.2d, v1.2d
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x6e63e442 // fcmge v2.2d, v2.2d, v3.2d
+	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x4e61d422 // fadd v2.2d, v1.2d, v1.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee1d461 // fsub v1.2d, v3.2d, v1.2d
+	WORD $0x6e61fc41 // fdiv v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
+	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x6ee1e484 // fcmgt v4.2d, v4.2d, v1.2d
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d424 // fadd v4.2d, v1.2d, v4.2d
+	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x6e641c26 // bsl v6.16b, v1.16b, v4.16b
+	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x6e63fcc1 // fdiv v1.2d, v6.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12006 // ldr q6, [x0, #1152]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12406 // ldr q6, [x0, #1168]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12806 // ldr q6, [x0, #1184]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e443 // fcmeq v3.2d, v2.2d, v3.2d
+	WORD $0x3dc13004 // ldr q4, [x0, #1216]
+	WORD $0x6e611c83 // bsl v3.16b, v4.16b, v1.16b
+	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x6ee1e441 // fcmgt v1.2d, v2.2d, v1.2d
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x6e63e442 // fcmge v2.2d, v2.2d, v3.2d
+	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func softplusNeon(dst, a *float32, n int)
+TEXT ·softplusNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6ee0f821 // fneg v1.2d, v1.2d
+	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d005 // ldr q5, [x0, #832]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d805 // ldr q5, [x0, #864]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0dc05 // ldr q5, [x0, #880]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e005 // ldr q5, [x0, #896]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e405 // ldr q5, [x0, #912]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x6ee1e463 // fcmgt v3.2d, v3.2d, v1.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d423 // fadd v3.2d, v1.2d, v3.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e631c25 // bsl v5.16b, v1.16b, v3.16b
+	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x6e62fca1 // fdiv v1.2d, v5.2d, v2.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62f400 // fmax v0.2d, v0.2d, v2.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
+	WORD $0x6ee0f821 // fneg v1.2d, v1.2d
+	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d005 // ldr q5, [x0, #832]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d805 // ldr q5, [x0, #864]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0dc05 // ldr q5, [x0, #880]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e005 // ldr q5, [x0, #896]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e405 // ldr q5, [x0, #912]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
+	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x6ee1e463 // fcmgt v3.2d, v3.2d, v1.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d423 // fadd v3.2d, v1.2d, v3.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x6e631c25 // bsl v5.16b, v1.16b, v3.16b
+	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x6e62fca1 // fdiv v1.2d, v5.2d, v2.2d
+	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
+	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12005 // ldr q5, [x0, #1152]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12405 // ldr q5, [x0, #1168]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12805 // ldr q5, [x0, #1184]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
+	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62f400 // fmax v0.2d, v0.2d, v2.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func mishNeon(dst, a *float32, n int)
+TEXT ·mishNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
+	WORD $0x3dc1c401 // ldr q1, [x0, #1808]
+	WORD $0x4ee1f401 // fmin v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d005 // ldr q5, [x0, #832]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d805 // ldr q5, [x0, #864]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0dc05 // ldr q5, [x0, #880]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e005 // ldr q5, [x0, #896]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e405 // ldr q5, [x0, #912]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
+	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
+	WORD $0x3dc1c401 // ldr q1, [x0, #1808]
+	WORD $0x4ee1f401 // fmin v1.2d, v0.2d, v1.2d
+	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
+	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
+	WORD $0x3dc0c004 // ldr q4, [x0, #768]
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d005 // ldr q5, [x0, #832]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0d805 // ldr q5, [x0, #864]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0dc05 // ldr q5, [x0, #880]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e005 // ldr q5, [x0, #896]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e405 // ldr q5, [x0, #912]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
+	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
+	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
+	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
+	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func powNeon(dst, a, b *float32, n int)
+TEXT ·powNeon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD b+16(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $2, R4, R4
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0xfd400061 // ldr d1, [x3, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x4ee0f822 // fabs v2.2d, v1.2d
+	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c65 // and v5.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x6ee6e4a6 // fcmgt v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x6e67dca7 // fmul v7.2d, v5.2d, v7.2d
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x6e651ce8 // bsl v8.16b, v7.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d485 // fadd v5.2d, v4.2d, v5.2d
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d505 // fadd v5.2d, v8.2d, v5.2d
+	WORD $0x6e65fc84 // fdiv v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc85 // fmul v5.2d, v4.2d, v4.2d
+	WORD $0x4e64d484 // fadd v4.2d, v4.2d, v4.2d
+	WORD $0x3dc10c07 // ldr q7, [x0, #1072]
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11008 // ldr q8, [x0, #1088]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11408 // ldr q8, [x0, #1104]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11808 // ldr q8, [x0, #1120]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11c08 // ldr q8, [x0, #1136]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12008 // ldr q8, [x0, #1152]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12408 // ldr q8, [x0, #1168]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12808 // ldr q8, [x0, #1184]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12c08 // ldr q8, [x0, #1200]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e67dca5 // fmul v5.2d, v5.2d, v7.2d
+	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x4e65e465 // fcmeq v5.2d, v3.2d, v5.2d
+	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x6e641cc5 // bsl v5.16b, v6.16b, v4.16b
+	WORD $0x3dc13404 // ldr q4, [x0, #1232]
+	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x6e65e465 // fcmge v5.2d, v3.2d, v5.2d
+	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x6e61dca4 // fmul v4.2d, v5.2d, v1.2d
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e65f484 // fmax v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0b405 // ldr q5, [x0, #720]
+	WORD $0x4ee5f484 // fmin v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
+	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x4ee6d4a6 // fsub v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x6e67dcc7 // fmul v7.2d, v6.2d, v7.2d
+	WORD $0x4ee7d484 // fsub v4.2d, v4.2d, v7.2d
+	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
+	WORD $0x4ee6d484 // fsub v4.2d, v4.2d, v6.2d
+	WORD $0x6e64dc86 // fmul v6.2d, v4.2d, v4.2d
+	WORD $0x3dc0c007 // ldr q7, [x0, #768]
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0c408 // ldr q8, [x0, #784]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0c808 // ldr q8, [x0, #800]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0cc08 // ldr q8, [x0, #816]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0d008 // ldr q8, [x0, #832]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0d408 // ldr q8, [x0, #848]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0d808 // ldr q8, [x0, #864]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0dc08 // ldr q8, [x0, #880]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0e008 // ldr q8, [x0, #896]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0e408 // ldr q8, [x0, #912]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0e808 // ldr q8, [x0, #928]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
+	WORD $0x4e64d4c4 // fadd v4.2d, v6.2d, v4.2d
+	WORD $0x4f7454a5 // shl v5.2d, v5.2d, #52
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x6e65dc45 // fmul v5.2d, v2.2d, v5.2d
+	WORD $0x4e618846 // frintn v6.2d, v2.2d
+	WORD $0x4e62e4c6 // fcmeq v6.2d, v6.2d, v2.2d
+	WORD $0x4e6188a7 // frintn v7.2d, v5.2d
+	WORD $0x4e65e4e5 // fcmeq v5.2d, v7.2d, v5.2d
+	WORD $0x4e651cc5 // bic v5.16b, v6.16b, v5.16b
+	WORD $0x4f410407 // sshr v7.2d, v0.2d, #63
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
+	WORD $0x6ee0f887 // fneg v7.2d, v4.2d
+	WORD $0x6e641ce5 // bsl v5.16b, v7.16b, v4.16b
+	WORD $0x3dc13804 // ldr q4, [x0, #1248]
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x6ee0e484 // fcmgt v4.2d, v4.2d, v0.2d
+	WORD $0x3dc1c807 // ldr q7, [x0, #1824]
+	WORD $0x6e67e407 // fcmge v7.2d, v0.2d, v7.2d
+	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
+	WORD $0x6e651cc4 // bsl v4.16b, v6.16b, v5.16b
+	WORD $0x4e60e405 // fcmeq v5.2d, v0.2d, v0.2d
+	WORD $0x4e61e426 // fcmeq v6.2d, v1.2d, v1.2d
+	WORD $0x4e261ca5 // and v5.16b, v5.16b, v6.16b
+	WORD $0x4e61d406 // fadd v6.2d, v0.2d, v1.2d
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64e463 // fcmeq v3.2d, v3.2d, v4.2d
+	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x6ee4e442 // fcmgt v2.2d, v2.2d, v4.2d
+	WORD $0x4e221c62 // and v2.16b, v3.16b, v2.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63e400 // fcmeq v0.2d, v0.2d, v3.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e421 // fcmeq v1.2d, v1.2d, v3.2d
+	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	ADD $8, R3, R3
+	SUBS $2, R4, R4
+	BGE next1
+rest2:
+	TBZ $0, R4, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0xbd400061 // ldr s1, [x3, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x4ee0f822 // fabs v2.2d, v1.2d
+	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
+	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x4e251c65 // and v5.16b, v3.16b, v5.16b
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x6ee6e4a6 // fcmgt v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x6e67dca7 // fmul v7.2d, v5.2d, v7.2d
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x6e651ce8 // bsl v8.16b, v7.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d485 // fadd v5.2d, v4.2d, v5.2d
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d505 // fadd v5.2d, v8.2d, v5.2d
+	WORD $0x6e65fc84 // fdiv v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc85 // fmul v5.2d, v4.2d, v4.2d
+	WORD $0x4e64d484 // fadd v4.2d, v4.2d, v4.2d
+	WORD $0x3dc10c07 // ldr q7, [x0, #1072]
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11008 // ldr q8, [x0, #1088]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11408 // ldr q8, [x0, #1104]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11808 // ldr q8, [x0, #1120]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc11c08 // ldr q8, [x0, #1136]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12008 // ldr q8, [x0, #1152]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12408 // ldr q8, [x0, #1168]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12808 // ldr q8, [x0, #1184]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc12c08 // ldr q8, [x0, #1200]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e67dca5 // fmul v5.2d, v5.2d, v7.2d
+	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
+	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x4e65e465 // fcmeq v5.2d, v3.2d, v5.2d
+	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x6e641cc5 // bsl v5.16b, v6.16b, v4.16b
+	WORD $0x3dc13404 // ldr q4, [x0, #1232]
+	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
+	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x6e65e465 // fcmge v5.2d, v3.2d, v5.2d
+	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x6e61dca4 // fmul v4.2d, v5.2d, v1.2d
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e65f484 // fmax v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0b405 // ldr q5, [x0, #720]
+	WORD $0x4ee5f484 // fmin v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
+	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x4ee6d4a6 // fsub v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x6e67dcc7 // fmul v7.2d, v6.2d, v7.2d
+	WORD $0x4ee7d484 // fsub v4.2d, v4.2d, v7.2d
+	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
+	WORD $0x4ee6d484 // fsub v4.2d, v4.2d, v6.2d
+	WORD $0x6e64dc86 // fmul v6.2d, v4.2d, v4.2d
+	WORD $0x3dc0c007 // ldr q7, [x0, #768]
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0c408 // ldr q8, [x0, #784]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0c808 // ldr q8, [x0, #800]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0cc08 // ldr q8, [x0, #816]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0d008 // ldr q8, [x0, #832]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0d408 // ldr q8, [x0, #848]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0d808 // ldr q8, [x0, #864]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0dc08 // ldr q8, [x0, #880]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0e008 // ldr q8, [x0, #896]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0e408 // ldr q8, [x0, #912]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0e808 // ldr q8, [x0, #928]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
+	WORD $0x4e64d4c4 // fadd v4.2d, v6.2d, v4.2d
+	WORD $0x4f7454a5 // shl v5.2d, v5.2d, #52
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x6e65dc45 // fmul v5.2d, v2.2d, v5.2d
+	WORD $0x4e618846 // frintn v6.2d, v2.2d
+	WORD $0x4e62e4c6 // fcmeq v6.2d, v6.2d, v2.2d
+	WORD $0x4e6188a7 // frintn v7.2d, v5.2d
+	WORD $0x4e65e4e5 // fcmeq v5.2d, v7.2d, v5.2d
+	WORD $0x4e651cc5 // bic v5.16b, v6.16b, v5.16b
+	WORD $0x4f410407 // sshr v7.2d, v0.2d, #63
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
+	WORD $0x6ee0f887 // fneg v7.2d, v4.2d
+	WORD $0x6e641ce5 // bsl v5.16b, v7.16b, v4.16b
+	WORD $0x3dc13804 // ldr q4, [x0, #1248]
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x6ee0e484 // fcmgt v4.2d, v4.2d, v0.2d
+	WORD $0x3dc1c807 // ldr q7, [x0, #1824]
+	WORD $0x6e67e407 // fcmge v7.2d, v0.2d, v7.2d
+	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
+	WORD $0x6e651cc4 // bsl v4.16b, v6.16b, v5.16b
+	WORD $0x4e60e405 // fcmeq v5.2d, v0.2d, v0.2d
+	WORD $0x4e61e426 // fcmeq v6.2d, v1.2d, v1.2d
+	WORD $0x4e261ca5 // and v5.16b, v5.16b, v6.16b
+	WORD $0x4e61d406 // fadd v6.2d, v0.2d, v1.2d
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64e463 // fcmeq v3.2d, v3.2d, v4.2d
+	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x6ee4e442 // fcmgt v2.2d, v2.2d, v4.2d
+	WORD $0x4e221c62 // and v2.16b, v3.16b, v2.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x4e63e400 // fcmeq v0.2d, v0.2d, v3.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e421 // fcmeq v1.2d, v1.2d, v3.2d
+	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+skip3:
+	RET
+
+// func atan2Neon(dst, a, b *float32, n int)
+TEXT ·atan2Neon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD b+16(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $2, R4, R4
+	BLT rest2
+next1:
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0xfd400061 // ldr d1, [x3, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee0f825 // fabs v5.2d, v1.2d
+	WORD $0x6e651c82 // bsl v2.16b, v4.16b, v5.16b
+	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
+	WORD $0x3dc1c005 // ldr q5, [x0, #1792]
+	WORD $0x6ee5e445 // fcmgt v5.2d, v2.2d, v5.2d
+	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x6e631ca6 // bsl v6.16b, v5.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x6e621c64 // bsl v4.16b, v3.16b, v2.16b
+	WORD $0x6e64fcc2 // fdiv v2.2d, v6.2d, v4.2d
+	WORD $0x4ee0f843 // fabs v3.2d, v2.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
+	WORD $0x3dc18c05 // ldr q5, [x0, #1584]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ee6d466 // fsub v6.2d, v3.2d, v6.2d
+	WORD $0x3dc19007 // ldr q7, [x0, #1600]
+	WORD $0x4ea41c88 // mov v8.16b, v4.16b
+	WORD $0x6e631cc8 // bsl v8.16b, v6.16b, v3.16b
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x6e681ce6 // bsl v6.16b, v7.16b, v8.16b
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc0ec08 // ldr q8, [x0, #944]
+	WORD $0x4e68d468 // fadd v8.2d, v3.2d, v8.2d
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x6e671d09 // bsl v9.16b, v8.16b, v7.16b
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e691c67 // bsl v7.16b, v3.16b, v9.16b
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc19408 // ldr q8, [x0, #1616]
+	WORD $0x3dc15809 // ldr q9, [x0, #1376]
+	WORD $0x6e631d04 // bsl v4.16b, v8.16b, v3.16b
+	WORD $0x6e641d25 // bsl v5.16b, v9.16b, v4.16b
+	WORD $0x6e67fcc3 // fdiv v3.2d, v6.2d, v7.2d
+	WORD $0x6e63dc64 // fmul v4.2d, v3.2d, v3.2d
+	WORD $0x3dc19806 // ldr q6, [x0, #1632]
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc19c07 // ldr q7, [x0, #1648]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc1a007 // ldr q7, [x0, #1664]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc1a407 // ldr q7, [x0, #1680]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc1a807 // ldr q7, [x0, #1696]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dc86 // fmul v6.2d, v4.2d, v6.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1ac08 // ldr q8, [x0, #1712]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1b008 // ldr q8, [x0, #1728]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1b408 // ldr q8, [x0, #1744]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1b808 // ldr q8, [x0, #1760]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce4 // fmul v4.2d, v7.2d, v4.2d
+	WORD $0x3dc1bc07 // ldr q7, [x0, #1776]
+	WORD $0x4e67d484 // fadd v4.2d, v4.2d, v7.2d
+	WORD $0x6e64fcc4 // fdiv v4.2d, v6.2d, v4.2d
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x4f410421 // sshr v1.2d, v1.2d, #63
+	WORD $0x3dc1cc02 // ldr q2, [x0, #1840]
+	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
+	WORD $0x6e641c41 // bsl v1.16b, v2.16b, v4.16b
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd000020 // str d0, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	ADD $8, R3, R3
+	SUBS $2, R4, R4
+	BGE next1
+rest2:
+	TBZ $0, R4, skip3
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0xbd400061 // ldr s1, [x3, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
+	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4ee0f825 // fabs v5.2d, v1.2d
+	WORD $0x6e651c82 // bsl v2.16b, v4.16b, v5.16b
+	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
+	WORD $0x3dc1c005 // ldr q5, [x0, #1792]
+	WORD $0x6ee5e445 // fcmgt v5.2d, v2.2d, v5.2d
+	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x6e631ca6 // bsl v6.16b, v5.16b, v3.16b
+	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x6e621c64 // bsl v4.16b, v3.16b, v2.16b
+	WORD $0x6e64fcc2 // fdiv v2.2d, v6.2d, v4.2d
+	WORD $0x4ee0f843 // fabs v3.2d, v2.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
+	WORD $0x3dc18c05 // ldr q5, [x0, #1584]
+	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4ee6d466 // fsub v6.2d, v3.2d, v6.2d
+	WORD $0x3dc19007 // ldr q7, [x0, #1600]
+	WORD $0x4ea41c88 // mov v8.16b, v4.16b
+	WORD $0x6e631cc8 // bsl v8.16b, v6.16b, v3.16b
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x6e681ce6 // bsl v6.16b, v7.16b, v8.16b
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc0ec08 // ldr q8, [x0, #944]
+	WORD $0x4e68d468 // fadd v8.2d, v3.2d, v8.2d
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x6e671d09 // bsl v9.16b, v8.16b, v7.16b
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x6e691c67 // bsl v7.16b, v3.16b, v9.16b
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc19408 // ldr q8, [x0, #1616]
+	WORD $0x3dc15809 // ldr q9, [x0, #1376]
+	WORD $0x6e631d04 // bsl v4.16b, v8.16b, v3.16b
+	WORD $0x6e641d25 // bsl v5.16b, v9.16b, v4.16b
+	WORD $0x6e67fcc3 // fdiv v3.2d, v6.2d, v7.2d
+	WORD $0x6e63dc64 // fmul v4.2d, v3.2d, v3.2d
+	WORD $0x3dc19806 // ldr q6, [x0, #1632]
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc19c07 // ldr q7, [x0, #1648]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc1a007 // ldr q7, [x0, #1664]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc1a407 // ldr q7, [x0, #1680]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
+	WORD $0x3dc1a807 // ldr q7, [x0, #1696]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dc86 // fmul v6.2d, v4.2d, v6.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1ac08 // ldr q8, [x0, #1712]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1b008 // ldr q8, [x0, #1728]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1b408 // ldr q8, [x0, #1744]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc1b808 // ldr q8, [x0, #1760]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce4 // fmul v4.2d, v7.2d, v4.2d
+	WORD $0x3dc1bc07 // ldr q7, [x0, #1776]
+	WORD $0x4e67d484 // fadd v4.2d, v4.2d, v7.2d
+	WORD $0x6e64fcc4 // fdiv v4.2d, v6.2d, v4.2d
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x4f410421 // sshr v1.2d, v1.2d, #63
+	WORD $0x3dc1cc02 // ldr q2, [x0, #1840]
+	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
+	WORD $0x6e641c41 // bsl v1.16b, v2.16b, v4.16b
+	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+skip3:
+	RET
+
+// func eluNeon(dst, a *float32, n int, alpha, beta float32)
+TEXT ·eluNeon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	FMOVS alpha+24(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	FMOVS beta+28(FP), F1
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400042 // ldr d2, [x2, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	WORD $0x0e617803 // fcvtl v3.2d, v0.2s
+	WORD $0x0e617824 // fcvtl v4.2d, v1.2s
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x6ee4e444 // fcmgt v4.2d, v2.2d, v4.2d
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e65f445 // fmax v5.2d, v2.2d, v5.2d
+	WORD $0x3dc0b406 // ldr q6, [x0, #720]
+	WORD $0x4ee6f4a5 // fmin v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x4ee7d4c7 // fsub v7.2d, v6.2d, v7.2d
+	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x6e68dce8 // fmul v8.2d, v7.2d, v8.2d
+	WORD $0x4ee8d4a5 // fsub v5.2d, v5.2d, v8.2d
+	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
+	WORD $0x4ee7d4a5 // fsub v5.2d, v5.2d, v7.2d
+	WORD $0x6e65dca7 // fmul v7.2d, v5.2d, v5.2d
+	WORD $0x3dc0c008 // ldr q8, [x0, #768]
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0c409 // ldr q9, [x0, #784]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0c809 // ldr q9, [x0, #800]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0cc09 // ldr q9, [x0, #816]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d009 // ldr q9, [x0, #832]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d409 // ldr q9, [x0, #848]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d809 // ldr q9, [x0, #864]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0dc09 // ldr q9, [x0, #880]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e009 // ldr q9, [x0, #896]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e409 // ldr q9, [x0, #912]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e809 // ldr q9, [x0, #928]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
+	WORD $0x4e65d4e5 // fadd v5.2d, v7.2d, v5.2d
+	WORD $0x4f7454c6 // shl v6.2d, v6.2d, #52
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4ee7d4c6 // fsub v6.2d, v6.2d, v7.2d
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc09406 // ldr q6, [x0, #592]
+	WORD $0x4e66e446 // fcmeq v6.2d, v2.2d, v6.2d
+	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
+	WORD $0x6e63dcc3 // fmul v3.2d, v6.2d, v3.2d
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x0e616882 // fcvtn v2.2s, v4.2d
+	WORD $0xfd000022 // str d2, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400042 // ldr s2, [x2, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x6ee1e441 // fcmgt v1.2d, v2.2d, v1.2d
+	WORD $0x3dc0b003 // ldr q3, [x0, #704]
+	WORD $0x4e63f443 // fmax v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0b404 // ldr q4, [x0, #720]
+	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4ee5d485 // fsub v5.2d, v4.2d, v5.2d
+	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
+	WORD $0x4ee6d463 // fsub v3.2d, v3.2d, v6.2d
+	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x4ee5d463 // fsub v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
+	WORD $0x3dc0c006 // ldr q6, [x0, #768]
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0c407 // ldr q7, [x0, #784]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0c807 // ldr q7, [x0, #800]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d007 // ldr q7, [x0, #832]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d407 // ldr q7, [x0, #848]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d807 // ldr q7, [x0, #864]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0dc07 // ldr q7, [x0, #880]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e007 // ldr q7, [x0, #896]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e407 // ldr q7, [x0, #912]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x4e63d4a3 // fadd v3.2d, v5.2d, v3.2d
+	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x4e64e444 // fcmeq v4.2d, v2.2d, v4.2d
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
+	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func seluNeon(dst, a *float32, n int, alpha, beta float32)
+TEXT ·seluNeon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	FMOVS alpha+24(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	FMOVS beta+28(FP), F1
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400042 // ldr d2, [x2, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	WORD $0x0e617803 // fcvtl v3.2d, v0.2s
+	WORD $0x0e617824 // fcvtl v4.2d, v1.2s
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e65f445 // fmax v5.2d, v2.2d, v5.2d
+	WORD $0x3dc0b406 // ldr q6, [x0, #720]
+	WORD $0x4ee6f4a5 // fmin v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x4ee7d4c7 // fsub v7.2d, v6.2d, v7.2d
+	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x6e68dce8 // fmul v8.2d, v7.2d, v8.2d
+	WORD $0x4ee8d4a5 // fsub v5.2d, v5.2d, v8.2d
+	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
+	WORD $0x4ee7d4a5 // fsub v5.2d, v5.2d, v7.2d
+	WORD $0x6e65dca7 // fmul v7.2d, v5.2d, v5.2d
+	WORD $0x3dc0c008 // ldr q8, [x0, #768]
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0c409 // ldr q9, [x0, #784]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0c809 // ldr q9, [x0, #800]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0cc09 // ldr q9, [x0, #816]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d009 // ldr q9, [x0, #832]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d409 // ldr q9, [x0, #848]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d809 // ldr q9, [x0, #864]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0dc09 // ldr q9, [x0, #880]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e009 // ldr q9, [x0, #896]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e409 // ldr q9, [x0, #912]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e809 // ldr q9, [x0, #928]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
+	WORD $0x4e65d4e5 // fadd v5.2d, v7.2d, v5.2d
+	WORD $0x4f7454c6 // shl v6.2d, v6.2d, #52
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4ee7d4c6 // fsub v6.2d, v6.2d, v7.2d
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc09406 // ldr q6, [x0, #592]
+	WORD $0x4e66e446 // fcmeq v6.2d, v2.2d, v6.2d
+	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
+	WORD $0x6e63dc83 // fmul v3.2d, v4.2d, v3.2d
+	WORD $0x6e63dcc3 // fmul v3.2d, v6.2d, v3.2d
+	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x6ee5e445 // fcmgt v5.2d, v2.2d, v5.2d
+	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
+	WORD $0x6e631c45 // bsl v5.16b, v2.16b, v3.16b
+	WORD $0x0e6168a2 // fcvtn v2.2s, v5.2d
+	WORD $0xfd000022 // str d2, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400042 // ldr s2, [x2, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x3dc0b003 // ldr q3, [x0, #704]
+	WORD $0x4e63f443 // fmax v3.2d, v2.2d, v3.2d
+	WORD $0x3dc0b404 // ldr q4, [x0, #720]
+	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4ee5d485 // fsub v5.2d, v4.2d, v5.2d
+	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
+	WORD $0x4ee6d463 // fsub v3.2d, v3.2d, v6.2d
+	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x4ee5d463 // fsub v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
+	WORD $0x3dc0c006 // ldr q6, [x0, #768]
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0c407 // ldr q7, [x0, #784]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0c807 // ldr q7, [x0, #800]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d007 // ldr q7, [x0, #832]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d407 // ldr q7, [x0, #848]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d807 // ldr q7, [x0, #864]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0dc07 // ldr q7, [x0, #880]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e007 // ldr q7, [x0, #896]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e407 // ldr q7, [x0, #912]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x4e63d4a3 // fadd v3.2d, v5.2d, v3.2d
+	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x4e64e444 // fcmeq v4.2d, v2.2d, v4.2d
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
+	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
+	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
+	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
+	WORD $0x0e616860 // fcvtn v0.2s, v3.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
+	RET
+
+// func celuNeon(dst, a *float32, n int, alpha, beta float32)
+TEXT ·celuNeon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	FMOVS alpha+24(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	FMOVS beta+28(FP), F1
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
+	MOVD n+16(FP), R3
+	SUBS $2, R3, R3
+	BLT rest2
+next1:
+	WORD $0xfd400042 // ldr d2, [x2, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	WORD $0x0e617803 // fcvtl v3.2d, v0.2s
+	WORD $0x0e617824 // fcvtl v4.2d, v1.2s
+	WORD $0x6e63fc44 // fdiv v4.2d, v2.2d, v3.2d
+	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x4e65f485 // fmax v5.2d, v4.2d, v5.2d
+	WORD $0x3dc0b406 // ldr q6, [x0, #720]
+	WORD $0x4ee6f4a5 // fmin v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
+	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x4ee7d4c7 // fsub v7.2d, v6.2d, v7.2d
+	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x6e68dce8 // fmul v8.2d, v7.2d, v8.2d
+	WORD $0x4ee8d4a5 // fsub v5.2d, v5.2d, v8.2d
+	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
+	WORD $0x4ee7d4a5 // fsub v5.2d, v5.2d, v7.2d
+	WORD $0x6e65dca7 // fmul v7.2d, v5.2d, v5.2d
+	WORD $0x3dc0c008 // ldr q8, [x0, #768]
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0c409 // ldr q9, [x0, #784]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0c809 // ldr q9, [x0, #800]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0cc09 // ldr q9, [x0, #816]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d009 // ldr q9, [x0, #832]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d409 // ldr q9, [x0, #848]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0d809 // ldr q9, [x0, #864]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0dc09 // ldr q9, [x0, #880]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e009 // ldr q9, [x0, #896]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e409 // ldr q9, [x0, #912]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0e809 // ldr q9, [x0, #928]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
+	WORD $0x4e65d4e5 // fadd v5.2d, v7.2d, v5.2d
+	WORD $0x4f7454c6 // shl v6.2d, v6.2d, #52
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4ee7d4c6 // fsub v6.2d, v6.2d, v7.2d
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc09406 // ldr q6, [x0, #592]
+	WORD $0x4e66e486 // fcmeq v6.2d, v4.2d, v6.2d
+	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
+	WORD $0x6e63dcc3 // fmul v3.2d, v6.2d, v3.2d
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x4e64f442 // fmax v2.2d, v2.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x0e616842 // fcvtn v2.2s, v2.2d
+	WORD $0xfd000022 // str d2, [x1, #0]
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUBS $2, R3, R3
+	BGE next1
+rest2:
+	TBZ $0, R3, skip3
+	WORD $0xbd400042 // ldr s2, [x2, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	WORD $0x6e60fc41 // fdiv v1.2d, v2.2d, v0.2d
+	WORD $0x3dc0b003 // ldr q3, [x0, #704]
+	WORD $0x4e63f423 // fmax v3.2d, v1.2d, v3.2d
+	WORD $0x3dc0b404 // ldr q4, [x0, #720]
+	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x4ee5d485 // fsub v5.2d, v4.2d, v5.2d
+	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
+	WORD $0x4ee6d463 // fsub v3.2d, v3.2d, v6.2d
+	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x4ee5d463 // fsub v3.2d, v3.2d, v5.2d
+	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
+	WORD $0x3dc0c006 // ldr q6, [x0, #768]
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0c407 // ldr q7, [x0, #784]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0c807 // ldr q7, [x0, #800]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d007 // ldr q7, [x0, #832]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d407 // ldr q7, [x0, #848]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0d807 // ldr q7, [x0, #864]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0dc07 // ldr q7, [x0, #880]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e007 // ldr q7, [x0, #896]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e407 // ldr q7, [x0, #912]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
+	WORD $0x4e63d4a3 // fadd v3.2d, v5.2d, v3.2d
+	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x4e64e424 // fcmeq v4.2d, v1.2d, v4.2d
+	WORD $0x6e631c24 // bsl v4.16b, v1.16b, v3.16b
+	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
+	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x4e61f441 // fmax v1.2d, v2.2d, v1.2d
+	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+skip3:
 	RET

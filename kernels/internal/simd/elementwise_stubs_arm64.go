@@ -77,6 +77,12 @@ func geluTanhNeon(dst, a *float32, n int)
 func hardSwishNeon(dst, a *float32, n int)
 
 //go:noescape
+func signNeon(dst, a *float32, n int)
+
+//go:noescape
+func softsignNeon(dst, a *float32, n int)
+
+//go:noescape
 func quickGeluNeon(dst, a *float32, n int, alpha, beta float32)
 
 //go:noescape
@@ -84,3 +90,69 @@ func hardSigmoidNeon(dst, a *float32, n int, alpha, beta float32)
 
 //go:noescape
 func leakyNeon(dst, a *float32, n int, alpha, beta float32)
+
+//go:noescape
+func exp2Neon(dst, a *float32, n int)
+
+//go:noescape
+func expm1Neon(dst, a *float32, n int)
+
+//go:noescape
+func logNeon(dst, a *float32, n int)
+
+//go:noescape
+func log1pNeon(dst, a *float32, n int)
+
+//go:noescape
+func sinNeon(dst, a *float32, n int)
+
+//go:noescape
+func cosNeon(dst, a *float32, n int)
+
+//go:noescape
+func tanNeon(dst, a *float32, n int)
+
+//go:noescape
+func asinNeon(dst, a *float32, n int)
+
+//go:noescape
+func acosNeon(dst, a *float32, n int)
+
+//go:noescape
+func atanNeon(dst, a *float32, n int)
+
+//go:noescape
+func sinhNeon(dst, a *float32, n int)
+
+//go:noescape
+func coshNeon(dst, a *float32, n int)
+
+//go:noescape
+func asinhNeon(dst, a *float32, n int)
+
+//go:noescape
+func acoshNeon(dst, a *float32, n int)
+
+//go:noescape
+func atanhNeon(dst, a *float32, n int)
+
+//go:noescape
+func softplusNeon(dst, a *float32, n int)
+
+//go:noescape
+func mishNeon(dst, a *float32, n int)
+
+//go:noescape
+func powNeon(dst, a, b *float32, n int)
+
+//go:noescape
+func atan2Neon(dst, a, b *float32, n int)
+
+//go:noescape
+func eluNeon(dst, a *float32, n int, alpha, beta float32)
+
+//go:noescape
+func seluNeon(dst, a *float32, n int, alpha, beta float32)
+
+//go:noescape
+func celuNeon(dst, a *float32, n int, alpha, beta float32)

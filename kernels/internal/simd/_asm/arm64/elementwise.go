@@ -3,20 +3,23 @@ package main
 import . "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/neon"
 
 // A function computes a vector from vectors of its inputs and of its
-// parameters. It takes so many vectors at a time, or what is left.
+// parameters, strip by strip.
 type function struct {
-	name    string
-	inputs  int
-	tuned   bool // with parameters alpha and beta
-	vectors int
-	of      func(f *Func, x, p []V) V
+	name   string
+	inputs int
+	tuned  bool // with parameters alpha and beta
+	strip  Strip
+	of     func(f *Func, x, p []V) V
 }
 
 // Short functions take several vectors at a time, for which a round costs less.
-const several = 4
+var (
+	several = Strip{Vectors: 4, Lanes: 4}
+	single  = Strip{Vectors: 1, Lanes: 4}
+)
 
-func one(name string, vectors int, of func(f *Func, x V) V) function {
-	return function{name, 1, false, vectors, func(f *Func, x, _ []V) V { return of(f, x[0]) }}
+func one(name string, s Strip, of func(f *Func, x V) V) function {
+	return function{name, 1, false, s, func(f *Func, x, _ []V) V { return of(f, x[0]) }}
 }
 
 func two(name string, of func(f *Func, a, b V) V) function {
@@ -45,16 +48,18 @@ var functions = []function{
 	rounded("rint", "n"),
 	rounded("trunc", "z"),
 
-	one("exp", 1, (*Func).Exp),
-	one("tanh", 1, tanh),
-	one("erf", 1, erf),
+	one("exp", single, (*Func).Exp),
+	one("tanh", single, tanh),
+	one("erf", single, erf),
 	one("relu", several, relu),
-	one("sigmoid", 1, (*Func).Sigmoid),
-	one("silu", 1, silu),
-	one("gelu", 1, gelu),
-	one("geluTanh", 1, geluTanh),
+	one("sigmoid", single, (*Func).Sigmoid),
+	one("silu", single, silu),
+	one("gelu", single, gelu),
+	one("geluTanh", single, geluTanh),
 	one("hardSwish", several, hardSwish),
-	{"quickGelu", 1, true, 1, func(f *Func, x, p []V) V {
+	one("sign", several, sign),
+	one("softsign", several, softsign),
+	{"quickGelu", 1, true, single, func(f *Func, x, p []V) V {
 		return f.Mul(x[0], f.Sigmoid(f.Mul(p[0], x[0])))
 	}},
 	{"hardSigmoid", 1, true, several, func(f *Func, x, p []V) V {
@@ -66,7 +71,7 @@ var functions = []function{
 }
 
 func elementwise(file *File) {
-	for _, fn := range functions {
+	for _, fn := range append(functions, wideFunctions...) {
 		fn.write(file)
 	}
 }
@@ -90,7 +95,7 @@ func (fn function) write(file *File) {
 		if fn.tuned {
 			params = []V{f.ArgV("alpha"), f.ArgV("beta")}
 		}
-		f.Strips(f.Arg("n"), fn.vectors, pointers, func(s Strip) {
+		f.Strips(f.Arg("n"), fn.strip, pointers, func(s Strip) {
 			in := make([][]V, s.Vectors)
 			for _, p := range pointers[1:] {
 				for i, v := range s.Load(f, p) {

@@ -51,3 +51,10 @@ func hardSwish(f *Func, x V) V {
 
 // unit is max(0, min(1, x)).
 func unit(f *Func, x V) V { return relu(f, f.Min(x, f.Const(1))) }
+
+func sign(f *Func, x V) V {
+	a := f.Abs(x)
+	return f.Select(f.Greater(a, f.Const(0)), f.CopySign(f.Const(1), x), f.Add(x, f.Const(0)))
+}
+
+func softsign(f *Func, x V) V { return f.Div(x, f.Add(f.Abs(x), f.Const(1))) }

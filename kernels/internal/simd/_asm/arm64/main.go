@@ -3,7 +3,8 @@ package main
 
 import (
 	"flag"
-	"log"
+	"fmt"
+	"os"
 
 	. "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/neon"
 )
@@ -30,7 +31,8 @@ func main() {
 		file := NewFile(f.name)
 		f.write(file)
 		if err := file.Write(*dir); err != nil {
-			log.Fatal(err)
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func temp(base R, i, j int) Mem { return Mem{Base: base, Disp: 16 * (i*window + 
 func winogradInput(f *Func) {
 	v, x, zeros := f.Arg("v"), f.Arg("x"), f.Arg("zeros")
 	plane, at, kept := f.Stride("plane"), f.Arg("at"), f.Arg("temp")
-	f.Strips(f.Arg("channels"), 1, []R{v, x, zeros}, func(s Strip) {
+	f.Strips(f.Arg("channels"), single, []R{v, x, zeros}, func(s Strip) {
 		for j := range window {
 			var d []V
 			for i := range window {
@@ -70,7 +70,7 @@ func winogradOutput(f *Func) {
 	row := f.R() // from a row of planes to the next
 	f.Op("ADD", row, Times{R: plane, By: 2}, plane)
 	f.Op("LSL", row, Imm(1), row)
-	f.Strips(f.Arg("channels"), 1, []R{y, m, behind}, func(s Strip) {
+	f.Strips(f.Arg("channels"), single, []R{y, m, behind}, func(s Strip) {
 		column := f.Copy(m)
 		for j := range window {
 			from := f.Copy(column)

@@ -46,7 +46,7 @@ func (s *Sweep) channels(yAt, xAt R, sums func(strip Strip, x R)) {
 	x := s.Copy(xAt)
 	s.y, s.behind = s.Copy(yAt), s.R()
 	s.Op("MOVD", s.behind, Imm(0))
-	s.Strips(s.Arg("channels"), 2, []R{s.y, x, s.behind}, func(strip Strip) { sums(strip, x) })
+	s.Strips(s.Arg("channels"), Strip{Vectors: 2, Lanes: 4}, []R{s.y, x, s.behind}, func(strip Strip) { sums(strip, x) })
 }
 
 // Beside moves p, which is at the first channel of a row, to the strip.

@@ -14,8 +14,9 @@ type encoding struct {
 }
 
 const (
-	floats = "4s 4s 4s"
-	bytes  = "16b 16b 16b"
+	floats  = "4s 4s 4s"
+	doubles = "2d 2d 2d"
+	bytes   = "16b 16b 16b"
 )
 
 var encodings = map[string]encoding{
@@ -28,7 +29,16 @@ var encodings = map[string]encoding{
 	"frintn": {0x4e218800, "4s 4s", false}, "frintm": {0x4e219800, "4s 4s", false},
 	"frintp": {0x4ea18800, "4s 4s", false}, "frintz": {0x4ea19800, "4s 4s", false},
 
+	"fadd.2d": {0x4e60d400, doubles, false}, "fsub.2d": {0x4ee0d400, doubles, false},
+	"fmul.2d": {0x6e60dc00, doubles, false}, "fdiv.2d": {0x6e60fc00, doubles, false},
+	"fmax.2d": {0x4e60f400, doubles, false}, "fmin.2d": {0x4ee0f400, doubles, false},
+	"fcmeq.2d": {0x4e60e400, doubles, false}, "fcmge.2d": {0x6e60e400, doubles, false}, "fcmgt.2d": {0x6ee0e400, doubles, false},
+	"fabs.2d": {0x4ee0f800, "2d 2d", false}, "fneg.2d": {0x6ee0f800, "2d 2d", false}, "fsqrt.2d": {0x6ee1f800, "2d 2d", false},
+	"frintn.2d": {0x4e618800, "2d 2d", false}, "add.2d": {0x4ee08400, doubles, false},
+	"fcvtl.2d": {0x0e617800, "2d 2s", false}, "fcvtn.2s": {0x0e616800, "2s 2d", false},
+
 	"add": {0x4ea08400, floats, false}, "sub": {0x6ea08400, floats, false},
+	"smax": {0x4ea06400, floats, false}, "smin": {0x4ea06c00, floats, false},
 	"cmgt": {0x4ea03400, floats, false}, "cmeq": {0x6ea08c00, floats, false},
 	"scvtf": {0x4e21d800, "4s 4s", false},
 	"and":   {0x4e201c00, bytes, false}, "bic": {0x4e601c00, bytes, false},
@@ -37,7 +47,7 @@ var encodings = map[string]encoding{
 	"not": {0x6e205800, "16b 16b", false},
 
 	"trn1": {0x4e802800, floats, false}, "trn2": {0x4e806800, floats, false},
-	"trn1.2d": {0x4ec02800, "2d 2d 2d", false}, "trn2.2d": {0x4ec06800, "2d 2d 2d", false},
+	"trn1.2d": {0x4ec02800, doubles, false}, "trn2.2d": {0x4ec06800, doubles, false},
 
 	"fcvtl": {0x0e217800, "4s 4h", false}, "fcvtl2": {0x4e217800, "4s 8h", false},
 	"fcvtn": {0x0e216800, "4h 4s", false}, "fcvtn2": {0x4e216800, "8h 4s", true},

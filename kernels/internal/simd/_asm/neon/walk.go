@@ -27,10 +27,10 @@ func (s Strip) Store(f *Func, list []V, p R) {
 	}
 }
 
-// Strips writes do for n elements, first so many vectors at a time, a power of
-// two, and then for what is left by halves. It moves the pointers and uses n up.
-func (f *Func) Strips(n R, vectors int, pointers []R, do func(s Strip)) {
-	first := Strip{vectors, 4}
+// Strips writes do for n elements, for strips like the first as long as there are
+// such, its length a power of two, and then for what is left by halves. It moves
+// the pointers and uses n up.
+func (f *Func) Strips(n R, first Strip, pointers []R, do func(s Strip)) {
 	next, rest := f.NewLabel("next"), f.NewLabel("rest")
 	strip := func(s Strip) {
 		do(s)
