@@ -6,9 +6,19 @@
 
 DATA constants<>+0(SB)/8, $0x3f8000003f800000
 DATA constants<>+8(SB)/8, $0x3f8000003f800000
-DATA constants<>+16(SB)/8, $0x0101010101010101
-DATA constants<>+24(SB)/8, $0x0101010101010101
-GLOBL constants<>(SB), RODATA|NOPTR, $32
+DATA constants<>+16(SB)/8, $0x0000000100000001
+DATA constants<>+24(SB)/8, $0x0000000100000001
+DATA constants<>+32(SB)/8, $0x00007fff00007fff
+DATA constants<>+40(SB)/8, $0x00007fff00007fff
+DATA constants<>+48(SB)/8, $0x0040000000400000
+DATA constants<>+56(SB)/8, $0x0040000000400000
+DATA constants<>+64(SB)/8, $0xffff0000ffff0000
+DATA constants<>+72(SB)/8, $0xffff0000ffff0000
+DATA constants<>+80(SB)/8, $0x0000000000000000
+DATA constants<>+88(SB)/8, $0x0000000000000000
+DATA constants<>+96(SB)/8, $0x0101010101010101
+DATA constants<>+104(SB)/8, $0x0101010101010101
+GLOBL constants<>(SB), RODATA|NOPTR, $112
 
 // func widenHalfNeon(dst *float32, src *uint16, n int)
 TEXT ·widenHalfNeon(SB), NOSPLIT, $0-24
@@ -68,10 +78,10 @@ again1:
 	WORD $0x4f08a400 // sxtl2 v0.8h, v0.16b
 	WORD $0x0f10a422 // sxtl v2.4s, v1.4h
 	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x0f10a403 // sxtl v3.4s, v0.4h
 	WORD $0x4f10a400 // sxtl2 v0.4s, v0.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x3d800002 // str q2, [x0, #0]
@@ -96,10 +106,10 @@ again1:
 	WORD $0x6f08a400 // uxtl2 v0.8h, v0.16b
 	WORD $0x2f10a422 // uxtl v2.4s, v1.4h
 	WORD $0x6f10a421 // uxtl2 v1.4s, v1.8h
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x2f10a403 // uxtl v3.4s, v0.4h
 	WORD $0x6f10a400 // uxtl2 v0.4s, v0.8h
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x3d800002 // str q2, [x0, #0]
@@ -126,10 +136,10 @@ again1:
 	WORD $0x6f08a421 // uxtl2 v1.8h, v1.16b
 	WORD $0x2f10a443 // uxtl v3.4s, v2.4h
 	WORD $0x6f10a442 // uxtl2 v2.4s, v2.8h
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x2f10a424 // uxtl v4.4s, v1.4h
 	WORD $0x6f10a421 // uxtl2 v1.4s, v1.8h
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
@@ -180,24 +190,288 @@ TEXT ·narrowHalfNeon(SB), NOSPLIT, $0-24
 again1:
 	WORD $0x3dc00020 // ldr q0, [x1, #0]
 	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x3dc00822 // ldr q2, [x1, #32]
+	WORD $0x3dc00c23 // ldr q3, [x1, #48]
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
 	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3dc00820 // ldr q0, [x1, #32]
-	WORD $0x3dc00c21 // ldr q1, [x1, #48]
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	WORD $0x3d800400 // str q0, [x0, #16]
+	WORD $0x3d800401 // str q1, [x0, #16]
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	SUB $1, R2, R2
 	CBNZ R2, again1
 	RET
 
+// func narrowBrainNeon(dst *uint16, src *float32, n int)
+TEXT ·narrowBrainNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc00801 // ldr q1, [x0, #32]
+	WORD $0x3dc00c02 // ldr q2, [x0, #48]
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	LSR $4, R2, R2
+again1:
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x3dc00424 // ldr q4, [x1, #16]
+	WORD $0x3dc00825 // ldr q5, [x1, #32]
+	WORD $0x3dc00c26 // ldr q6, [x1, #48]
+	WORD $0x6f300467 // ushr v7.4s, v3.4s, #16
+	WORD $0x4e201ce7 // and v7.16b, v7.16b, v0.16b
+	WORD $0x4ea184e7 // add v7.4s, v7.4s, v1.4s
+	WORD $0x4ea78467 // add v7.4s, v3.4s, v7.4s
+	WORD $0x4e23e468 // fcmeq v8.4s, v3.4s, v3.4s
+	WORD $0x4ea21c63 // orr v3.16b, v3.16b, v2.16b
+	WORD $0x6e631ce8 // bsl v8.16b, v7.16b, v3.16b
+	WORD $0x6f300483 // ushr v3.4s, v4.4s, #16
+	WORD $0x4e201c63 // and v3.16b, v3.16b, v0.16b
+	WORD $0x4ea18463 // add v3.4s, v3.4s, v1.4s
+	WORD $0x4ea38483 // add v3.4s, v4.4s, v3.4s
+	WORD $0x4e24e487 // fcmeq v7.4s, v4.4s, v4.4s
+	WORD $0x4ea21c84 // orr v4.16b, v4.16b, v2.16b
+	WORD $0x6e641c67 // bsl v7.16b, v3.16b, v4.16b
+	WORD $0x4e475903 // uzp2 v3.8h, v8.8h, v7.8h
+	WORD $0x6f3004a4 // ushr v4.4s, v5.4s, #16
+	WORD $0x4e201c84 // and v4.16b, v4.16b, v0.16b
+	WORD $0x4ea18484 // add v4.4s, v4.4s, v1.4s
+	WORD $0x4ea484a4 // add v4.4s, v5.4s, v4.4s
+	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
+	WORD $0x4ea21ca5 // orr v5.16b, v5.16b, v2.16b
+	WORD $0x6e651c87 // bsl v7.16b, v4.16b, v5.16b
+	WORD $0x6f3004c4 // ushr v4.4s, v6.4s, #16
+	WORD $0x4e201c84 // and v4.16b, v4.16b, v0.16b
+	WORD $0x4ea18484 // add v4.4s, v4.4s, v1.4s
+	WORD $0x4ea484c4 // add v4.4s, v6.4s, v4.4s
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	WORD $0x4ea21cc6 // orr v6.16b, v6.16b, v2.16b
+	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
+	WORD $0x4e4558e4 // uzp2 v4.8h, v7.8h, v5.8h
+	WORD $0x3d800003 // str q3, [x0, #0]
+	WORD $0x3d800404 // str q4, [x0, #16]
+	ADD $32, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, again1
+	RET
+
+// func toInt8Neon(dst *int8, src *float32, n int)
+TEXT ·toInt8Neon(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	LSR $4, R2, R2
+again1:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x3dc00822 // ldr q2, [x1, #32]
+	WORD $0x3dc00c23 // ldr q3, [x1, #48]
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4ea1b841 // fcvtzs v1.4s, v2.4s
+	WORD $0x4ea1b862 // fcvtzs v2.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x3d800000 // str q0, [x0, #0]
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, again1
+	RET
+
+// func toUint8Neon(dst *uint8, src *float32, n int)
+TEXT ·toUint8Neon(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	LSR $4, R2, R2
+again1:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x3dc00822 // ldr q2, [x1, #32]
+	WORD $0x3dc00c23 // ldr q3, [x1, #48]
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4ea1b841 // fcvtzs v1.4s, v2.4s
+	WORD $0x4ea1b862 // fcvtzs v2.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	WORD $0x3d800000 // str q0, [x0, #0]
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, again1
+	RET
+
+// func toInt32Neon(dst *int32, src *float32, n int)
+TEXT ·toInt32Neon(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	LSR $4, R2, R2
+again1:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x3dc00822 // ldr q2, [x1, #32]
+	WORD $0x3dc00c23 // ldr q3, [x1, #48]
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	WORD $0x4ea1b863 // fcvtzs v3.4s, v3.4s
+	WORD $0x3d800000 // str q0, [x0, #0]
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, again1
+	RET
+
+// func roundHalfNeon(dst *float32, src *float32, n int)
+TEXT ·roundHalfNeon(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	LSR $4, R2, R2
+again1:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x3dc00822 // ldr q2, [x1, #32]
+	WORD $0x3dc00c23 // ldr q3, [x1, #48]
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x3d800000 // str q0, [x0, #0]
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, again1
+	RET
+
+// func roundBrainNeon(dst *float32, src *float32, n int)
+TEXT ·roundBrainNeon(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc00801 // ldr q1, [x0, #32]
+	WORD $0x3dc00c02 // ldr q2, [x0, #48]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	LSR $4, R2, R2
+again1:
+	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	WORD $0x3dc00826 // ldr q6, [x1, #32]
+	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x6f300488 // ushr v8.4s, v4.4s, #16
+	WORD $0x4e201d08 // and v8.16b, v8.16b, v0.16b
+	WORD $0x4ea18508 // add v8.4s, v8.4s, v1.4s
+	WORD $0x4ea88488 // add v8.4s, v4.4s, v8.4s
+	WORD $0x4e24e489 // fcmeq v9.4s, v4.4s, v4.4s
+	WORD $0x4ea21c84 // orr v4.16b, v4.16b, v2.16b
+	WORD $0x6e641d09 // bsl v9.16b, v8.16b, v4.16b
+	WORD $0x4e231d24 // and v4.16b, v9.16b, v3.16b
+	WORD $0x6f3004a8 // ushr v8.4s, v5.4s, #16
+	WORD $0x4e201d08 // and v8.16b, v8.16b, v0.16b
+	WORD $0x4ea18508 // add v8.4s, v8.4s, v1.4s
+	WORD $0x4ea884a8 // add v8.4s, v5.4s, v8.4s
+	WORD $0x4e25e4a9 // fcmeq v9.4s, v5.4s, v5.4s
+	WORD $0x4ea21ca5 // orr v5.16b, v5.16b, v2.16b
+	WORD $0x6e651d09 // bsl v9.16b, v8.16b, v5.16b
+	WORD $0x4e231d25 // and v5.16b, v9.16b, v3.16b
+	WORD $0x6f3004c8 // ushr v8.4s, v6.4s, #16
+	WORD $0x4e201d08 // and v8.16b, v8.16b, v0.16b
+	WORD $0x4ea18508 // add v8.4s, v8.4s, v1.4s
+	WORD $0x4ea884c8 // add v8.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c9 // fcmeq v9.4s, v6.4s, v6.4s
+	WORD $0x4ea21cc6 // orr v6.16b, v6.16b, v2.16b
+	WORD $0x6e661d09 // bsl v9.16b, v8.16b, v6.16b
+	WORD $0x4e231d26 // and v6.16b, v9.16b, v3.16b
+	WORD $0x6f3004e8 // ushr v8.4s, v7.4s, #16
+	WORD $0x4e201d08 // and v8.16b, v8.16b, v0.16b
+	WORD $0x4ea18508 // add v8.4s, v8.4s, v1.4s
+	WORD $0x4ea884e8 // add v8.4s, v7.4s, v8.4s
+	WORD $0x4e27e4e9 // fcmeq v9.4s, v7.4s, v7.4s
+	WORD $0x4ea21ce7 // orr v7.16b, v7.16b, v2.16b
+	WORD $0x6e671d09 // bsl v9.16b, v8.16b, v7.16b
+	WORD $0x4e231d27 // and v7.16b, v9.16b, v3.16b
+	WORD $0x3d800004 // str q4, [x0, #0]
+	WORD $0x3d800405 // str q5, [x0, #16]
+	WORD $0x3d800806 // str q6, [x0, #32]
+	WORD $0x3d800c07 // str q7, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, again1
+	RET
+
+// func chooseNeon(dst *uint32, a *uint8, b, c *uint32, n int)
+TEXT ·chooseNeon(SB), NOSPLIT, $0-40
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc01400 // ldr q0, [x0, #80]
+	MOVD dst+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD n+32(FP), R4
+	LSR $4, R4, R4
+again1:
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x6e208c21 // cmeq v1.16b, v1.16b, v0.16b
+	WORD $0x0f08a422 // sxtl v2.8h, v1.8b
+	WORD $0x4f08a421 // sxtl2 v1.8h, v1.16b
+	WORD $0x0f10a443 // sxtl v3.4s, v2.4h
+	WORD $0x4f10a442 // sxtl2 v2.4s, v2.8h
+	WORD $0x0f10a424 // sxtl v4.4s, v1.4h
+	WORD $0x4f10a421 // sxtl2 v1.4s, v1.8h
+	WORD $0x3dc00065 // ldr q5, [x3, #0]
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x6e661ca3 // bsl v3.16b, v5.16b, v6.16b
+	WORD $0x3d800003 // str q3, [x0, #0]
+	WORD $0x3dc00463 // ldr q3, [x3, #16]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
+	WORD $0x6e651c62 // bsl v2.16b, v3.16b, v5.16b
+	WORD $0x3d800402 // str q2, [x0, #16]
+	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0x3dc00843 // ldr q3, [x2, #32]
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x3d800804 // str q4, [x0, #32]
+	WORD $0x3dc00c62 // ldr q2, [x3, #48]
+	WORD $0x3dc00c43 // ldr q3, [x2, #48]
+	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
+	WORD $0x3d800c01 // str q1, [x0, #48]
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, again1
+	RET
+
 // func equalNeon(dst *uint8, a, b *float32, n int)
 TEXT ·equalNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc01800 // ldr q0, [x0, #96]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -210,16 +484,16 @@ again1:
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
+	WORD $0x4e25e484 // fcmeq v4.4s, v4.4s, v5.4s
 	WORD $0x0e612821 // xtn v1.4h, v1.4s
 	WORD $0x4e612841 // xtn2 v1.8h, v2.4s
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00843 // ldr q3, [x2, #32]
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00c44 // ldr q4, [x2, #48]
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
+	WORD $0x0e612862 // xtn v2.4h, v3.4s
+	WORD $0x4e612882 // xtn2 v2.8h, v4.4s
 	WORD $0x0e212821 // xtn v1.8b, v1.8h
 	WORD $0x4e212841 // xtn2 v1.16b, v2.8h
 	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
@@ -234,7 +508,7 @@ again1:
 // func notEqualNeon(dst *uint8, a, b *float32, n int)
 TEXT ·notEqualNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc01800 // ldr q0, [x0, #96]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -249,18 +523,18 @@ again1:
 	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x6e205842 // not v2.16b, v2.16b
-	WORD $0x0e612821 // xtn v1.4h, v1.4s
-	WORD $0x4e612841 // xtn2 v1.8h, v2.4s
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00843 // ldr q3, [x2, #32]
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x6e205842 // not v2.16b, v2.16b
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00c44 // ldr q4, [x2, #48]
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	WORD $0x6e205863 // not v3.16b, v3.16b
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
+	WORD $0x4e25e484 // fcmeq v4.4s, v4.4s, v5.4s
+	WORD $0x6e205884 // not v4.16b, v4.16b
+	WORD $0x0e612821 // xtn v1.4h, v1.4s
+	WORD $0x4e612841 // xtn2 v1.8h, v2.4s
+	WORD $0x0e612862 // xtn v2.4h, v3.4s
+	WORD $0x4e612882 // xtn2 v2.8h, v4.4s
 	WORD $0x0e212821 // xtn v1.8b, v1.8h
 	WORD $0x4e212841 // xtn2 v1.16b, v2.8h
 	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
@@ -275,7 +549,7 @@ again1:
 // func lessNeon(dst *uint8, a, b *float32, n int)
 TEXT ·lessNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc01800 // ldr q0, [x0, #96]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -288,16 +562,16 @@ again1:
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x6ea3e483 // fcmgt v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
+	WORD $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD $0x0e612821 // xtn v1.4h, v1.4s
 	WORD $0x4e612841 // xtn2 v1.8h, v2.4s
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00843 // ldr q3, [x2, #32]
-	WORD $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00c44 // ldr q4, [x2, #48]
-	WORD $0x6ea3e483 // fcmgt v3.4s, v4.4s, v3.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
+	WORD $0x0e612862 // xtn v2.4h, v3.4s
+	WORD $0x4e612882 // xtn2 v2.8h, v4.4s
 	WORD $0x0e212821 // xtn v1.8b, v1.8h
 	WORD $0x4e212841 // xtn2 v1.16b, v2.8h
 	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
@@ -312,7 +586,7 @@ again1:
 // func lessEqualNeon(dst *uint8, a, b *float32, n int)
 TEXT ·lessEqualNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc01800 // ldr q0, [x0, #96]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -325,16 +599,16 @@ again1:
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x6e22e462 // fcmge v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x6e23e483 // fcmge v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
+	WORD $0x6e24e4a4 // fcmge v4.4s, v5.4s, v4.4s
 	WORD $0x0e612821 // xtn v1.4h, v1.4s
 	WORD $0x4e612841 // xtn2 v1.8h, v2.4s
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00843 // ldr q3, [x2, #32]
-	WORD $0x6e22e462 // fcmge v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00c44 // ldr q4, [x2, #48]
-	WORD $0x6e23e483 // fcmge v3.4s, v4.4s, v3.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
+	WORD $0x0e612862 // xtn v2.4h, v3.4s
+	WORD $0x4e612882 // xtn2 v2.8h, v4.4s
 	WORD $0x0e212821 // xtn v1.8b, v1.8h
 	WORD $0x4e212841 // xtn2 v1.16b, v2.8h
 	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
@@ -349,7 +623,7 @@ again1:
 // func equalIntsNeon(dst *uint8, a, b *int32, n int)
 TEXT ·equalIntsNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	WORD $0x3dc01800 // ldr q0, [x0, #96]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -362,16 +636,16 @@ again1:
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x6ea38c42 // cmeq v2.4s, v2.4s, v3.4s
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x6ea48c63 // cmeq v3.4s, v3.4s, v4.4s
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
+	WORD $0x6ea58c84 // cmeq v4.4s, v4.4s, v5.4s
 	WORD $0x0e612821 // xtn v1.4h, v1.4s
 	WORD $0x4e612841 // xtn2 v1.8h, v2.4s
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00843 // ldr q3, [x2, #32]
-	WORD $0x6ea38c42 // cmeq v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00c44 // ldr q4, [x2, #48]
-	WORD $0x6ea48c63 // cmeq v3.4s, v3.4s, v4.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
+	WORD $0x0e612862 // xtn v2.4h, v3.4s
+	WORD $0x4e612882 // xtn2 v2.8h, v4.4s
 	WORD $0x0e212821 // xtn v1.8b, v1.8h
 	WORD $0x4e212841 // xtn2 v1.16b, v2.8h
 	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b

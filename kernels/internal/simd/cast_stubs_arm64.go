@@ -26,6 +26,27 @@ func fromInt32Neon(dst *float32, src *int32, n int)
 func narrowHalfNeon(dst *uint16, src *float32, n int)
 
 //go:noescape
+func narrowBrainNeon(dst *uint16, src *float32, n int)
+
+//go:noescape
+func toInt8Neon(dst *int8, src *float32, n int)
+
+//go:noescape
+func toUint8Neon(dst *uint8, src *float32, n int)
+
+//go:noescape
+func toInt32Neon(dst *int32, src *float32, n int)
+
+//go:noescape
+func roundHalfNeon(dst *float32, src *float32, n int)
+
+//go:noescape
+func roundBrainNeon(dst *float32, src *float32, n int)
+
+//go:noescape
+func chooseNeon(dst *uint32, a *uint8, b, c *uint32, n int)
+
+//go:noescape
 func equalNeon(dst *uint8, a, b *float32, n int)
 
 //go:noescape

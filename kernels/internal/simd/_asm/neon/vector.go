@@ -49,6 +49,12 @@ var encodings = map[string]encoding{
 	"trn1": {0x4e802800, floats, false}, "trn2": {0x4e806800, floats, false},
 	"trn1.2d": {0x4ec02800, doubles, false}, "trn2.2d": {0x4ec06800, doubles, false},
 
+	"fcvtzs": {0x4ea1b800, "4s 4s", false}, "cmeq.16b": {0x6e208c00, bytes, false},
+	"uzp2.8h": {0x4e405800, "8h 8h 8h", false},
+	"sqxtn":   {0x0e614800, "4h 4s", false}, "sqxtn2": {0x4e614800, "8h 4s", true},
+	"sqxtn.8b": {0x0e214800, "8b 8h", false}, "sqxtn2.16b": {0x4e214800, "16b 8h", true},
+	"sqxtun.8b": {0x2e212800, "8b 8h", false}, "sqxtun2.16b": {0x6e212800, "16b 8h", true},
+
 	"fcvtl": {0x0e217800, "4s 4h", false}, "fcvtl2": {0x4e217800, "4s 8h", false},
 	"fcvtn": {0x0e216800, "4h 4s", false}, "fcvtn2": {0x4e216800, "8h 4s", true},
 	"xtn": {0x0e612800, "4h 4s", false}, "xtn2": {0x4e612800, "8h 4s", true},
@@ -117,7 +123,7 @@ func (f *Func) immediate(word uint32, format string, dst, a V, n int) {
 	}})
 }
 
-// Left and Right shift integers; Right copies the sign.
+// Left, Right and RightZero shift integers; Right copies the sign.
 func (f *Func) Left(a V, n int) V {
 	v := f.V()
 	f.immediate(0x4f205400|uint32(n)<<16, "shl v%d.4s, v%d.4s, #%d", v, a, n)
@@ -127,6 +133,12 @@ func (f *Func) Left(a V, n int) V {
 func (f *Func) Right(a V, n int) V {
 	v := f.V()
 	f.immediate(0x4f000400|uint32(64-n)<<16, "sshr v%d.4s, v%d.4s, #%d", v, a, n)
+	return v
+}
+
+func (f *Func) RightZero(a V, n int) V {
+	v := f.V()
+	f.immediate(0x6f000400|uint32(64-n)<<16, "ushr v%d.4s, v%d.4s, #%d", v, a, n)
 	return v
 }
 
