@@ -116,6 +116,51 @@ func (b *Box) TensorFree(h abi.Handle) abi.Errno {
 // canonical makes every NaN the same and every bool 0 or 1: payloads differ
 // between engines, and a kernel may rely on a bool being one of two bytes.
 func canonical(d tensor.DType, p []byte) {
+	t := &odd[d]
+	if t.top == 0 {
+		return
+	}
+	for len(p) > 0 {
+		p = p[t.before(p):]
+		n := min(len(p), oddPiece)
+		makeCanonical(d, p[:n])
+		p = p[n:]
+	}
+}
+
+// A lanes is a test of eight bytes at once for elements that are not canonical:
+// v&mask + add, which does not carry from one to the next, has bits of top then.
+type lanes struct{ mask, add, top uint64 }
+
+var odd = [tensor.Bool + 1]lanes{
+	tensor.Float32:  {0x7fffffff7fffffff, 0x007fffff007fffff, 0x8000000080000000},
+	tensor.Float64:  {0x7fffffffffffffff, 0x000fffffffffffff, 0x8000000000000000},
+	tensor.Float16:  {0x7fff7fff7fff7fff, 0x03ff03ff03ff03ff, 0x8000800080008000},
+	tensor.BFloat16: {0x7fff7fff7fff7fff, 0x007f007f007f007f, 0x8000800080008000},
+	tensor.Bool:     {0xfefefefefefefefe, 0, 0xfefefefefefefefe},
+}
+
+// oddPiece is how many bytes are tested together.
+const oddPiece = 32
+
+// before is how many bytes of p, in pieces, come before the first that is not
+// canonical.
+func (t *lanes) before(p []byte) int {
+	le := binary.LittleEndian
+	for i := 0; ; i += oddPiece {
+		if len(p)-i < oddPiece {
+			return i
+		}
+		q := p[i : i+oddPiece]
+		found := (le.Uint64(q)&t.mask + t.add) | (le.Uint64(q[8:])&t.mask + t.add) |
+			(le.Uint64(q[16:])&t.mask + t.add) | (le.Uint64(q[24:])&t.mask + t.add)
+		if found&t.top != 0 {
+			return i
+		}
+	}
+}
+
+func makeCanonical(d tensor.DType, p []byte) {
 	le := binary.LittleEndian
 	switch d {
 	case tensor.Float32:
