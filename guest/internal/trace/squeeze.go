@@ -130,8 +130,10 @@ func (t *Tracer) sameSize(from, dims []Int, g group) bool {
 }
 
 // beforeView permutes what x is a view of, where that has been permuted
-// itself, so that the two can cancel: the view must leave the dims alone that
-// perm moves, which are its last. It answers nil otherwise.
+// itself, so that the two can cancel or are one move of data. Dims that perm
+// leaves in front may be others under the view in any way; behind them, those
+// that the view joins or splits must stay side by side. It answers nil
+// otherwise.
 func (t *Tracer) beforeView(x *Value, perm []int64) *Value {
 	n := x.src.node
 	if x.perm != nil || n == nil || n.op != abi.OpView || x.src.tensor != 0 {
@@ -141,31 +143,48 @@ func (t *Tracer) beforeView(x *Value, perm []int64) *Value {
 	if in.node == nil || in.node.op != abi.OpPermute || in.tensor != 0 {
 		return nil
 	}
-	// The first lead dims stay; behind them x and its source must be alike.
-	lead, shift := 0, int(in.typ.Rank)-len(perm)
-	for lead < len(perm) && perm[lead] == int64(lead) {
-		lead++
+	under, dims := placed(in).Dims(), x.Dims()
+	lead, at := 0, 0 // dims of x that stay, and those that they are under the view
+	want, have := int64(1), int64(1)
+	for ; lead < len(perm) && perm[lead] == int64(lead); lead++ {
+		want *= dims[lead].N
 	}
-	if lead == len(perm) || lead+shift < 0 {
+	for ; at < len(under) && have < want; at++ {
+		have *= under[at].N
+	}
+	if have != want {
 		return nil
 	}
-	for i := lead; i < len(perm); i++ {
-		if !identical(x.Dim(i), in.dim(i+shift)) {
+	groups, ok := t.regroup(under[at:], dims[lead:])
+	if !ok || len(groups) == 0 {
+		return nil
+	}
+	var inner []int64
+	for i, d := range under {
+		if i < at || d == Const(1) {
+			inner = append(inner, int64(i))
+		}
+	}
+	for i := lead; i < len(perm); {
+		k := slices.IndexFunc(groups, func(g group) bool { return int64(lead+g.first) == perm[i] })
+		if k < 0 {
 			return nil
 		}
-	}
-	inner := make([]int64, in.typ.Rank)
-	for i := range inner {
-		inner[i] = int64(i)
-		if i >= lead+shift {
-			inner[i] = perm[i-shift] + int64(shift)
+		g := groups[k]
+		for to := g.first; to < g.end; to, i = to+1, i+1 {
+			if i == len(perm) || perm[i] != int64(lead+to) {
+				return nil
+			}
+		}
+		for _, from := range g.from {
+			inner = append(inner, int64(at+from))
 		}
 	}
-	dims := x.Dims()
+	moved := make([]Int, len(perm))
 	for i, p := range perm {
-		dims[i] = x.Dim(int(p))
+		moved[i] = dims[p]
 	}
-	return t.Reshape(t.Permute(t.unread(in), inner...), dims)
+	return t.Reshape(t.Permute(t.unread(in), inner...), moved)
 }
 
 // unread gives a permute that was carried out as the reading that it was.

@@ -167,6 +167,9 @@ func (t *Tracer) Concat(axis int, xs ...*Value) *Value {
 	if v := t.concat(axis, xs); v != nil {
 		return v
 	}
+	if v := t.interleaved(axis, xs); v != nil {
+		return v
+	}
 	return t.One(abi.OpConcat, &abi.Concat{Axis: int64(axis)}, xs...)
 }
 

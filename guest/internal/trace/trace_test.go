@@ -229,6 +229,11 @@ func TestOps(t *testing.T) {
 			y = t.Reshape(t.Permute(y, 0, 2, 1), Consts(2, 4, 5, 3))
 			return []*Value{t.Permute(y, 0, 3, 1, 2)}
 		}, nil},
+		{"permutes around a view that joins what stays side by side are one", []tensor.Type{f32(1, 6, 5, 4)}, func(t *Tracer, in []*Value) []*Value {
+			y := t.Reshape(in[0], Consts(1, 2, 3, 5, 4))
+			y = t.Reshape(t.Permute(y, 0, 2, 1, 3, 4), Consts(1, 6, 5, 4))
+			return []*Value{t.Permute(y, 0, 2, 3, 1)}
+		}, []abi.Op{abi.OpView, abi.OpPermute, abi.OpView}},
 		{"a permute that stays", []tensor.Type{f32(2, 3)}, func(t *Tracer, in []*Value) []*Value {
 			return []*Value{t.Permute(in[0], 1, 0)}
 		}, []abi.Op{abi.OpPermute}},
