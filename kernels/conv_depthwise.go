@@ -52,7 +52,7 @@ func (s *convStep) fan(p patch, y, x, w []float32, at *simd.Places, taps *simd.T
 		for _, r := range taps.Runs {
 			for t := range taps.Len {
 				for j, v := range w[r.W+t*taps.W:][:cols] {
-					row[j] = simd.FMA(x[from+r.X+t*taps.X+(p.col0+j)/fan], v, row[j])
+					row[j] = simd.FMANormal(x[from+r.X+t*taps.X+(p.col0+j)/fan], v, row[j])
 				}
 			}
 		}

@@ -60,6 +60,7 @@ func check(y, x []float32, at *Places, taps *Taps, channels int) {
 }
 
 func depthwisePortable(y, x, w []float32, at *Places, taps *Taps, channels int, add bool, end *Ending) {
+	then := Ending{end.Bias, nil, end.Clamp, end.Low, end.High}
 	for i := range at.Lines * at.Count {
 		line, place := i/at.Count, i%at.Count
 		row, from := y[line*at.LineY+place*at.Y:][:channels], line*at.LineX+place*at.X
@@ -68,17 +69,18 @@ func depthwisePortable(y, x, w []float32, at *Places, taps *Taps, channels int, 
 		}
 		for _, r := range taps.Runs {
 			for t := range taps.Len {
-				MulAdd(row, x[r.X+t*taps.X+from:], w[r.W+t*taps.W:], row)
+				addProducts(row, x[r.X+t*taps.X+from:], w[r.W+t*taps.W:])
 			}
 		}
 		for c, s := range row {
-			if end.Bias != nil {
-				s += end.Bias[c]
-			}
-			if end.Clamp {
-				s = min(max(s, end.Low), end.High)
-			}
-			row[c] = s
+			row[c] = then.of(s, c, 0)
 		}
+	}
+}
+
+// addProducts adds the product of x and w to each element of s.
+func addProducts(s, x, w []float32) {
+	for i, v := range s {
+		s[i] = FMANormal(x[i], w[i], v)
 	}
 }

@@ -30,6 +30,7 @@ func depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool
 		}
 	}
 	from, runs := taps.first()
+	low, high := end.bounds()
 	form(&y[0], first(x), at.Count, at.X, at.Y, at.Lines, at.LineX, at.LineY, from, runs, taps.Len, taps.X, channels,
-		first(w), taps.W, add, first(end.Bias), end.Clamp, end.Low, end.High, end.zero())
+		first(w), taps.W, add, first(end.Bias), end.Clamp, low, high, zeroFor(low))
 }

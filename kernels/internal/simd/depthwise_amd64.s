@@ -5,21 +5,26 @@
 #include "textflag.h"
 
 // func depthwise512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise512(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·depthwise512(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), DI
-	SHLQ $0x02, DI
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), DI
+	SHLQ    $0x02, DI
 
 line1:
 	MOVQ yLine+0(FP), SI
@@ -850,14 +855,15 @@ done57:
 	JMP  places53
 
 fewer54:
-	MOVQ lineY+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+48(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line1
+	MOVQ    lineY+56(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, yLine+0(FP)
+	MOVQ    lineX+48(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line1
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -865,21 +871,26 @@ constants:
 	JMP begin
 
 // func depthwise3by1_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise3by1_512(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·depthwise3by1_512(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line70:
 	MOVQ yLine+0(FP), CX
@@ -1829,14 +1840,15 @@ done120:
 	JMP  places116
 
 fewer117:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line70
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line70
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -1844,21 +1856,26 @@ constants:
 	JMP begin
 
 // func depthwise3by2_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise3by2_512(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·depthwise3by2_512(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line131:
 	MOVQ yLine+0(FP), CX
@@ -2852,14 +2869,15 @@ done181:
 	JMP  places177
 
 fewer178:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line131
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line131
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -2867,21 +2885,26 @@ constants:
 	JMP begin
 
 // func depthwise5by1_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise5by1_512(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·depthwise5by1_512(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line192:
 	MOVQ yLine+0(FP), CX
@@ -3955,14 +3978,15 @@ done242:
 	JMP  places238
 
 fewer239:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line192
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line192
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -3970,21 +3994,26 @@ constants:
 	JMP begin
 
 // func depthwise5by2_512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·depthwise5by2_512(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·depthwise5by2_512(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line253:
 	MOVQ yLine+0(FP), CX
@@ -5102,14 +5131,15 @@ done303:
 	JMP  places299
 
 fewer300:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line253
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line253
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -5117,21 +5147,26 @@ constants:
 	JMP begin
 
 // func depthwise256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·depthwise256(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·depthwise256(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), DI
-	SHLQ $0x02, DI
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), DI
+	SHLQ    $0x02, DI
 
 line314:
 	MOVQ yLine+0(FP), SI
@@ -5966,14 +6001,15 @@ done370:
 	JMP  places366
 
 fewer367:
-	MOVQ lineY+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+48(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line314
+	MOVQ    lineY+56(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, yLine+0(FP)
+	MOVQ    lineX+48(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line314
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -5999,21 +6035,26 @@ DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
 // func depthwise3by1_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·depthwise3by1_256(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·depthwise3by1_256(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line383:
 	MOVQ yLine+0(FP), CX
@@ -6967,14 +7008,15 @@ done433:
 	JMP  places429
 
 fewer430:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line383
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line383
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -6982,21 +7024,26 @@ constants:
 	JMP begin
 
 // func depthwise3by2_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·depthwise3by2_256(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·depthwise3by2_256(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line444:
 	MOVQ yLine+0(FP), CX
@@ -7994,14 +8041,15 @@ done494:
 	JMP  places490
 
 fewer491:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line444
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line444
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -8009,21 +8057,26 @@ constants:
 	JMP begin
 
 // func depthwise5by1_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·depthwise5by1_256(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·depthwise5by1_256(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line505:
 	MOVQ yLine+0(FP), CX
@@ -9101,14 +9154,15 @@ done555:
 	JMP  places551
 
 fewer552:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line505
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line505
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -9116,21 +9170,26 @@ constants:
 	JMP begin
 
 // func depthwise5by2_256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·depthwise5by2_256(SB), NOSPLIT, $24-152
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·depthwise5by2_256(SB), NOSPLIT, $32-152
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
-	MOVQ wNext+112(FP), BX
-	SHLQ $0x02, BX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), CX
+	ORL     $0x00008040, CX
+	MOVL    CX, 28(SP)
+	LDMXCSR 28(SP)
+	MOVQ    wNext+112(FP), BX
+	SHLQ    $0x02, BX
 
 line566:
 	MOVQ yLine+0(FP), CX
@@ -10252,14 +10311,15 @@ done616:
 	JMP  places612
 
 fewer613:
-	MOVQ lineY+56(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, yLine+0(FP)
-	MOVQ lineX+48(FP), CX
-	SHLQ $0x00, CX
-	ADDQ CX, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line566
+	MOVQ    lineY+56(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, yLine+0(FP)
+	MOVQ    lineX+48(FP), CX
+	SHLQ    $0x00, CX
+	ADDQ    CX, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line566
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 

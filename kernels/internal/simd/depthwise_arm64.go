@@ -26,6 +26,7 @@ func depthwise(y, x, w []float32, at *Places, taps *Taps, channels int, add bool
 		}
 	}
 	runs, n := taps.first()
+	low, high := end.bounds()
 	form(&y[0], first(x), at.Count, at.X, at.Y, at.Lines, at.LineX, at.LineY, runs, n, taps.Len, taps.X, channels,
-		first(w), taps.W, add, first(end.Bias), end.Clamp, end.Low, end.High)
+		first(w), taps.W, add, first(end.Bias), end.Clamp, low, high)
 }

@@ -6,29 +6,32 @@
 
 // func depthwiseNeon(yLine, xLine *float32, count, step, ldy, lines, lineX, lineY int, runs *int, n, taps, xNext, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low, high float32)
 TEXT ·depthwiseNeon(SB), NOSPLIT, $0-148
-	MOVD wNext+112(FP), R0
-	LSL $2, R0, R0
-	MOVD xNext+88(FP), R1
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD wNext+112(FP), R1
 	LSL $2, R1, R1
-	MOVD step+24(FP), R2
+	MOVD xNext+88(FP), R2
 	LSL $2, R2, R2
-	MOVD ldy+32(FP), R3
+	MOVD step+24(FP), R3
 	LSL $2, R3, R3
-	MOVD yLine+0(FP), R4
-	MOVD xLine+8(FP), R5
-	MOVD lines+40(FP), R6
+	MOVD ldy+32(FP), R4
+	LSL $2, R4, R4
+	MOVD yLine+0(FP), R5
+	MOVD xLine+8(FP), R6
+	MOVD lines+40(FP), R7
 again1:
-	MOVD R4, R7
 	MOVD R5, R8
-	MOVD count+16(FP), R9
+	MOVD R6, R9
+	MOVD count+16(FP), R10
 places2:
-	CMP $8, R9
+	CMP $8, R10
 	BLT fewer3
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest5
 next4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -47,100 +50,100 @@ next4:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip6
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14, #0]
-	WORD $0x3dc005cb // ldr q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001cc // ldr q12, [x14, #0]
-	WORD $0x3dc005cd // ldr q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ce // ldr q14, [x14, #0]
-	WORD $0x3dc005cf // ldr q15, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip6
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15, #0]
+	WORD $0x3dc005eb // ldr q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ec // ldr q12, [x15, #0]
+	WORD $0x3dc005ed // ldr q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ee // ldr q14, [x15, #0]
+	WORD $0x3dc005ef // ldr q15, [x15, #16]
 skip6:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip7
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip7
+	MOVD runs+64(FP), R17
 again8:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again9:
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	MOVD R17, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	MOVD R19, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce40 // fmla v0.4s, v18.4s, v16.4s
 	WORD $0x4e31ce61 // fmla v1.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e31ce63 // fmla v3.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce44 // fmla v4.4s, v18.4s, v16.4s
 	WORD $0x4e31ce65 // fmla v5.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce46 // fmla v6.4s, v18.4s, v16.4s
 	WORD $0x4e31ce67 // fmla v7.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce48 // fmla v8.4s, v18.4s, v16.4s
 	WORD $0x4e31ce69 // fmla v9.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce4a // fmla v10.4s, v18.4s, v16.4s
 	WORD $0x4e31ce6b // fmla v11.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce4c // fmla v12.4s, v18.4s, v16.4s
 	WORD $0x4e31ce6d // fmla v13.4s, v19.4s, v17.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002b2 // ldr q18, [x21, #0]
-	WORD $0x3dc006b3 // ldr q19, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002d2 // ldr q18, [x22, #0]
+	WORD $0x3dc006d3 // ldr q19, [x22, #16]
 	WORD $0x4e30ce4e // fmla v14.4s, v18.4s, v16.4s
 	WORD $0x4e31ce6f // fmla v15.4s, v19.4s, v17.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again9
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again8
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again9
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again8
 skip7:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip10
-	ADD R12, R14, R14
-	WORD $0x3dc001d0 // ldr q16, [x14, #0]
-	WORD $0x3dc005d1 // ldr q17, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip10
+	ADD R13, R15, R15
+	WORD $0x3dc001f0 // ldr q16, [x15, #0]
+	WORD $0x3dc005f1 // ldr q17, [x15, #16]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
@@ -158,8 +161,8 @@ skip7:
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip10:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip11
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip11
 	FMOVS low+140(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+144(FP), F17
@@ -197,37 +200,37 @@ skip10:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip11:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c8 // str q8, [x14, #0]
-	WORD $0x3d8005c9 // str q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ca // str q10, [x14, #0]
-	WORD $0x3d8005cb // str q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001cc // str q12, [x14, #0]
-	WORD $0x3d8005cd // str q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ce // str q14, [x14, #0]
-	WORD $0x3d8005cf // str q15, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e8 // str q8, [x15, #0]
+	WORD $0x3d8005e9 // str q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ea // str q10, [x15, #0]
+	WORD $0x3d8005eb // str q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ec // str q12, [x15, #0]
+	WORD $0x3d8005ed // str q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ee // str q14, [x15, #0]
+	WORD $0x3d8005ef // str q15, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next4
 rest5:
-	TBZ $2, R13, skip12
+	TBZ $2, R14, skip12
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -236,74 +239,74 @@ rest5:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip13
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c7 // ldr q7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip13
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e7 // ldr q7, [x15, #0]
 skip13:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip14
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip14
+	MOVD runs+64(FP), R17
 again15:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again16:
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	MOVD R17, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	MOVD R19, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd20 // fmla v0.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd22 // fmla v2.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd23 // fmla v3.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd24 // fmla v4.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd25 // fmla v5.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd26 // fmla v6.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again16
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again15
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again16
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again15
 skip14:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip17
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip17
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -313,8 +316,8 @@ skip14:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip17:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip18
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip18
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -336,27 +339,27 @@ skip17:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip18:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c5 // str q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c7 // str q7, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e5 // str q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e7 // str q7, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip12:
-	TBZ $1, R13, skip19
+	TBZ $1, R14, skip19
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -365,74 +368,74 @@ skip12:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip20
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c5 // ldr d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c6 // ldr d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c7 // ldr d7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip20
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e5 // ldr d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e6 // ldr d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e7 // ldr d7, [x15, #0]
 skip20:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip21
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip21
+	MOVD runs+64(FP), R17
 again22:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again23:
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	MOVD R17, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	MOVD R19, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd20 // fmla v0.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd22 // fmla v2.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd23 // fmla v3.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd24 // fmla v4.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd25 // fmla v5.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd26 // fmla v6.4s, v9.4s, v8.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a9 // ldr d9, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c9 // ldr d9, [x22, #0]
 	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again23
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again22
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again23
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again22
 skip21:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip24
-	ADD R12, R14, R14
-	WORD $0xfd4001c8 // ldr d8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip24
+	ADD R13, R15, R15
+	WORD $0xfd4001e8 // ldr d8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -442,8 +445,8 @@ skip21:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip24:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip25
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip25
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -465,27 +468,27 @@ skip24:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip25:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c4 // str d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c5 // str d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c6 // str d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c7 // str d7, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e4 // str d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e5 // str d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e6 // str d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e7 // str d7, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip19:
-	TBZ $0, R13, skip26
+	TBZ $0, R14, skip26
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -494,74 +497,74 @@ skip19:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip27
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a5 // ldr s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a6 // ldr s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a7 // ldr s7, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip27
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c5 // ldr s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c6 // ldr s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c7 // ldr s7, [x14, #0]
 skip27:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip28
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip28
+	MOVD runs+64(FP), R16
 again29:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	MOVD taps+80(FP), R19
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	MOVD taps+80(FP), R20
 again30:
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	MOVD R16, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	MOVD R17, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd20 // fmla v0.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd22 // fmla v2.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd23 // fmla v3.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd24 // fmla v4.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd25 // fmla v5.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd26 // fmla v6.4s, v9.4s, v8.4s
-	ADD R2, R20, R20
-	WORD $0xbd400289 // ldr s9, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a9 // ldr s9, [x21, #0]
 	WORD $0x4e28cd27 // fmla v7.4s, v9.4s, v8.4s
-	ADD R0, R17, R17
-	ADD R1, R16, R16
-	SUB $1, R19, R19
-	CBNZ R19, again30
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again29
+	ADD R1, R19, R19
+	ADD R2, R17, R17
+	SUB $1, R20, R20
+	CBNZ R20, again30
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again29
 skip28:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip31
-	ADD R12, R13, R13
-	WORD $0xbd4001a8 // ldr s8, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip31
+	ADD R13, R14, R14
+	WORD $0xbd4001c8 // ldr s8, [x14, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -571,8 +574,8 @@ skip28:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip31:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip32
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip32
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -594,39 +597,39 @@ skip31:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip32:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a4 // str s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a5 // str s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a6 // str s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a7 // str s7, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c4 // str s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c5 // str s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c6 // str s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c7 // str s7, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip26:
-	ADD $-8, R9, R9
-	ADD R3<<3, R7, R7
-	ADD R2<<3, R8, R8
+	ADD $-8, R10, R10
+	ADD R4<<3, R8, R8
+	ADD R3<<3, R9, R9
 	B places2
 fewer3:
 places33:
-	CMP $4, R9
+	CMP $4, R10
 	BLT fewer34
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest36
 next35:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -637,68 +640,68 @@ next35:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip37
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip37
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
 skip37:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip38
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip38
+	MOVD runs+64(FP), R17
 again39:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again40:
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	MOVD R17, R21
-	WORD $0x3dc002aa // ldr q10, [x21, #0]
-	WORD $0x3dc006ab // ldr q11, [x21, #16]
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	MOVD R19, R22
+	WORD $0x3dc002ca // ldr q10, [x22, #0]
+	WORD $0x3dc006cb // ldr q11, [x22, #16]
 	WORD $0x4e28cd40 // fmla v0.4s, v10.4s, v8.4s
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002aa // ldr q10, [x21, #0]
-	WORD $0x3dc006ab // ldr q11, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002ca // ldr q10, [x22, #0]
+	WORD $0x3dc006cb // ldr q11, [x22, #16]
 	WORD $0x4e28cd42 // fmla v2.4s, v10.4s, v8.4s
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002aa // ldr q10, [x21, #0]
-	WORD $0x3dc006ab // ldr q11, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002ca // ldr q10, [x22, #0]
+	WORD $0x3dc006cb // ldr q11, [x22, #16]
 	WORD $0x4e28cd44 // fmla v4.4s, v10.4s, v8.4s
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002aa // ldr q10, [x21, #0]
-	WORD $0x3dc006ab // ldr q11, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002ca // ldr q10, [x22, #0]
+	WORD $0x3dc006cb // ldr q11, [x22, #16]
 	WORD $0x4e28cd46 // fmla v6.4s, v10.4s, v8.4s
 	WORD $0x4e29cd67 // fmla v7.4s, v11.4s, v9.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again40
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again39
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again40
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again39
 skip38:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip41
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip41
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -708,8 +711,8 @@ skip38:
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip41:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip42
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip42
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -731,84 +734,84 @@ skip41:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip42:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next35
 rest36:
-	TBZ $2, R13, skip43
+	TBZ $2, R14, skip43
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip44
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip44
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
 skip44:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip45
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip45
+	MOVD runs+64(FP), R17
 again46:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again47:
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	MOVD R17, R21
-	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	MOVD R19, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4e24cca3 // fmla v3.4s, v5.4s, v4.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again47
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again46
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again47
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again46
 skip45:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip48
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip48
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip48:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip49
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip49
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -822,78 +825,78 @@ skip48:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip49:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip43:
-	TBZ $1, R13, skip50
+	TBZ $1, R14, skip50
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip51
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip51
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
 skip51:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip52
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip52
+	MOVD runs+64(FP), R17
 again53:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again54:
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	MOVD R17, R21
-	WORD $0xfd4002a5 // ldr d5, [x21, #0]
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	MOVD R19, R22
+	WORD $0xfd4002c5 // ldr d5, [x22, #0]
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a5 // ldr d5, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c5 // ldr d5, [x22, #0]
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a5 // ldr d5, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c5 // ldr d5, [x22, #0]
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a5 // ldr d5, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c5 // ldr d5, [x22, #0]
 	WORD $0x4e24cca3 // fmla v3.4s, v5.4s, v4.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again54
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again53
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again54
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again53
 skip52:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip55
-	ADD R12, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip55
+	ADD R13, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip55:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip56
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip56
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -907,78 +910,78 @@ skip55:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip56:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip50:
-	TBZ $0, R13, skip57
+	TBZ $0, R14, skip57
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip58
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip58
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
 skip58:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip59
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip59
+	MOVD runs+64(FP), R16
 again60:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	MOVD taps+80(FP), R19
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	MOVD taps+80(FP), R20
 again61:
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	MOVD R16, R20
-	WORD $0xbd400285 // ldr s5, [x20, #0]
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	MOVD R17, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
-	ADD R2, R20, R20
-	WORD $0xbd400285 // ldr s5, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	ADD R2, R20, R20
-	WORD $0xbd400285 // ldr s5, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	ADD R2, R20, R20
-	WORD $0xbd400285 // ldr s5, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e24cca3 // fmla v3.4s, v5.4s, v4.4s
-	ADD R0, R17, R17
-	ADD R1, R16, R16
-	SUB $1, R19, R19
-	CBNZ R19, again61
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again60
+	ADD R1, R19, R19
+	ADD R2, R17, R17
+	SUB $1, R20, R20
+	CBNZ R20, again61
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again60
 skip59:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip62
-	ADD R12, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip62
+	ADD R13, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip62:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip63
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip63
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -992,90 +995,90 @@ skip62:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip63:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip57:
-	ADD $-4, R9, R9
-	ADD R3<<2, R7, R7
-	ADD R2<<2, R8, R8
+	ADD $-4, R10, R10
+	ADD R4<<2, R8, R8
+	ADD R3<<2, R9, R9
 	B places33
 fewer34:
 places64:
-	CMP $2, R9
+	CMP $2, R10
 	BLT fewer65
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest67
 next66:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip68
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip68
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 skip68:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip69
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip69
+	MOVD runs+64(FP), R17
 again70:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again71:
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	MOVD R17, R21
-	WORD $0x3dc002a6 // ldr q6, [x21, #0]
-	WORD $0x3dc006a7 // ldr q7, [x21, #16]
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	MOVD R19, R22
+	WORD $0x3dc002c6 // ldr q6, [x22, #0]
+	WORD $0x3dc006c7 // ldr q7, [x22, #16]
 	WORD $0x4e24ccc0 // fmla v0.4s, v6.4s, v4.4s
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a6 // ldr q6, [x21, #0]
-	WORD $0x3dc006a7 // ldr q7, [x21, #16]
+	ADD R3, R22, R22
+	WORD $0x3dc002c6 // ldr q6, [x22, #0]
+	WORD $0x3dc006c7 // ldr q7, [x22, #16]
 	WORD $0x4e24ccc2 // fmla v2.4s, v6.4s, v4.4s
 	WORD $0x4e25cce3 // fmla v3.4s, v7.4s, v5.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again71
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again70
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again71
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again70
 skip69:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip72
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip72
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 skip72:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip73
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip73
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -1089,64 +1092,64 @@ skip72:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip73:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next66
 rest67:
-	TBZ $2, R13, skip74
+	TBZ $2, R14, skip74
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip75
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip75
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 skip75:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip76
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip76
+	MOVD runs+64(FP), R17
 again77:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again78:
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	MOVD R17, R21
-	WORD $0x3dc002a3 // ldr q3, [x21, #0]
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	MOVD R19, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	ADD R2, R21, R21
-	WORD $0x3dc002a3 // ldr q3, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x4e22cc61 // fmla v1.4s, v3.4s, v2.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again78
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again77
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again78
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again77
 skip76:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip79
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip79
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip79:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip80
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip80
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -1156,60 +1159,60 @@ skip79:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip80:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip74:
-	TBZ $1, R13, skip81
+	TBZ $1, R14, skip81
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip82
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip82
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 skip82:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip83
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip83
+	MOVD runs+64(FP), R17
 again84:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again85:
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	MOVD R17, R21
-	WORD $0xfd4002a3 // ldr d3, [x21, #0]
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	MOVD R19, R22
+	WORD $0xfd4002c3 // ldr d3, [x22, #0]
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	ADD R2, R21, R21
-	WORD $0xfd4002a3 // ldr d3, [x21, #0]
+	ADD R3, R22, R22
+	WORD $0xfd4002c3 // ldr d3, [x22, #0]
 	WORD $0x4e22cc61 // fmla v1.4s, v3.4s, v2.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again85
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again84
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again85
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again84
 skip83:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip86
-	ADD R12, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip86
+	ADD R13, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip86:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip87
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip87
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -1219,60 +1222,60 @@ skip86:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip87:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip81:
-	TBZ $0, R13, skip88
+	TBZ $0, R14, skip88
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip89
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip89
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 skip89:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip90
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip90
+	MOVD runs+64(FP), R16
 again91:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	MOVD taps+80(FP), R19
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	MOVD taps+80(FP), R20
 again92:
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	MOVD R16, R20
-	WORD $0xbd400283 // ldr s3, [x20, #0]
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	MOVD R17, R21
+	WORD $0xbd4002a3 // ldr s3, [x21, #0]
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	ADD R2, R20, R20
-	WORD $0xbd400283 // ldr s3, [x20, #0]
+	ADD R3, R21, R21
+	WORD $0xbd4002a3 // ldr s3, [x21, #0]
 	WORD $0x4e22cc61 // fmla v1.4s, v3.4s, v2.4s
-	ADD R0, R17, R17
-	ADD R1, R16, R16
-	SUB $1, R19, R19
-	CBNZ R19, again92
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again91
+	ADD R1, R19, R19
+	ADD R2, R17, R17
+	SUB $1, R20, R20
+	CBNZ R20, again92
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again91
 skip90:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip93
-	ADD R12, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip93
+	ADD R13, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip93:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip94
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip94
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -1282,72 +1285,72 @@ skip93:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip94:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip88:
-	ADD $-2, R9, R9
-	ADD R3<<1, R7, R7
-	ADD R2<<1, R8, R8
+	ADD $-2, R10, R10
+	ADD R4<<1, R8, R8
+	ADD R3<<1, R9, R9
 	B places64
 fewer65:
 places95:
-	CMP $1, R9
+	CMP $1, R10
 	BLT fewer96
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest98
 next97:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip99
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip99
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
+	WORD $0x3dc00581 // ldr q1, [x12, #16]
 skip99:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip100
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip100
+	MOVD runs+64(FP), R17
 again101:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again102:
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e22cc80 // fmla v0.4s, v4.4s, v2.4s
 	WORD $0x4e23cca1 // fmla v1.4s, v5.4s, v3.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again102
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again101
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again102
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again101
 skip100:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip103
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip103
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 skip103:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip104
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip104
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -1357,51 +1360,51 @@ skip103:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip104:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	WORD $0x3d800561 // str q1, [x11, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
+	WORD $0x3d800581 // str q1, [x12, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next97
 rest98:
-	TBZ $2, R13, skip105
+	TBZ $2, R14, skip105
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip106
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip106
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
 skip106:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip107
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip107
+	MOVD runs+64(FP), R17
 again108:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again109:
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again109
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again108
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again109
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again108
 skip107:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip110
-	ADD R12, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip110
+	ADD R13, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip110:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip111
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip111
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -1409,48 +1412,48 @@ skip110:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip111:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip105:
-	TBZ $1, R13, skip112
+	TBZ $1, R14, skip112
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip113
-	WORD $0xfd400160 // ldr d0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip113
+	WORD $0xfd400180 // ldr d0, [x12, #0]
 skip113:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip114
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip114
+	MOVD runs+64(FP), R17
 again115:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	MOVD taps+80(FP), R20
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	MOVD taps+80(FP), R21
 again116:
-	WORD $0xfd400261 // ldr d1, [x19, #0]
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	WORD $0xfd400281 // ldr d1, [x20, #0]
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
-	ADD R0, R19, R19
-	ADD R1, R17, R17
-	SUB $1, R20, R20
-	CBNZ R20, again116
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again115
+	ADD R1, R20, R20
+	ADD R2, R19, R19
+	SUB $1, R21, R21
+	CBNZ R21, again116
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again115
 skip114:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip117
-	ADD R12, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip117
+	ADD R13, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip117:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip118
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip118
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -1458,48 +1461,48 @@ skip117:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip118:
-	WORD $0xfd000160 // str d0, [x11, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	WORD $0xfd000180 // str d0, [x12, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip112:
-	TBZ $0, R13, skip119
+	TBZ $0, R14, skip119
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip120
-	WORD $0xbd400160 // ldr s0, [x11, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip120
+	WORD $0xbd400180 // ldr s0, [x12, #0]
 skip120:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip121
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip121
+	MOVD runs+64(FP), R16
 again122:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	MOVD taps+80(FP), R19
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	MOVD taps+80(FP), R20
 again123:
-	WORD $0xbd400221 // ldr s1, [x17, #0]
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	WORD $0xbd400261 // ldr s1, [x19, #0]
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
-	ADD R0, R17, R17
-	ADD R1, R16, R16
-	SUB $1, R19, R19
-	CBNZ R19, again123
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again122
+	ADD R1, R19, R19
+	ADD R2, R17, R17
+	SUB $1, R20, R20
+	CBNZ R20, again123
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again122
 skip121:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip124
-	ADD R12, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip124
+	ADD R13, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip124:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip125
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip125
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -1507,51 +1510,55 @@ skip124:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip125:
-	WORD $0xbd000160 // str s0, [x11, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	WORD $0xbd000180 // str s0, [x12, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip119:
-	ADD $-1, R9, R9
-	ADD R3, R7, R7
-	ADD R2, R8, R8
+	ADD $-1, R10, R10
+	ADD R4, R8, R8
+	ADD R3, R9, R9
 	B places95
 fewer96:
-	MOVD lineY+56(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R4, R4
-	MOVD lineX+48(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, again1
+	MOVD lineY+56(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R5, R5
+	MOVD lineX+48(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, again1
+	MSR R0, FPCR
 	RET
 
 // func depthwise3by1Neon(yLine, xLine *float32, count, step, ldy, lines, lineX, lineY int, runs *int, n, taps, xNext, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low, high float32)
 TEXT ·depthwise3by1Neon(SB), NOSPLIT, $0-148
-	MOVD wNext+112(FP), R0
-	LSL $2, R0, R0
-	MOVD xNext+88(FP), R1
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD wNext+112(FP), R1
 	LSL $2, R1, R1
-	MOVD step+24(FP), R2
+	MOVD xNext+88(FP), R2
 	LSL $2, R2, R2
-	MOVD ldy+32(FP), R3
+	MOVD step+24(FP), R3
 	LSL $2, R3, R3
-	MOVD yLine+0(FP), R4
-	MOVD xLine+8(FP), R5
-	MOVD lines+40(FP), R6
+	MOVD ldy+32(FP), R4
+	LSL $2, R4, R4
+	MOVD yLine+0(FP), R5
+	MOVD xLine+8(FP), R6
+	MOVD lines+40(FP), R7
 again1:
-	MOVD R4, R7
 	MOVD R5, R8
-	MOVD count+16(FP), R9
+	MOVD R6, R9
+	MOVD count+16(FP), R10
 places2:
-	CMP $8, R9
+	CMP $8, R10
 	BLT fewer3
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest5
 next4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -1570,137 +1577,137 @@ next4:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip6
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14, #0]
-	WORD $0x3dc005cb // ldr q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001cc // ldr q12, [x14, #0]
-	WORD $0x3dc005cd // ldr q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ce // ldr q14, [x14, #0]
-	WORD $0x3dc005cf // ldr q15, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip6
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15, #0]
+	WORD $0x3dc005eb // ldr q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ec // ldr q12, [x15, #0]
+	WORD $0x3dc005ed // ldr q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ee // ldr q14, [x15, #0]
+	WORD $0x3dc005ef // ldr q15, [x15, #16]
 skip6:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip7
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip7
+	MOVD runs+64(FP), R17
 again8:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00272 // ldr q18, [x19, #0]
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00274 // ldr q20, [x19, #0]
-	WORD $0x3dc00675 // ldr q21, [x19, #16]
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00292 // ldr q18, [x20, #0]
+	WORD $0x3dc00693 // ldr q19, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00294 // ldr q20, [x20, #0]
+	WORD $0x3dc00695 // ldr q21, [x20, #16]
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e30cec0 // fmla v0.4s, v22.4s, v16.4s
 	WORD $0x4e31cee1 // fmla v1.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cec0 // fmla v0.4s, v22.4s, v18.4s
 	WORD $0x4e33cee1 // fmla v1.4s, v23.4s, v19.4s
 	WORD $0x4e30cec2 // fmla v2.4s, v22.4s, v16.4s
 	WORD $0x4e31cee3 // fmla v3.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec0 // fmla v0.4s, v22.4s, v20.4s
 	WORD $0x4e35cee1 // fmla v1.4s, v23.4s, v21.4s
 	WORD $0x4e32cec2 // fmla v2.4s, v22.4s, v18.4s
 	WORD $0x4e33cee3 // fmla v3.4s, v23.4s, v19.4s
 	WORD $0x4e30cec4 // fmla v4.4s, v22.4s, v16.4s
 	WORD $0x4e31cee5 // fmla v5.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec2 // fmla v2.4s, v22.4s, v20.4s
 	WORD $0x4e35cee3 // fmla v3.4s, v23.4s, v21.4s
 	WORD $0x4e32cec4 // fmla v4.4s, v22.4s, v18.4s
 	WORD $0x4e33cee5 // fmla v5.4s, v23.4s, v19.4s
 	WORD $0x4e30cec6 // fmla v6.4s, v22.4s, v16.4s
 	WORD $0x4e31cee7 // fmla v7.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec4 // fmla v4.4s, v22.4s, v20.4s
 	WORD $0x4e35cee5 // fmla v5.4s, v23.4s, v21.4s
 	WORD $0x4e32cec6 // fmla v6.4s, v22.4s, v18.4s
 	WORD $0x4e33cee7 // fmla v7.4s, v23.4s, v19.4s
 	WORD $0x4e30cec8 // fmla v8.4s, v22.4s, v16.4s
 	WORD $0x4e31cee9 // fmla v9.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec6 // fmla v6.4s, v22.4s, v20.4s
 	WORD $0x4e35cee7 // fmla v7.4s, v23.4s, v21.4s
 	WORD $0x4e32cec8 // fmla v8.4s, v22.4s, v18.4s
 	WORD $0x4e33cee9 // fmla v9.4s, v23.4s, v19.4s
 	WORD $0x4e30ceca // fmla v10.4s, v22.4s, v16.4s
 	WORD $0x4e31ceeb // fmla v11.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec8 // fmla v8.4s, v22.4s, v20.4s
 	WORD $0x4e35cee9 // fmla v9.4s, v23.4s, v21.4s
 	WORD $0x4e32ceca // fmla v10.4s, v22.4s, v18.4s
 	WORD $0x4e33ceeb // fmla v11.4s, v23.4s, v19.4s
 	WORD $0x4e30cecc // fmla v12.4s, v22.4s, v16.4s
 	WORD $0x4e31ceed // fmla v13.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34ceca // fmla v10.4s, v22.4s, v20.4s
 	WORD $0x4e35ceeb // fmla v11.4s, v23.4s, v21.4s
 	WORD $0x4e32cecc // fmla v12.4s, v22.4s, v18.4s
 	WORD $0x4e33ceed // fmla v13.4s, v23.4s, v19.4s
 	WORD $0x4e30cece // fmla v14.4s, v22.4s, v16.4s
 	WORD $0x4e31ceef // fmla v15.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e34ce0c // fmla v12.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
 	WORD $0x4e32ce0e // fmla v14.4s, v16.4s, v18.4s
 	WORD $0x4e33ce2f // fmla v15.4s, v17.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e34ce0e // fmla v14.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2f // fmla v15.4s, v17.4s, v21.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again8
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again8
 skip7:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip9
-	ADD R12, R14, R14
-	WORD $0x3dc001d0 // ldr q16, [x14, #0]
-	WORD $0x3dc005d1 // ldr q17, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip9
+	ADD R13, R15, R15
+	WORD $0x3dc001f0 // ldr q16, [x15, #0]
+	WORD $0x3dc005f1 // ldr q17, [x15, #16]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
@@ -1718,8 +1725,8 @@ skip7:
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip10
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip10
 	FMOVS low+140(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+144(FP), F17
@@ -1757,37 +1764,37 @@ skip9:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip10:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c8 // str q8, [x14, #0]
-	WORD $0x3d8005c9 // str q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ca // str q10, [x14, #0]
-	WORD $0x3d8005cb // str q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001cc // str q12, [x14, #0]
-	WORD $0x3d8005cd // str q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ce // str q14, [x14, #0]
-	WORD $0x3d8005cf // str q15, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e8 // str q8, [x15, #0]
+	WORD $0x3d8005e9 // str q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ea // str q10, [x15, #0]
+	WORD $0x3d8005eb // str q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ec // str q12, [x15, #0]
+	WORD $0x3d8005ed // str q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ee // str q14, [x15, #0]
+	WORD $0x3d8005ef // str q15, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next4
 rest5:
-	TBZ $2, R13, skip11
+	TBZ $2, R14, skip11
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1796,91 +1803,91 @@ rest5:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip12
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c7 // ldr q7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip12
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e7 // ldr q7, [x15, #0]
 skip12:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip13
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip13
+	MOVD runs+64(FP), R17
 again14:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00269 // ldr q9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00289 // ldr q9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd60 // fmla v0.4s, v11.4s, v9.4s
 	WORD $0x4e28cd61 // fmla v1.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd60 // fmla v0.4s, v11.4s, v10.4s
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
 	WORD $0x4e28cd62 // fmla v2.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd61 // fmla v1.4s, v11.4s, v10.4s
 	WORD $0x4e29cd62 // fmla v2.4s, v11.4s, v9.4s
 	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd62 // fmla v2.4s, v11.4s, v10.4s
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
 	WORD $0x4e28cd64 // fmla v4.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd63 // fmla v3.4s, v11.4s, v10.4s
 	WORD $0x4e29cd64 // fmla v4.4s, v11.4s, v9.4s
 	WORD $0x4e28cd65 // fmla v5.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd64 // fmla v4.4s, v11.4s, v10.4s
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
 	WORD $0x4e28cd66 // fmla v6.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd65 // fmla v5.4s, v11.4s, v10.4s
 	WORD $0x4e29cd66 // fmla v6.4s, v11.4s, v9.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again14
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again14
 skip13:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip15
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip15
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -1890,8 +1897,8 @@ skip13:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip15:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip16
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip16
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -1913,27 +1920,27 @@ skip15:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip16:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c5 // str q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c7 // str q7, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e5 // str q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e7 // str q7, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip11:
-	TBZ $1, R13, skip17
+	TBZ $1, R14, skip17
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1942,91 +1949,91 @@ skip11:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip18
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c5 // ldr d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c6 // ldr d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c7 // ldr d7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip18
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e5 // ldr d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e6 // ldr d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e7 // ldr d7, [x15, #0]
 skip18:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip19
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip19
+	MOVD runs+64(FP), R17
 again20:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400269 // ldr d9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026a // ldr d10, [x19, #0]
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400289 // ldr d9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028a // ldr d10, [x20, #0]
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd60 // fmla v0.4s, v11.4s, v9.4s
 	WORD $0x4e28cd61 // fmla v1.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd60 // fmla v0.4s, v11.4s, v10.4s
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
 	WORD $0x4e28cd62 // fmla v2.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd61 // fmla v1.4s, v11.4s, v10.4s
 	WORD $0x4e29cd62 // fmla v2.4s, v11.4s, v9.4s
 	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd62 // fmla v2.4s, v11.4s, v10.4s
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
 	WORD $0x4e28cd64 // fmla v4.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd63 // fmla v3.4s, v11.4s, v10.4s
 	WORD $0x4e29cd64 // fmla v4.4s, v11.4s, v9.4s
 	WORD $0x4e28cd65 // fmla v5.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd64 // fmla v4.4s, v11.4s, v10.4s
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
 	WORD $0x4e28cd66 // fmla v6.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd65 // fmla v5.4s, v11.4s, v10.4s
 	WORD $0x4e29cd66 // fmla v6.4s, v11.4s, v9.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again20
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again20
 skip19:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip21
-	ADD R12, R14, R14
-	WORD $0xfd4001c8 // ldr d8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip21
+	ADD R13, R15, R15
+	WORD $0xfd4001e8 // ldr d8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -2036,8 +2043,8 @@ skip19:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip21:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip22
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip22
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -2059,27 +2066,27 @@ skip21:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip22:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c4 // str d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c5 // str d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c6 // str d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c7 // str d7, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e4 // str d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e5 // str d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e6 // str d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e7 // str d7, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip17:
-	TBZ $0, R13, skip23
+	TBZ $0, R14, skip23
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -2088,91 +2095,91 @@ skip17:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip24
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a5 // ldr s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a6 // ldr s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a7 // ldr s7, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip24
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c5 // ldr s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c6 // ldr s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c7 // ldr s7, [x14, #0]
 skip24:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip25
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip25
+	MOVD runs+64(FP), R16
 again26:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400229 // ldr s9, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022a // ldr s10, [x17, #0]
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400269 // ldr s9, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026a // ldr s10, [x19, #0]
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd60 // fmla v0.4s, v11.4s, v9.4s
 	WORD $0x4e28cd61 // fmla v1.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd60 // fmla v0.4s, v11.4s, v10.4s
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
 	WORD $0x4e28cd62 // fmla v2.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd61 // fmla v1.4s, v11.4s, v10.4s
 	WORD $0x4e29cd62 // fmla v2.4s, v11.4s, v9.4s
 	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd62 // fmla v2.4s, v11.4s, v10.4s
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
 	WORD $0x4e28cd64 // fmla v4.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd63 // fmla v3.4s, v11.4s, v10.4s
 	WORD $0x4e29cd64 // fmla v4.4s, v11.4s, v9.4s
 	WORD $0x4e28cd65 // fmla v5.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd64 // fmla v4.4s, v11.4s, v10.4s
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
 	WORD $0x4e28cd66 // fmla v6.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd65 // fmla v5.4s, v11.4s, v10.4s
 	WORD $0x4e29cd66 // fmla v6.4s, v11.4s, v9.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again26
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again26
 skip25:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip27
-	ADD R12, R13, R13
-	WORD $0xbd4001a8 // ldr s8, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip27
+	ADD R13, R14, R14
+	WORD $0xbd4001c8 // ldr s8, [x14, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -2182,8 +2189,8 @@ skip25:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip27:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip28
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip28
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -2205,39 +2212,39 @@ skip27:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip28:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a4 // str s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a5 // str s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a6 // str s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a7 // str s7, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c4 // str s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c5 // str s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c6 // str s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c7 // str s7, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip23:
-	ADD $-8, R9, R9
-	ADD R3<<3, R7, R7
-	ADD R2<<3, R8, R8
+	ADD $-8, R10, R10
+	ADD R4<<3, R8, R8
+	ADD R3<<3, R9, R9
 	B places2
 fewer3:
 places29:
-	CMP $4, R9
+	CMP $4, R10
 	BLT fewer30
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest32
 next31:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -2248,89 +2255,89 @@ next31:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip33
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip33
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
 skip33:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip34
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip34
+	MOVD runs+64(FP), R17
 again35:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0066d // ldr q13, [x19, #16]
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0068d // ldr q13, [x20, #16]
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e28cdc0 // fmla v0.4s, v14.4s, v8.4s
 	WORD $0x4e29cde1 // fmla v1.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2acdc0 // fmla v0.4s, v14.4s, v10.4s
 	WORD $0x4e2bcde1 // fmla v1.4s, v15.4s, v11.4s
 	WORD $0x4e28cdc2 // fmla v2.4s, v14.4s, v8.4s
 	WORD $0x4e29cde3 // fmla v3.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2ccdc0 // fmla v0.4s, v14.4s, v12.4s
 	WORD $0x4e2dcde1 // fmla v1.4s, v15.4s, v13.4s
 	WORD $0x4e2acdc2 // fmla v2.4s, v14.4s, v10.4s
 	WORD $0x4e2bcde3 // fmla v3.4s, v15.4s, v11.4s
 	WORD $0x4e28cdc4 // fmla v4.4s, v14.4s, v8.4s
 	WORD $0x4e29cde5 // fmla v5.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2ccdc2 // fmla v2.4s, v14.4s, v12.4s
 	WORD $0x4e2dcde3 // fmla v3.4s, v15.4s, v13.4s
 	WORD $0x4e2acdc4 // fmla v4.4s, v14.4s, v10.4s
 	WORD $0x4e2bcde5 // fmla v5.4s, v15.4s, v11.4s
 	WORD $0x4e28cdc6 // fmla v6.4s, v14.4s, v8.4s
 	WORD $0x4e29cde7 // fmla v7.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e2ccd04 // fmla v4.4s, v8.4s, v12.4s
 	WORD $0x4e2dcd25 // fmla v5.4s, v9.4s, v13.4s
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2dcd27 // fmla v7.4s, v9.4s, v13.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again35
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again35
 skip34:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip36
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip36
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -2340,8 +2347,8 @@ skip34:
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip36:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip37
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip37
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -2363,93 +2370,93 @@ skip36:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip37:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next31
 rest32:
-	TBZ $2, R13, skip38
+	TBZ $2, R14, skip38
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip39
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip39
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
 skip39:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip40
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip40
+	MOVD runs+64(FP), R17
 again41:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e25cce0 // fmla v0.4s, v7.4s, v5.4s
 	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e26cce0 // fmla v0.4s, v7.4s, v6.4s
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
 	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x4e25cce2 // fmla v2.4s, v7.4s, v5.4s
 	WORD $0x4e24cce3 // fmla v3.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again41
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again41
 skip40:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip42
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip42
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip42:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip43
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip43
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -2463,87 +2470,87 @@ skip42:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip43:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip38:
-	TBZ $1, R13, skip44
+	TBZ $1, R14, skip44
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip45
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip45
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
 skip45:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip46
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip46
+	MOVD runs+64(FP), R17
 again47:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400266 // ldr d6, [x19, #0]
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400286 // ldr d6, [x20, #0]
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e25cce0 // fmla v0.4s, v7.4s, v5.4s
 	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e26cce0 // fmla v0.4s, v7.4s, v6.4s
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
 	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x4e25cce2 // fmla v2.4s, v7.4s, v5.4s
 	WORD $0x4e24cce3 // fmla v3.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again47
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again47
 skip46:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip48
-	ADD R12, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip48
+	ADD R13, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip48:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip49
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip49
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -2557,87 +2564,87 @@ skip48:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip49:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip44:
-	TBZ $0, R13, skip50
+	TBZ $0, R14, skip50
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip51
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip51
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
 skip51:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip52
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip52
+	MOVD runs+64(FP), R16
 again53:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400226 // ldr s6, [x17, #0]
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400266 // ldr s6, [x19, #0]
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e25cce0 // fmla v0.4s, v7.4s, v5.4s
 	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e26cce0 // fmla v0.4s, v7.4s, v6.4s
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
 	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x4e25cce2 // fmla v2.4s, v7.4s, v5.4s
 	WORD $0x4e24cce3 // fmla v3.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again53
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again53
 skip52:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip54
-	ADD R12, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip54
+	ADD R13, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip54:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip55
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip55
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -2651,103 +2658,103 @@ skip54:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip55:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip50:
-	ADD $-4, R9, R9
-	ADD R3<<2, R7, R7
-	ADD R2<<2, R8, R8
+	ADD $-4, R10, R10
+	ADD R4<<2, R8, R8
+	ADD R3<<2, R9, R9
 	B places29
 fewer30:
 places56:
-	CMP $2, R9
+	CMP $2, R10
 	BLT fewer57
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest59
 next58:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip60
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip60
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 skip60:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip61
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip61
+	MOVD runs+64(FP), R17
 again62:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e24cd40 // fmla v0.4s, v10.4s, v4.4s
 	WORD $0x4e25cd61 // fmla v1.4s, v11.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e26cd40 // fmla v0.4s, v10.4s, v6.4s
 	WORD $0x4e27cd61 // fmla v1.4s, v11.4s, v7.4s
 	WORD $0x4e24cd42 // fmla v2.4s, v10.4s, v4.4s
 	WORD $0x4e25cd63 // fmla v3.4s, v11.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e27cca3 // fmla v3.4s, v5.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e29cca3 // fmla v3.4s, v5.4s, v9.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again62
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again62
 skip61:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip63
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip63
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 skip63:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip64
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip64
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -2761,69 +2768,69 @@ skip63:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip64:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next58
 rest59:
-	TBZ $2, R13, skip65
+	TBZ $2, R14, skip65
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip66
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip66
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 skip66:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip67
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip67
+	MOVD runs+64(FP), R17
 again68:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00225 // ldr q5, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e22cca0 // fmla v0.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00225 // ldr q5, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e23cca0 // fmla v0.4s, v5.4s, v3.4s
 	WORD $0x4e22cca1 // fmla v1.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again68
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again68
 skip67:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip69
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip69
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip69:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip70
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip70
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -2833,65 +2840,65 @@ skip69:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip70:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip65:
-	TBZ $1, R13, skip71
+	TBZ $1, R14, skip71
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip72
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip72
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 skip72:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip73
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip73
+	MOVD runs+64(FP), R17
 again74:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	WORD $0xfd400225 // ldr d5, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	WORD $0xfd400265 // ldr d5, [x19, #0]
 	WORD $0x4e22cca0 // fmla v0.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400225 // ldr d5, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400265 // ldr d5, [x19, #0]
 	WORD $0x4e23cca0 // fmla v0.4s, v5.4s, v3.4s
 	WORD $0x4e22cca1 // fmla v1.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again74
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again74
 skip73:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip75
-	ADD R12, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip75
+	ADD R13, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip75:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip76
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip76
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -2901,65 +2908,65 @@ skip75:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip76:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip71:
-	TBZ $0, R13, skip77
+	TBZ $0, R14, skip77
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip78
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip78
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 skip78:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip79
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip79
+	MOVD runs+64(FP), R16
 again80:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	WORD $0xbd400205 // ldr s5, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	WORD $0xbd400225 // ldr s5, [x17, #0]
 	WORD $0x4e22cca0 // fmla v0.4s, v5.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400205 // ldr s5, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400225 // ldr s5, [x17, #0]
 	WORD $0x4e23cca0 // fmla v0.4s, v5.4s, v3.4s
 	WORD $0x4e22cca1 // fmla v1.4s, v5.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again80
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again80
 skip79:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip81
-	ADD R12, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip81
+	ADD R13, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip81:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip82
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip82
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -2969,82 +2976,82 @@ skip81:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip82:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip77:
-	ADD $-2, R9, R9
-	ADD R3<<1, R7, R7
-	ADD R2<<1, R8, R8
+	ADD $-2, R10, R10
+	ADD R4<<1, R8, R8
+	ADD R3<<1, R9, R9
 	B places56
 fewer57:
 places83:
-	CMP $1, R9
+	CMP $1, R10
 	BLT fewer84
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest86
 next85:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip87
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip87
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
+	WORD $0x3dc00581 // ldr q1, [x12, #16]
 skip87:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip88
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip88
+	MOVD runs+64(FP), R17
 again89:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e22cd00 // fmla v0.4s, v8.4s, v2.4s
 	WORD $0x4e23cd21 // fmla v1.4s, v9.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e25cc61 // fmla v1.4s, v3.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e27cc61 // fmla v1.4s, v3.4s, v7.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again89
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again89
 skip88:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip90
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip90
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 skip90:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip91
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip91
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -3054,55 +3061,55 @@ skip90:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip91:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	WORD $0x3d800561 // str q1, [x11, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
+	WORD $0x3d800581 // str q1, [x12, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next85
 rest86:
-	TBZ $2, R13, skip92
+	TBZ $2, R14, skip92
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip93
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip93
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
 skip93:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip94
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip94
+	MOVD runs+64(FP), R17
 again95:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e21cc80 // fmla v0.4s, v4.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again95
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again95
 skip94:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip96
-	ADD R12, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip96
+	ADD R13, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip96:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip97
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip97
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -3110,52 +3117,52 @@ skip96:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip97:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip92:
-	TBZ $1, R13, skip98
+	TBZ $1, R14, skip98
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip99
-	WORD $0xfd400160 // ldr d0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip99
+	WORD $0xfd400180 // ldr d0, [x12, #0]
 skip99:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip100
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip100
+	MOVD runs+64(FP), R17
 again101:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400261 // ldr d1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400281 // ldr d1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e21cc80 // fmla v0.4s, v4.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again101
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again101
 skip100:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip102
-	ADD R12, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip102
+	ADD R13, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip102:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip103
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip103
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -3163,52 +3170,52 @@ skip102:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip103:
-	WORD $0xfd000160 // str d0, [x11, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	WORD $0xfd000180 // str d0, [x12, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip98:
-	TBZ $0, R13, skip104
+	TBZ $0, R14, skip104
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip105
-	WORD $0xbd400160 // ldr s0, [x11, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip105
+	WORD $0xbd400180 // ldr s0, [x12, #0]
 skip105:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip106
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip106
+	MOVD runs+64(FP), R16
 again107:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400221 // ldr s1, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400261 // ldr s1, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e21cc80 // fmla v0.4s, v4.4s, v1.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again107
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again107
 skip106:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip108
-	ADD R12, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip108
+	ADD R13, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip108:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip109
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip109
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -3216,51 +3223,55 @@ skip108:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip109:
-	WORD $0xbd000160 // str s0, [x11, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	WORD $0xbd000180 // str s0, [x12, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip104:
-	ADD $-1, R9, R9
-	ADD R3, R7, R7
-	ADD R2, R8, R8
+	ADD $-1, R10, R10
+	ADD R4, R8, R8
+	ADD R3, R9, R9
 	B places83
 fewer84:
-	MOVD lineY+56(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R4, R4
-	MOVD lineX+48(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, again1
+	MOVD lineY+56(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R5, R5
+	MOVD lineX+48(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, again1
+	MSR R0, FPCR
 	RET
 
 // func depthwise3by2Neon(yLine, xLine *float32, count, step, ldy, lines, lineX, lineY int, runs *int, n, taps, xNext, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low, high float32)
 TEXT ·depthwise3by2Neon(SB), NOSPLIT, $0-148
-	MOVD wNext+112(FP), R0
-	LSL $2, R0, R0
-	MOVD xNext+88(FP), R1
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD wNext+112(FP), R1
 	LSL $2, R1, R1
-	MOVD step+24(FP), R2
+	MOVD xNext+88(FP), R2
 	LSL $2, R2, R2
-	MOVD ldy+32(FP), R3
+	MOVD step+24(FP), R3
 	LSL $2, R3, R3
-	MOVD yLine+0(FP), R4
-	MOVD xLine+8(FP), R5
-	MOVD lines+40(FP), R6
+	MOVD ldy+32(FP), R4
+	LSL $2, R4, R4
+	MOVD yLine+0(FP), R5
+	MOVD xLine+8(FP), R6
+	MOVD lines+40(FP), R7
 again1:
-	MOVD R4, R7
 	MOVD R5, R8
-	MOVD count+16(FP), R9
+	MOVD R6, R9
+	MOVD count+16(FP), R10
 places2:
-	CMP $8, R9
+	CMP $8, R10
 	BLT fewer3
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest5
 next4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -3279,158 +3290,158 @@ next4:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip6
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14, #0]
-	WORD $0x3dc005cb // ldr q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001cc // ldr q12, [x14, #0]
-	WORD $0x3dc005cd // ldr q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ce // ldr q14, [x14, #0]
-	WORD $0x3dc005cf // ldr q15, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip6
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15, #0]
+	WORD $0x3dc005eb // ldr q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ec // ldr q12, [x15, #0]
+	WORD $0x3dc005ed // ldr q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ee // ldr q14, [x15, #0]
+	WORD $0x3dc005ef // ldr q15, [x15, #16]
 skip6:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip7
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip7
+	MOVD runs+64(FP), R17
 again8:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00272 // ldr q18, [x19, #0]
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00274 // ldr q20, [x19, #0]
-	WORD $0x3dc00675 // ldr q21, [x19, #16]
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00292 // ldr q18, [x20, #0]
+	WORD $0x3dc00693 // ldr q19, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00294 // ldr q20, [x20, #0]
+	WORD $0x3dc00695 // ldr q21, [x20, #16]
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e30cec0 // fmla v0.4s, v22.4s, v16.4s
 	WORD $0x4e31cee1 // fmla v1.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cec0 // fmla v0.4s, v22.4s, v18.4s
 	WORD $0x4e33cee1 // fmla v1.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec0 // fmla v0.4s, v22.4s, v20.4s
 	WORD $0x4e35cee1 // fmla v1.4s, v23.4s, v21.4s
 	WORD $0x4e30cec2 // fmla v2.4s, v22.4s, v16.4s
 	WORD $0x4e31cee3 // fmla v3.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cec2 // fmla v2.4s, v22.4s, v18.4s
 	WORD $0x4e33cee3 // fmla v3.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec2 // fmla v2.4s, v22.4s, v20.4s
 	WORD $0x4e35cee3 // fmla v3.4s, v23.4s, v21.4s
 	WORD $0x4e30cec4 // fmla v4.4s, v22.4s, v16.4s
 	WORD $0x4e31cee5 // fmla v5.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cec4 // fmla v4.4s, v22.4s, v18.4s
 	WORD $0x4e33cee5 // fmla v5.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec4 // fmla v4.4s, v22.4s, v20.4s
 	WORD $0x4e35cee5 // fmla v5.4s, v23.4s, v21.4s
 	WORD $0x4e30cec6 // fmla v6.4s, v22.4s, v16.4s
 	WORD $0x4e31cee7 // fmla v7.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cec6 // fmla v6.4s, v22.4s, v18.4s
 	WORD $0x4e33cee7 // fmla v7.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec6 // fmla v6.4s, v22.4s, v20.4s
 	WORD $0x4e35cee7 // fmla v7.4s, v23.4s, v21.4s
 	WORD $0x4e30cec8 // fmla v8.4s, v22.4s, v16.4s
 	WORD $0x4e31cee9 // fmla v9.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cec8 // fmla v8.4s, v22.4s, v18.4s
 	WORD $0x4e33cee9 // fmla v9.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cec8 // fmla v8.4s, v22.4s, v20.4s
 	WORD $0x4e35cee9 // fmla v9.4s, v23.4s, v21.4s
 	WORD $0x4e30ceca // fmla v10.4s, v22.4s, v16.4s
 	WORD $0x4e31ceeb // fmla v11.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32ceca // fmla v10.4s, v22.4s, v18.4s
 	WORD $0x4e33ceeb // fmla v11.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34ceca // fmla v10.4s, v22.4s, v20.4s
 	WORD $0x4e35ceeb // fmla v11.4s, v23.4s, v21.4s
 	WORD $0x4e30cecc // fmla v12.4s, v22.4s, v16.4s
 	WORD $0x4e31ceed // fmla v13.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e32cecc // fmla v12.4s, v22.4s, v18.4s
 	WORD $0x4e33ceed // fmla v13.4s, v23.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00236 // ldr q22, [x17, #0]
-	WORD $0x3dc00637 // ldr q23, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00276 // ldr q22, [x19, #0]
+	WORD $0x3dc00677 // ldr q23, [x19, #16]
 	WORD $0x4e34cecc // fmla v12.4s, v22.4s, v20.4s
 	WORD $0x4e35ceed // fmla v13.4s, v23.4s, v21.4s
 	WORD $0x4e30cece // fmla v14.4s, v22.4s, v16.4s
 	WORD $0x4e31ceef // fmla v15.4s, v23.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e32ce0e // fmla v14.4s, v16.4s, v18.4s
 	WORD $0x4e33ce2f // fmla v15.4s, v17.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e34ce0e // fmla v14.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2f // fmla v15.4s, v17.4s, v21.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again8
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again8
 skip7:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip9
-	ADD R12, R14, R14
-	WORD $0x3dc001d0 // ldr q16, [x14, #0]
-	WORD $0x3dc005d1 // ldr q17, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip9
+	ADD R13, R15, R15
+	WORD $0x3dc001f0 // ldr q16, [x15, #0]
+	WORD $0x3dc005f1 // ldr q17, [x15, #16]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
@@ -3448,8 +3459,8 @@ skip7:
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip10
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip10
 	FMOVS low+140(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+144(FP), F17
@@ -3487,37 +3498,37 @@ skip9:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip10:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c8 // str q8, [x14, #0]
-	WORD $0x3d8005c9 // str q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ca // str q10, [x14, #0]
-	WORD $0x3d8005cb // str q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001cc // str q12, [x14, #0]
-	WORD $0x3d8005cd // str q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ce // str q14, [x14, #0]
-	WORD $0x3d8005cf // str q15, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e8 // str q8, [x15, #0]
+	WORD $0x3d8005e9 // str q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ea // str q10, [x15, #0]
+	WORD $0x3d8005eb // str q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ec // str q12, [x15, #0]
+	WORD $0x3d8005ed // str q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ee // str q14, [x15, #0]
+	WORD $0x3d8005ef // str q15, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next4
 rest5:
-	TBZ $2, R13, skip11
+	TBZ $2, R14, skip11
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -3526,105 +3537,105 @@ rest5:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip12
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c7 // ldr q7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip12
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e7 // ldr q7, [x15, #0]
 skip12:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip13
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip13
+	MOVD runs+64(FP), R17
 again14:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00269 // ldr q9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00289 // ldr q9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd60 // fmla v0.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd60 // fmla v0.4s, v11.4s, v10.4s
 	WORD $0x4e28cd61 // fmla v1.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd61 // fmla v1.4s, v11.4s, v10.4s
 	WORD $0x4e28cd62 // fmla v2.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd62 // fmla v2.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd62 // fmla v2.4s, v11.4s, v10.4s
 	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd63 // fmla v3.4s, v11.4s, v10.4s
 	WORD $0x4e28cd64 // fmla v4.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd64 // fmla v4.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd64 // fmla v4.4s, v11.4s, v10.4s
 	WORD $0x4e28cd65 // fmla v5.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd65 // fmla v5.4s, v11.4s, v10.4s
 	WORD $0x4e28cd66 // fmla v6.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e29cd66 // fmla v6.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022b // ldr q11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026b // ldr q11, [x19, #0]
 	WORD $0x4e2acd66 // fmla v6.4s, v11.4s, v10.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again14
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again14
 skip13:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip15
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip15
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -3634,8 +3645,8 @@ skip13:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip15:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip16
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip16
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -3657,27 +3668,27 @@ skip15:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip16:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c5 // str q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c7 // str q7, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e5 // str q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e7 // str q7, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip11:
-	TBZ $1, R13, skip17
+	TBZ $1, R14, skip17
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -3686,105 +3697,105 @@ skip11:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip18
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c5 // ldr d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c6 // ldr d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c7 // ldr d7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip18
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e5 // ldr d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e6 // ldr d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e7 // ldr d7, [x15, #0]
 skip18:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip19
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip19
+	MOVD runs+64(FP), R17
 again20:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400269 // ldr d9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026a // ldr d10, [x19, #0]
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400289 // ldr d9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028a // ldr d10, [x20, #0]
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd60 // fmla v0.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd60 // fmla v0.4s, v11.4s, v10.4s
 	WORD $0x4e28cd61 // fmla v1.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd61 // fmla v1.4s, v11.4s, v10.4s
 	WORD $0x4e28cd62 // fmla v2.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd62 // fmla v2.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd62 // fmla v2.4s, v11.4s, v10.4s
 	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd63 // fmla v3.4s, v11.4s, v10.4s
 	WORD $0x4e28cd64 // fmla v4.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd64 // fmla v4.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd64 // fmla v4.4s, v11.4s, v10.4s
 	WORD $0x4e28cd65 // fmla v5.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd65 // fmla v5.4s, v11.4s, v10.4s
 	WORD $0x4e28cd66 // fmla v6.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e29cd66 // fmla v6.4s, v11.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022b // ldr d11, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026b // ldr d11, [x19, #0]
 	WORD $0x4e2acd66 // fmla v6.4s, v11.4s, v10.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again20
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again20
 skip19:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip21
-	ADD R12, R14, R14
-	WORD $0xfd4001c8 // ldr d8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip21
+	ADD R13, R15, R15
+	WORD $0xfd4001e8 // ldr d8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -3794,8 +3805,8 @@ skip19:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip21:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip22
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip22
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -3817,27 +3828,27 @@ skip21:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip22:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c4 // str d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c5 // str d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c6 // str d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c7 // str d7, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e4 // str d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e5 // str d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e6 // str d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e7 // str d7, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip17:
-	TBZ $0, R13, skip23
+	TBZ $0, R14, skip23
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -3846,105 +3857,105 @@ skip17:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip24
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a5 // ldr s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a6 // ldr s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a7 // ldr s7, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip24
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c5 // ldr s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c6 // ldr s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c7 // ldr s7, [x14, #0]
 skip24:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip25
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip25
+	MOVD runs+64(FP), R16
 again26:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400229 // ldr s9, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022a // ldr s10, [x17, #0]
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400269 // ldr s9, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026a // ldr s10, [x19, #0]
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e28cd60 // fmla v0.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd60 // fmla v0.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd60 // fmla v0.4s, v11.4s, v10.4s
 	WORD $0x4e28cd61 // fmla v1.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd61 // fmla v1.4s, v11.4s, v10.4s
 	WORD $0x4e28cd62 // fmla v2.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd62 // fmla v2.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd62 // fmla v2.4s, v11.4s, v10.4s
 	WORD $0x4e28cd63 // fmla v3.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd63 // fmla v3.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd63 // fmla v3.4s, v11.4s, v10.4s
 	WORD $0x4e28cd64 // fmla v4.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd64 // fmla v4.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd64 // fmla v4.4s, v11.4s, v10.4s
 	WORD $0x4e28cd65 // fmla v5.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd65 // fmla v5.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd65 // fmla v5.4s, v11.4s, v10.4s
 	WORD $0x4e28cd66 // fmla v6.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e29cd66 // fmla v6.4s, v11.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020b // ldr s11, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022b // ldr s11, [x17, #0]
 	WORD $0x4e2acd66 // fmla v6.4s, v11.4s, v10.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again26
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again26
 skip25:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip27
-	ADD R12, R13, R13
-	WORD $0xbd4001a8 // ldr s8, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip27
+	ADD R13, R14, R14
+	WORD $0xbd4001c8 // ldr s8, [x14, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -3954,8 +3965,8 @@ skip25:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip27:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip28
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip28
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -3977,39 +3988,39 @@ skip27:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip28:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a4 // str s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a5 // str s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a6 // str s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a7 // str s7, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c4 // str s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c5 // str s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c6 // str s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c7 // str s7, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip23:
-	ADD $-8, R9, R9
-	ADD R3<<3, R7, R7
-	ADD R2<<3, R8, R8
+	ADD $-8, R10, R10
+	ADD R4<<3, R8, R8
+	ADD R3<<3, R9, R9
 	B places2
 fewer3:
 places29:
-	CMP $4, R9
+	CMP $4, R10
 	BLT fewer30
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest32
 next31:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -4020,98 +4031,98 @@ next31:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip33
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip33
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
 skip33:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip34
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip34
+	MOVD runs+64(FP), R17
 again35:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0066d // ldr q13, [x19, #16]
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0068d // ldr q13, [x20, #16]
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e28cdc0 // fmla v0.4s, v14.4s, v8.4s
 	WORD $0x4e29cde1 // fmla v1.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2acdc0 // fmla v0.4s, v14.4s, v10.4s
 	WORD $0x4e2bcde1 // fmla v1.4s, v15.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2ccdc0 // fmla v0.4s, v14.4s, v12.4s
 	WORD $0x4e2dcde1 // fmla v1.4s, v15.4s, v13.4s
 	WORD $0x4e28cdc2 // fmla v2.4s, v14.4s, v8.4s
 	WORD $0x4e29cde3 // fmla v3.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2acdc2 // fmla v2.4s, v14.4s, v10.4s
 	WORD $0x4e2bcde3 // fmla v3.4s, v15.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2ccdc2 // fmla v2.4s, v14.4s, v12.4s
 	WORD $0x4e2dcde3 // fmla v3.4s, v15.4s, v13.4s
 	WORD $0x4e28cdc4 // fmla v4.4s, v14.4s, v8.4s
 	WORD $0x4e29cde5 // fmla v5.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2acdc4 // fmla v4.4s, v14.4s, v10.4s
 	WORD $0x4e2bcde5 // fmla v5.4s, v15.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e2ccdc4 // fmla v4.4s, v14.4s, v12.4s
 	WORD $0x4e2dcde5 // fmla v5.4s, v15.4s, v13.4s
 	WORD $0x4e28cdc6 // fmla v6.4s, v14.4s, v8.4s
 	WORD $0x4e29cde7 // fmla v7.4s, v15.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2dcd27 // fmla v7.4s, v9.4s, v13.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again35
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again35
 skip34:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip36
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip36
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -4121,8 +4132,8 @@ skip34:
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip36:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip37
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip37
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -4144,99 +4155,99 @@ skip36:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip37:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next31
 rest32:
-	TBZ $2, R13, skip38
+	TBZ $2, R14, skip38
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip39
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip39
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
 skip39:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip40
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip40
+	MOVD runs+64(FP), R17
 again41:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e25cce0 // fmla v0.4s, v7.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e26cce0 // fmla v0.4s, v7.4s, v6.4s
 	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e25cce2 // fmla v2.4s, v7.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x4e24cce3 // fmla v3.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again41
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again41
 skip40:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip42
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip42
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip42:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip43
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip43
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -4250,93 +4261,93 @@ skip42:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip43:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip38:
-	TBZ $1, R13, skip44
+	TBZ $1, R14, skip44
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip45
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip45
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
 skip45:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip46
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip46
+	MOVD runs+64(FP), R17
 again47:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400266 // ldr d6, [x19, #0]
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400286 // ldr d6, [x20, #0]
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e25cce0 // fmla v0.4s, v7.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e26cce0 // fmla v0.4s, v7.4s, v6.4s
 	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e25cce2 // fmla v2.4s, v7.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x4e24cce3 // fmla v3.4s, v7.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again47
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again47
 skip46:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip48
-	ADD R12, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip48
+	ADD R13, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip48:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip49
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip49
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -4350,93 +4361,93 @@ skip48:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip49:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip44:
-	TBZ $0, R13, skip50
+	TBZ $0, R14, skip50
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip51
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip51
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
 skip51:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip52
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip52
+	MOVD runs+64(FP), R16
 again53:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400226 // ldr s6, [x17, #0]
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400266 // ldr s6, [x19, #0]
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e25cce0 // fmla v0.4s, v7.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e26cce0 // fmla v0.4s, v7.4s, v6.4s
 	WORD $0x4e24cce1 // fmla v1.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e25cce1 // fmla v1.4s, v7.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e25cce2 // fmla v2.4s, v7.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x4e24cce3 // fmla v3.4s, v7.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again53
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again53
 skip52:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip54
-	ADD R12, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip54
+	ADD R13, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip54:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip55
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip55
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -4450,106 +4461,106 @@ skip54:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip55:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip50:
-	ADD $-4, R9, R9
-	ADD R3<<2, R7, R7
-	ADD R2<<2, R8, R8
+	ADD $-4, R10, R10
+	ADD R4<<2, R8, R8
+	ADD R3<<2, R9, R9
 	B places29
 fewer30:
 places56:
-	CMP $2, R9
+	CMP $2, R10
 	BLT fewer57
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest59
 next58:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip60
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip60
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 skip60:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip61
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip61
+	MOVD runs+64(FP), R17
 again62:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e24cd40 // fmla v0.4s, v10.4s, v4.4s
 	WORD $0x4e25cd61 // fmla v1.4s, v11.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e26cd40 // fmla v0.4s, v10.4s, v6.4s
 	WORD $0x4e27cd61 // fmla v1.4s, v11.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e28cd40 // fmla v0.4s, v10.4s, v8.4s
 	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
 	WORD $0x4e24cd42 // fmla v2.4s, v10.4s, v4.4s
 	WORD $0x4e25cd63 // fmla v3.4s, v11.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e27cca3 // fmla v3.4s, v5.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e29cca3 // fmla v3.4s, v5.4s, v9.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again62
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again62
 skip61:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip63
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip63
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 skip63:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip64
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip64
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -4563,71 +4574,71 @@ skip63:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip64:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next58
 rest59:
-	TBZ $2, R13, skip65
+	TBZ $2, R14, skip65
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip66
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip66
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 skip66:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip67
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip67
+	MOVD runs+64(FP), R17
 again68:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00225 // ldr q5, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e22cca0 // fmla v0.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00225 // ldr q5, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e23cca0 // fmla v0.4s, v5.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00225 // ldr q5, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x4e22cca1 // fmla v1.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again68
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again68
 skip67:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip69
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip69
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip69:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip70
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip70
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -4637,67 +4648,67 @@ skip69:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip70:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip65:
-	TBZ $1, R13, skip71
+	TBZ $1, R14, skip71
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip72
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip72
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 skip72:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip73
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip73
+	MOVD runs+64(FP), R17
 again74:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	WORD $0xfd400225 // ldr d5, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	WORD $0xfd400265 // ldr d5, [x19, #0]
 	WORD $0x4e22cca0 // fmla v0.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400225 // ldr d5, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400265 // ldr d5, [x19, #0]
 	WORD $0x4e23cca0 // fmla v0.4s, v5.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400225 // ldr d5, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400265 // ldr d5, [x19, #0]
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x4e22cca1 // fmla v1.4s, v5.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again74
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again74
 skip73:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip75
-	ADD R12, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip75
+	ADD R13, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip75:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip76
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip76
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -4707,67 +4718,67 @@ skip75:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip76:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip71:
-	TBZ $0, R13, skip77
+	TBZ $0, R14, skip77
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip78
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip78
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 skip78:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip79
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip79
+	MOVD runs+64(FP), R16
 again80:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	WORD $0xbd400205 // ldr s5, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	WORD $0xbd400225 // ldr s5, [x17, #0]
 	WORD $0x4e22cca0 // fmla v0.4s, v5.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400205 // ldr s5, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400225 // ldr s5, [x17, #0]
 	WORD $0x4e23cca0 // fmla v0.4s, v5.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400205 // ldr s5, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400225 // ldr s5, [x17, #0]
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x4e22cca1 // fmla v1.4s, v5.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again80
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again80
 skip79:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip81
-	ADD R12, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip81
+	ADD R13, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip81:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip82
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip82
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -4777,82 +4788,82 @@ skip81:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip82:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip77:
-	ADD $-2, R9, R9
-	ADD R3<<1, R7, R7
-	ADD R2<<1, R8, R8
+	ADD $-2, R10, R10
+	ADD R4<<1, R8, R8
+	ADD R3<<1, R9, R9
 	B places56
 fewer57:
 places83:
-	CMP $1, R9
+	CMP $1, R10
 	BLT fewer84
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest86
 next85:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip87
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip87
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
+	WORD $0x3dc00581 // ldr q1, [x12, #16]
 skip87:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip88
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip88
+	MOVD runs+64(FP), R17
 again89:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e22cd00 // fmla v0.4s, v8.4s, v2.4s
 	WORD $0x4e23cd21 // fmla v1.4s, v9.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e25cc61 // fmla v1.4s, v3.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e27cc61 // fmla v1.4s, v3.4s, v7.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again89
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again89
 skip88:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip90
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip90
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 skip90:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip91
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip91
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -4862,55 +4873,55 @@ skip90:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip91:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	WORD $0x3d800561 // str q1, [x11, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
+	WORD $0x3d800581 // str q1, [x12, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next85
 rest86:
-	TBZ $2, R13, skip92
+	TBZ $2, R14, skip92
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip93
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip93
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
 skip93:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip94
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip94
+	MOVD runs+64(FP), R17
 again95:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e21cc80 // fmla v0.4s, v4.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again95
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again95
 skip94:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip96
-	ADD R12, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip96
+	ADD R13, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip96:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip97
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip97
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -4918,52 +4929,52 @@ skip96:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip97:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip92:
-	TBZ $1, R13, skip98
+	TBZ $1, R14, skip98
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip99
-	WORD $0xfd400160 // ldr d0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip99
+	WORD $0xfd400180 // ldr d0, [x12, #0]
 skip99:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip100
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip100
+	MOVD runs+64(FP), R17
 again101:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400261 // ldr d1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400281 // ldr d1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e21cc80 // fmla v0.4s, v4.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again101
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again101
 skip100:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip102
-	ADD R12, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip102
+	ADD R13, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip102:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip103
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip103
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -4971,52 +4982,52 @@ skip102:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip103:
-	WORD $0xfd000160 // str d0, [x11, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	WORD $0xfd000180 // str d0, [x12, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip98:
-	TBZ $0, R13, skip104
+	TBZ $0, R14, skip104
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip105
-	WORD $0xbd400160 // ldr s0, [x11, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip105
+	WORD $0xbd400180 // ldr s0, [x12, #0]
 skip105:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip106
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip106
+	MOVD runs+64(FP), R16
 again107:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400221 // ldr s1, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400261 // ldr s1, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e21cc80 // fmla v0.4s, v4.4s, v1.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again107
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again107
 skip106:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip108
-	ADD R12, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip108
+	ADD R13, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip108:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip109
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip109
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -5024,51 +5035,55 @@ skip108:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip109:
-	WORD $0xbd000160 // str s0, [x11, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	WORD $0xbd000180 // str s0, [x12, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip104:
-	ADD $-1, R9, R9
-	ADD R3, R7, R7
-	ADD R2, R8, R8
+	ADD $-1, R10, R10
+	ADD R4, R8, R8
+	ADD R3, R9, R9
 	B places83
 fewer84:
-	MOVD lineY+56(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R4, R4
-	MOVD lineX+48(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, again1
+	MOVD lineY+56(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R5, R5
+	MOVD lineX+48(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, again1
+	MSR R0, FPCR
 	RET
 
 // func depthwise5by1Neon(yLine, xLine *float32, count, step, ldy, lines, lineX, lineY int, runs *int, n, taps, xNext, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low, high float32)
 TEXT ·depthwise5by1Neon(SB), NOSPLIT, $0-148
-	MOVD wNext+112(FP), R0
-	LSL $2, R0, R0
-	MOVD xNext+88(FP), R1
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD wNext+112(FP), R1
 	LSL $2, R1, R1
-	MOVD step+24(FP), R2
+	MOVD xNext+88(FP), R2
 	LSL $2, R2, R2
-	MOVD ldy+32(FP), R3
+	MOVD step+24(FP), R3
 	LSL $2, R3, R3
-	MOVD yLine+0(FP), R4
-	MOVD xLine+8(FP), R5
-	MOVD lines+40(FP), R6
+	MOVD ldy+32(FP), R4
+	LSL $2, R4, R4
+	MOVD yLine+0(FP), R5
+	MOVD xLine+8(FP), R6
+	MOVD lines+40(FP), R7
 again1:
-	MOVD R4, R7
 	MOVD R5, R8
-	MOVD count+16(FP), R9
+	MOVD R6, R9
+	MOVD count+16(FP), R10
 places2:
-	CMP $8, R9
+	CMP $8, R10
 	BLT fewer3
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest5
 next4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -5087,80 +5102,80 @@ next4:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip6
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14, #0]
-	WORD $0x3dc005cb // ldr q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001cc // ldr q12, [x14, #0]
-	WORD $0x3dc005cd // ldr q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ce // ldr q14, [x14, #0]
-	WORD $0x3dc005cf // ldr q15, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip6
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15, #0]
+	WORD $0x3dc005eb // ldr q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ec // ldr q12, [x15, #0]
+	WORD $0x3dc005ed // ldr q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ee // ldr q14, [x15, #0]
+	WORD $0x3dc005ef // ldr q15, [x15, #16]
 skip6:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip7
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip7
+	MOVD runs+64(FP), R17
 again8:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00272 // ldr q18, [x19, #0]
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00274 // ldr q20, [x19, #0]
-	WORD $0x3dc00675 // ldr q21, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00276 // ldr q22, [x19, #0]
-	WORD $0x3dc00677 // ldr q23, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00278 // ldr q24, [x19, #0]
-	WORD $0x3dc00679 // ldr q25, [x19, #16]
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00292 // ldr q18, [x20, #0]
+	WORD $0x3dc00693 // ldr q19, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00294 // ldr q20, [x20, #0]
+	WORD $0x3dc00695 // ldr q21, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00296 // ldr q22, [x20, #0]
+	WORD $0x3dc00697 // ldr q23, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00298 // ldr q24, [x20, #0]
+	WORD $0x3dc00699 // ldr q25, [x20, #16]
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e30cf40 // fmla v0.4s, v26.4s, v16.4s
 	WORD $0x4e31cf61 // fmla v1.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e32cf40 // fmla v0.4s, v26.4s, v18.4s
 	WORD $0x4e33cf61 // fmla v1.4s, v27.4s, v19.4s
 	WORD $0x4e30cf42 // fmla v2.4s, v26.4s, v16.4s
 	WORD $0x4e31cf63 // fmla v3.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e34cf40 // fmla v0.4s, v26.4s, v20.4s
 	WORD $0x4e35cf61 // fmla v1.4s, v27.4s, v21.4s
 	WORD $0x4e32cf42 // fmla v2.4s, v26.4s, v18.4s
 	WORD $0x4e33cf63 // fmla v3.4s, v27.4s, v19.4s
 	WORD $0x4e30cf44 // fmla v4.4s, v26.4s, v16.4s
 	WORD $0x4e31cf65 // fmla v5.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf40 // fmla v0.4s, v26.4s, v22.4s
 	WORD $0x4e37cf61 // fmla v1.4s, v27.4s, v23.4s
 	WORD $0x4e34cf42 // fmla v2.4s, v26.4s, v20.4s
@@ -5169,9 +5184,9 @@ again8:
 	WORD $0x4e33cf65 // fmla v5.4s, v27.4s, v19.4s
 	WORD $0x4e30cf46 // fmla v6.4s, v26.4s, v16.4s
 	WORD $0x4e31cf67 // fmla v7.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf40 // fmla v0.4s, v26.4s, v24.4s
 	WORD $0x4e39cf61 // fmla v1.4s, v27.4s, v25.4s
 	WORD $0x4e36cf42 // fmla v2.4s, v26.4s, v22.4s
@@ -5182,9 +5197,9 @@ again8:
 	WORD $0x4e33cf67 // fmla v7.4s, v27.4s, v19.4s
 	WORD $0x4e30cf48 // fmla v8.4s, v26.4s, v16.4s
 	WORD $0x4e31cf69 // fmla v9.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf42 // fmla v2.4s, v26.4s, v24.4s
 	WORD $0x4e39cf63 // fmla v3.4s, v27.4s, v25.4s
 	WORD $0x4e36cf44 // fmla v4.4s, v26.4s, v22.4s
@@ -5195,9 +5210,9 @@ again8:
 	WORD $0x4e33cf69 // fmla v9.4s, v27.4s, v19.4s
 	WORD $0x4e30cf4a // fmla v10.4s, v26.4s, v16.4s
 	WORD $0x4e31cf6b // fmla v11.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf44 // fmla v4.4s, v26.4s, v24.4s
 	WORD $0x4e39cf65 // fmla v5.4s, v27.4s, v25.4s
 	WORD $0x4e36cf46 // fmla v6.4s, v26.4s, v22.4s
@@ -5208,9 +5223,9 @@ again8:
 	WORD $0x4e33cf6b // fmla v11.4s, v27.4s, v19.4s
 	WORD $0x4e30cf4c // fmla v12.4s, v26.4s, v16.4s
 	WORD $0x4e31cf6d // fmla v13.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf46 // fmla v6.4s, v26.4s, v24.4s
 	WORD $0x4e39cf67 // fmla v7.4s, v27.4s, v25.4s
 	WORD $0x4e36cf48 // fmla v8.4s, v26.4s, v22.4s
@@ -5221,9 +5236,9 @@ again8:
 	WORD $0x4e33cf6d // fmla v13.4s, v27.4s, v19.4s
 	WORD $0x4e30cf4e // fmla v14.4s, v26.4s, v16.4s
 	WORD $0x4e31cf6f // fmla v15.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e38ce08 // fmla v8.4s, v16.4s, v24.4s
 	WORD $0x4e39ce29 // fmla v9.4s, v17.4s, v25.4s
 	WORD $0x4e36ce0a // fmla v10.4s, v16.4s, v22.4s
@@ -5232,36 +5247,36 @@ again8:
 	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
 	WORD $0x4e32ce0e // fmla v14.4s, v16.4s, v18.4s
 	WORD $0x4e33ce2f // fmla v15.4s, v17.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e38ce0a // fmla v10.4s, v16.4s, v24.4s
 	WORD $0x4e39ce2b // fmla v11.4s, v17.4s, v25.4s
 	WORD $0x4e36ce0c // fmla v12.4s, v16.4s, v22.4s
 	WORD $0x4e37ce2d // fmla v13.4s, v17.4s, v23.4s
 	WORD $0x4e34ce0e // fmla v14.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2f // fmla v15.4s, v17.4s, v21.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e38ce0c // fmla v12.4s, v16.4s, v24.4s
 	WORD $0x4e39ce2d // fmla v13.4s, v17.4s, v25.4s
 	WORD $0x4e36ce0e // fmla v14.4s, v16.4s, v22.4s
 	WORD $0x4e37ce2f // fmla v15.4s, v17.4s, v23.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e38ce0e // fmla v14.4s, v16.4s, v24.4s
 	WORD $0x4e39ce2f // fmla v15.4s, v17.4s, v25.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again8
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again8
 skip7:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip9
-	ADD R12, R14, R14
-	WORD $0x3dc001d0 // ldr q16, [x14, #0]
-	WORD $0x3dc005d1 // ldr q17, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip9
+	ADD R13, R15, R15
+	WORD $0x3dc001f0 // ldr q16, [x15, #0]
+	WORD $0x3dc005f1 // ldr q17, [x15, #16]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
@@ -5279,8 +5294,8 @@ skip7:
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip10
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip10
 	FMOVS low+140(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+144(FP), F17
@@ -5318,37 +5333,37 @@ skip9:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip10:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c8 // str q8, [x14, #0]
-	WORD $0x3d8005c9 // str q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ca // str q10, [x14, #0]
-	WORD $0x3d8005cb // str q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001cc // str q12, [x14, #0]
-	WORD $0x3d8005cd // str q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ce // str q14, [x14, #0]
-	WORD $0x3d8005cf // str q15, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e8 // str q8, [x15, #0]
+	WORD $0x3d8005e9 // str q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ea // str q10, [x15, #0]
+	WORD $0x3d8005eb // str q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ec // str q12, [x15, #0]
+	WORD $0x3d8005ed // str q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ee // str q14, [x15, #0]
+	WORD $0x3d8005ef // str q15, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next4
 rest5:
-	TBZ $2, R13, skip11
+	TBZ $2, R14, skip11
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -5357,115 +5372,115 @@ rest5:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip12
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c7 // ldr q7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip12
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e7 // ldr q7, [x15, #0]
 skip12:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip13
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip13
+	MOVD runs+64(FP), R17
 again14:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00269 // ldr q9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026b // ldr q11, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00289 // ldr q9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028b // ldr q11, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e28cda0 // fmla v0.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e29cda0 // fmla v0.4s, v13.4s, v9.4s
 	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2acda0 // fmla v0.4s, v13.4s, v10.4s
 	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
 	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda0 // fmla v0.4s, v13.4s, v11.4s
 	WORD $0x4e2acda1 // fmla v1.4s, v13.4s, v10.4s
 	WORD $0x4e29cda2 // fmla v2.4s, v13.4s, v9.4s
 	WORD $0x4e28cda3 // fmla v3.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda0 // fmla v0.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
 	WORD $0x4e2acda2 // fmla v2.4s, v13.4s, v10.4s
 	WORD $0x4e29cda3 // fmla v3.4s, v13.4s, v9.4s
 	WORD $0x4e28cda4 // fmla v4.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda1 // fmla v1.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
 	WORD $0x4e2acda3 // fmla v3.4s, v13.4s, v10.4s
 	WORD $0x4e29cda4 // fmla v4.4s, v13.4s, v9.4s
 	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda2 // fmla v2.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda3 // fmla v3.4s, v13.4s, v11.4s
 	WORD $0x4e2acda4 // fmla v4.4s, v13.4s, v10.4s
 	WORD $0x4e29cda5 // fmla v5.4s, v13.4s, v9.4s
 	WORD $0x4e28cda6 // fmla v6.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda3 // fmla v3.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda4 // fmla v4.4s, v13.4s, v11.4s
 	WORD $0x4e2acda5 // fmla v5.4s, v13.4s, v10.4s
 	WORD $0x4e29cda6 // fmla v6.4s, v13.4s, v9.4s
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2ccd04 // fmla v4.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2ccd05 // fmla v5.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd06 // fmla v6.4s, v8.4s, v11.4s
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2ccd07 // fmla v7.4s, v8.4s, v12.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again14
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again14
 skip13:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip15
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip15
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -5475,8 +5490,8 @@ skip13:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip15:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip16
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip16
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -5498,27 +5513,27 @@ skip15:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip16:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c5 // str q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c7 // str q7, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e5 // str q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e7 // str q7, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip11:
-	TBZ $1, R13, skip17
+	TBZ $1, R14, skip17
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -5527,115 +5542,115 @@ skip11:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip18
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c5 // ldr d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c6 // ldr d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c7 // ldr d7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip18
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e5 // ldr d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e6 // ldr d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e7 // ldr d7, [x15, #0]
 skip18:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip19
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip19
+	MOVD runs+64(FP), R17
 again20:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400269 // ldr d9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026a // ldr d10, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026b // ldr d11, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026c // ldr d12, [x19, #0]
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400289 // ldr d9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028a // ldr d10, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028b // ldr d11, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028c // ldr d12, [x20, #0]
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e28cda0 // fmla v0.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e29cda0 // fmla v0.4s, v13.4s, v9.4s
 	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2acda0 // fmla v0.4s, v13.4s, v10.4s
 	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
 	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda0 // fmla v0.4s, v13.4s, v11.4s
 	WORD $0x4e2acda1 // fmla v1.4s, v13.4s, v10.4s
 	WORD $0x4e29cda2 // fmla v2.4s, v13.4s, v9.4s
 	WORD $0x4e28cda3 // fmla v3.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda0 // fmla v0.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
 	WORD $0x4e2acda2 // fmla v2.4s, v13.4s, v10.4s
 	WORD $0x4e29cda3 // fmla v3.4s, v13.4s, v9.4s
 	WORD $0x4e28cda4 // fmla v4.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda1 // fmla v1.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
 	WORD $0x4e2acda3 // fmla v3.4s, v13.4s, v10.4s
 	WORD $0x4e29cda4 // fmla v4.4s, v13.4s, v9.4s
 	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda2 // fmla v2.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda3 // fmla v3.4s, v13.4s, v11.4s
 	WORD $0x4e2acda4 // fmla v4.4s, v13.4s, v10.4s
 	WORD $0x4e29cda5 // fmla v5.4s, v13.4s, v9.4s
 	WORD $0x4e28cda6 // fmla v6.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda3 // fmla v3.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda4 // fmla v4.4s, v13.4s, v11.4s
 	WORD $0x4e2acda5 // fmla v5.4s, v13.4s, v10.4s
 	WORD $0x4e29cda6 // fmla v6.4s, v13.4s, v9.4s
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2ccd04 // fmla v4.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2ccd05 // fmla v5.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd06 // fmla v6.4s, v8.4s, v11.4s
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2ccd07 // fmla v7.4s, v8.4s, v12.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again20
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again20
 skip19:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip21
-	ADD R12, R14, R14
-	WORD $0xfd4001c8 // ldr d8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip21
+	ADD R13, R15, R15
+	WORD $0xfd4001e8 // ldr d8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -5645,8 +5660,8 @@ skip19:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip21:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip22
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip22
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -5668,27 +5683,27 @@ skip21:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip22:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c4 // str d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c5 // str d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c6 // str d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c7 // str d7, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e4 // str d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e5 // str d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e6 // str d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e7 // str d7, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip17:
-	TBZ $0, R13, skip23
+	TBZ $0, R14, skip23
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -5697,115 +5712,115 @@ skip17:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip24
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a5 // ldr s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a6 // ldr s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a7 // ldr s7, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip24
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c5 // ldr s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c6 // ldr s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c7 // ldr s7, [x14, #0]
 skip24:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip25
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip25
+	MOVD runs+64(FP), R16
 again26:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400229 // ldr s9, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022a // ldr s10, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022b // ldr s11, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022c // ldr s12, [x17, #0]
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400269 // ldr s9, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026a // ldr s10, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026b // ldr s11, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026c // ldr s12, [x19, #0]
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e28cda0 // fmla v0.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e29cda0 // fmla v0.4s, v13.4s, v9.4s
 	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2acda0 // fmla v0.4s, v13.4s, v10.4s
 	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
 	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda0 // fmla v0.4s, v13.4s, v11.4s
 	WORD $0x4e2acda1 // fmla v1.4s, v13.4s, v10.4s
 	WORD $0x4e29cda2 // fmla v2.4s, v13.4s, v9.4s
 	WORD $0x4e28cda3 // fmla v3.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda0 // fmla v0.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
 	WORD $0x4e2acda2 // fmla v2.4s, v13.4s, v10.4s
 	WORD $0x4e29cda3 // fmla v3.4s, v13.4s, v9.4s
 	WORD $0x4e28cda4 // fmla v4.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda1 // fmla v1.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
 	WORD $0x4e2acda3 // fmla v3.4s, v13.4s, v10.4s
 	WORD $0x4e29cda4 // fmla v4.4s, v13.4s, v9.4s
 	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda2 // fmla v2.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda3 // fmla v3.4s, v13.4s, v11.4s
 	WORD $0x4e2acda4 // fmla v4.4s, v13.4s, v10.4s
 	WORD $0x4e29cda5 // fmla v5.4s, v13.4s, v9.4s
 	WORD $0x4e28cda6 // fmla v6.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda3 // fmla v3.4s, v13.4s, v12.4s
 	WORD $0x4e2bcda4 // fmla v4.4s, v13.4s, v11.4s
 	WORD $0x4e2acda5 // fmla v5.4s, v13.4s, v10.4s
 	WORD $0x4e29cda6 // fmla v6.4s, v13.4s, v9.4s
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2ccd04 // fmla v4.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd05 // fmla v5.4s, v8.4s, v11.4s
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2ccd05 // fmla v5.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd06 // fmla v6.4s, v8.4s, v11.4s
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2ccd07 // fmla v7.4s, v8.4s, v12.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again26
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again26
 skip25:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip27
-	ADD R12, R13, R13
-	WORD $0xbd4001a8 // ldr s8, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip27
+	ADD R13, R14, R14
+	WORD $0xbd4001c8 // ldr s8, [x14, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -5815,8 +5830,8 @@ skip25:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip27:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip28
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip28
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -5838,39 +5853,39 @@ skip27:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip28:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a4 // str s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a5 // str s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a6 // str s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a7 // str s7, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c4 // str s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c5 // str s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c6 // str s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c7 // str s7, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip23:
-	ADD $-8, R9, R9
-	ADD R3<<3, R7, R7
-	ADD R2<<3, R8, R8
+	ADD $-8, R10, R10
+	ADD R4<<3, R8, R8
+	ADD R3<<3, R9, R9
 	B places2
 fewer3:
 places29:
-	CMP $4, R9
+	CMP $4, R10
 	BLT fewer30
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest32
 next31:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -5881,68 +5896,68 @@ next31:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip33
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip33
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
 skip33:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip34
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip34
+	MOVD runs+64(FP), R17
 again35:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0066d // ldr q13, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026e // ldr q14, [x19, #0]
-	WORD $0x3dc0066f // ldr q15, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0068d // ldr q13, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
+	WORD $0x3dc0068f // ldr q15, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e28ce40 // fmla v0.4s, v18.4s, v8.4s
 	WORD $0x4e29ce61 // fmla v1.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2ace40 // fmla v0.4s, v18.4s, v10.4s
 	WORD $0x4e2bce61 // fmla v1.4s, v19.4s, v11.4s
 	WORD $0x4e28ce42 // fmla v2.4s, v18.4s, v8.4s
 	WORD $0x4e29ce63 // fmla v3.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2cce40 // fmla v0.4s, v18.4s, v12.4s
 	WORD $0x4e2dce61 // fmla v1.4s, v19.4s, v13.4s
 	WORD $0x4e2ace42 // fmla v2.4s, v18.4s, v10.4s
 	WORD $0x4e2bce63 // fmla v3.4s, v19.4s, v11.4s
 	WORD $0x4e28ce44 // fmla v4.4s, v18.4s, v8.4s
 	WORD $0x4e29ce65 // fmla v5.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2ece40 // fmla v0.4s, v18.4s, v14.4s
 	WORD $0x4e2fce61 // fmla v1.4s, v19.4s, v15.4s
 	WORD $0x4e2cce42 // fmla v2.4s, v18.4s, v12.4s
@@ -5951,9 +5966,9 @@ again35:
 	WORD $0x4e2bce65 // fmla v5.4s, v19.4s, v11.4s
 	WORD $0x4e28ce46 // fmla v6.4s, v18.4s, v8.4s
 	WORD $0x4e29ce67 // fmla v7.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e30cd00 // fmla v0.4s, v8.4s, v16.4s
 	WORD $0x4e31cd21 // fmla v1.4s, v9.4s, v17.4s
 	WORD $0x4e2ecd02 // fmla v2.4s, v8.4s, v14.4s
@@ -5962,36 +5977,36 @@ again35:
 	WORD $0x4e2dcd25 // fmla v5.4s, v9.4s, v13.4s
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e30cd02 // fmla v2.4s, v8.4s, v16.4s
 	WORD $0x4e31cd23 // fmla v3.4s, v9.4s, v17.4s
 	WORD $0x4e2ecd04 // fmla v4.4s, v8.4s, v14.4s
 	WORD $0x4e2fcd25 // fmla v5.4s, v9.4s, v15.4s
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2dcd27 // fmla v7.4s, v9.4s, v13.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e30cd04 // fmla v4.4s, v8.4s, v16.4s
 	WORD $0x4e31cd25 // fmla v5.4s, v9.4s, v17.4s
 	WORD $0x4e2ecd06 // fmla v6.4s, v8.4s, v14.4s
 	WORD $0x4e2fcd27 // fmla v7.4s, v9.4s, v15.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e30cd06 // fmla v6.4s, v8.4s, v16.4s
 	WORD $0x4e31cd27 // fmla v7.4s, v9.4s, v17.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again35
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again35
 skip34:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip36
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip36
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -6001,8 +6016,8 @@ skip34:
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip36:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip37
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip37
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -6024,109 +6039,109 @@ skip36:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip37:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next31
 rest32:
-	TBZ $2, R13, skip38
+	TBZ $2, R14, skip38
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip39
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip39
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
 skip39:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip40
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip40
+	MOVD runs+64(FP), R17
 again41:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00267 // ldr q7, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00287 // ldr q7, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e24cd20 // fmla v0.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e25cd20 // fmla v0.4s, v9.4s, v5.4s
 	WORD $0x4e24cd21 // fmla v1.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e26cd20 // fmla v0.4s, v9.4s, v6.4s
 	WORD $0x4e25cd21 // fmla v1.4s, v9.4s, v5.4s
 	WORD $0x4e24cd22 // fmla v2.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e27cd20 // fmla v0.4s, v9.4s, v7.4s
 	WORD $0x4e26cd21 // fmla v1.4s, v9.4s, v6.4s
 	WORD $0x4e25cd22 // fmla v2.4s, v9.4s, v5.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e27cc81 // fmla v1.4s, v4.4s, v7.4s
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e28cc81 // fmla v1.4s, v4.4s, v8.4s
 	WORD $0x4e27cc82 // fmla v2.4s, v4.4s, v7.4s
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e27cc83 // fmla v3.4s, v4.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e28cc83 // fmla v3.4s, v4.4s, v8.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again41
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again41
 skip40:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip42
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip42
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip42:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip43
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip43
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -6140,103 +6155,103 @@ skip42:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip43:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip38:
-	TBZ $1, R13, skip44
+	TBZ $1, R14, skip44
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip45
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip45
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
 skip45:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip46
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip46
+	MOVD runs+64(FP), R17
 again47:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400266 // ldr d6, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400267 // ldr d7, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400286 // ldr d6, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400287 // ldr d7, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e24cd20 // fmla v0.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e25cd20 // fmla v0.4s, v9.4s, v5.4s
 	WORD $0x4e24cd21 // fmla v1.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e26cd20 // fmla v0.4s, v9.4s, v6.4s
 	WORD $0x4e25cd21 // fmla v1.4s, v9.4s, v5.4s
 	WORD $0x4e24cd22 // fmla v2.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e27cd20 // fmla v0.4s, v9.4s, v7.4s
 	WORD $0x4e26cd21 // fmla v1.4s, v9.4s, v6.4s
 	WORD $0x4e25cd22 // fmla v2.4s, v9.4s, v5.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e27cc81 // fmla v1.4s, v4.4s, v7.4s
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e28cc81 // fmla v1.4s, v4.4s, v8.4s
 	WORD $0x4e27cc82 // fmla v2.4s, v4.4s, v7.4s
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e27cc83 // fmla v3.4s, v4.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e28cc83 // fmla v3.4s, v4.4s, v8.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again47
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again47
 skip46:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip48
-	ADD R12, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip48
+	ADD R13, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip48:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip49
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip49
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -6250,103 +6265,103 @@ skip48:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip49:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip44:
-	TBZ $0, R13, skip50
+	TBZ $0, R14, skip50
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip51
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip51
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
 skip51:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip52
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip52
+	MOVD runs+64(FP), R16
 again53:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400226 // ldr s6, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400227 // ldr s7, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400266 // ldr s6, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400267 // ldr s7, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e24cd20 // fmla v0.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e25cd20 // fmla v0.4s, v9.4s, v5.4s
 	WORD $0x4e24cd21 // fmla v1.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e26cd20 // fmla v0.4s, v9.4s, v6.4s
 	WORD $0x4e25cd21 // fmla v1.4s, v9.4s, v5.4s
 	WORD $0x4e24cd22 // fmla v2.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e27cd20 // fmla v0.4s, v9.4s, v7.4s
 	WORD $0x4e26cd21 // fmla v1.4s, v9.4s, v6.4s
 	WORD $0x4e25cd22 // fmla v2.4s, v9.4s, v5.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e27cc81 // fmla v1.4s, v4.4s, v7.4s
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e28cc81 // fmla v1.4s, v4.4s, v8.4s
 	WORD $0x4e27cc82 // fmla v2.4s, v4.4s, v7.4s
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e27cc83 // fmla v3.4s, v4.4s, v7.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e28cc83 // fmla v3.4s, v4.4s, v8.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again53
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again53
 skip52:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip54
-	ADD R12, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip54
+	ADD R13, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip54:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip55
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip55
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -6360,123 +6375,123 @@ skip54:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip55:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip50:
-	ADD $-4, R9, R9
-	ADD R3<<2, R7, R7
-	ADD R2<<2, R8, R8
+	ADD $-4, R10, R10
+	ADD R4<<2, R8, R8
+	ADD R3<<2, R9, R9
 	B places29
 fewer30:
 places56:
-	CMP $2, R9
+	CMP $2, R10
 	BLT fewer57
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest59
 next58:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip60
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip60
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 skip60:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip61
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip61
+	MOVD runs+64(FP), R17
 again62:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0066d // ldr q13, [x19, #16]
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0068d // ldr q13, [x20, #16]
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e24cdc0 // fmla v0.4s, v14.4s, v4.4s
 	WORD $0x4e25cde1 // fmla v1.4s, v15.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e26cdc0 // fmla v0.4s, v14.4s, v6.4s
 	WORD $0x4e27cde1 // fmla v1.4s, v15.4s, v7.4s
 	WORD $0x4e24cdc2 // fmla v2.4s, v14.4s, v4.4s
 	WORD $0x4e25cde3 // fmla v3.4s, v15.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e27cca3 // fmla v3.4s, v5.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2acc80 // fmla v0.4s, v4.4s, v10.4s
 	WORD $0x4e2bcca1 // fmla v1.4s, v5.4s, v11.4s
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e29cca3 // fmla v3.4s, v5.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2ccc80 // fmla v0.4s, v4.4s, v12.4s
 	WORD $0x4e2dcca1 // fmla v1.4s, v5.4s, v13.4s
 	WORD $0x4e2acc82 // fmla v2.4s, v4.4s, v10.4s
 	WORD $0x4e2bcca3 // fmla v3.4s, v5.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2ccc82 // fmla v2.4s, v4.4s, v12.4s
 	WORD $0x4e2dcca3 // fmla v3.4s, v5.4s, v13.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again62
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again62
 skip61:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip63
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip63
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 skip63:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip64
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip64
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -6490,81 +6505,81 @@ skip63:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip64:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next58
 rest59:
-	TBZ $2, R13, skip65
+	TBZ $2, R14, skip65
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip66
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip66
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 skip66:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip67
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip67
+	MOVD runs+64(FP), R17
 again68:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e22cce0 // fmla v0.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e23cce0 // fmla v0.4s, v7.4s, v3.4s
 	WORD $0x4e22cce1 // fmla v1.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e25cc40 // fmla v0.4s, v2.4s, v5.4s
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e25cc41 // fmla v1.4s, v2.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e26cc41 // fmla v1.4s, v2.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again68
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again68
 skip67:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip69
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip69
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip69:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip70
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip70
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -6574,77 +6589,77 @@ skip69:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip70:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip65:
-	TBZ $1, R13, skip71
+	TBZ $1, R14, skip71
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip72
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip72
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 skip72:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip73
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip73
+	MOVD runs+64(FP), R17
 again74:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400266 // ldr d6, [x19, #0]
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400286 // ldr d6, [x20, #0]
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e22cce0 // fmla v0.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e23cce0 // fmla v0.4s, v7.4s, v3.4s
 	WORD $0x4e22cce1 // fmla v1.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e25cc40 // fmla v0.4s, v2.4s, v5.4s
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e25cc41 // fmla v1.4s, v2.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e26cc41 // fmla v1.4s, v2.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again74
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again74
 skip73:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip75
-	ADD R12, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip75
+	ADD R13, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip75:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip76
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip76
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -6654,77 +6669,77 @@ skip75:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip76:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip71:
-	TBZ $0, R13, skip77
+	TBZ $0, R14, skip77
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip78
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip78
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 skip78:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip79
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip79
+	MOVD runs+64(FP), R16
 again80:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400226 // ldr s6, [x17, #0]
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400266 // ldr s6, [x19, #0]
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e22cce0 // fmla v0.4s, v7.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e23cce0 // fmla v0.4s, v7.4s, v3.4s
 	WORD $0x4e22cce1 // fmla v1.4s, v7.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e25cc40 // fmla v0.4s, v2.4s, v5.4s
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e25cc41 // fmla v1.4s, v2.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e26cc41 // fmla v1.4s, v2.4s, v6.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again80
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again80
 skip79:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip81
-	ADD R12, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip81
+	ADD R13, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip81:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip82
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip82
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -6734,98 +6749,98 @@ skip81:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip82:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip77:
-	ADD $-2, R9, R9
-	ADD R3<<1, R7, R7
-	ADD R2<<1, R8, R8
+	ADD $-2, R10, R10
+	ADD R4<<1, R8, R8
+	ADD R3<<1, R9, R9
 	B places56
 fewer57:
 places83:
-	CMP $1, R9
+	CMP $1, R10
 	BLT fewer84
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest86
 next85:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip87
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip87
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
+	WORD $0x3dc00581 // ldr q1, [x12, #16]
 skip87:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip88
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip88
+	MOVD runs+64(FP), R17
 again89:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	WORD $0x3dc0022c // ldr q12, [x17, #0]
-	WORD $0x3dc0062d // ldr q13, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	WORD $0x3dc0026c // ldr q12, [x19, #0]
+	WORD $0x3dc0066d // ldr q13, [x19, #16]
 	WORD $0x4e22cd80 // fmla v0.4s, v12.4s, v2.4s
 	WORD $0x4e23cda1 // fmla v1.4s, v13.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e25cc61 // fmla v1.4s, v3.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e27cc61 // fmla v1.4s, v3.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e28cc40 // fmla v0.4s, v2.4s, v8.4s
 	WORD $0x4e29cc61 // fmla v1.4s, v3.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e2acc40 // fmla v0.4s, v2.4s, v10.4s
 	WORD $0x4e2bcc61 // fmla v1.4s, v3.4s, v11.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again89
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again89
 skip88:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip90
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip90
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 skip90:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip91
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip91
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -6835,65 +6850,65 @@ skip90:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip91:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	WORD $0x3d800561 // str q1, [x11, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
+	WORD $0x3d800581 // str q1, [x12, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next85
 rest86:
-	TBZ $2, R13, skip92
+	TBZ $2, R14, skip92
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip93
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip93
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
 skip93:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip94
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip94
+	MOVD runs+64(FP), R17
 again95:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e21ccc0 // fmla v0.4s, v6.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e24cc20 // fmla v0.4s, v1.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e25cc20 // fmla v0.4s, v1.4s, v5.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again95
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again95
 skip94:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip96
-	ADD R12, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip96
+	ADD R13, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip96:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip97
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip97
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -6901,62 +6916,62 @@ skip96:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip97:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip92:
-	TBZ $1, R13, skip98
+	TBZ $1, R14, skip98
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip99
-	WORD $0xfd400160 // ldr d0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip99
+	WORD $0xfd400180 // ldr d0, [x12, #0]
 skip99:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip100
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip100
+	MOVD runs+64(FP), R17
 again101:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400261 // ldr d1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	WORD $0xfd400226 // ldr d6, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400281 // ldr d1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	WORD $0xfd400266 // ldr d6, [x19, #0]
 	WORD $0x4e21ccc0 // fmla v0.4s, v6.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e24cc20 // fmla v0.4s, v1.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e25cc20 // fmla v0.4s, v1.4s, v5.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again101
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again101
 skip100:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip102
-	ADD R12, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip102
+	ADD R13, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip102:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip103
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip103
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -6964,62 +6979,62 @@ skip102:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip103:
-	WORD $0xfd000160 // str d0, [x11, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	WORD $0xfd000180 // str d0, [x12, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip98:
-	TBZ $0, R13, skip104
+	TBZ $0, R14, skip104
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip105
-	WORD $0xbd400160 // ldr s0, [x11, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip105
+	WORD $0xbd400180 // ldr s0, [x12, #0]
 skip105:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip106
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip106
+	MOVD runs+64(FP), R16
 again107:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400221 // ldr s1, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	WORD $0xbd400206 // ldr s6, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400261 // ldr s1, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	WORD $0xbd400226 // ldr s6, [x17, #0]
 	WORD $0x4e21ccc0 // fmla v0.4s, v6.4s, v1.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e24cc20 // fmla v0.4s, v1.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e25cc20 // fmla v0.4s, v1.4s, v5.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again107
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again107
 skip106:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip108
-	ADD R12, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip108
+	ADD R13, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip108:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip109
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip109
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -7027,51 +7042,55 @@ skip108:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip109:
-	WORD $0xbd000160 // str s0, [x11, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	WORD $0xbd000180 // str s0, [x12, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip104:
-	ADD $-1, R9, R9
-	ADD R3, R7, R7
-	ADD R2, R8, R8
+	ADD $-1, R10, R10
+	ADD R4, R8, R8
+	ADD R3, R9, R9
 	B places83
 fewer84:
-	MOVD lineY+56(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R4, R4
-	MOVD lineX+48(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, again1
+	MOVD lineY+56(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R5, R5
+	MOVD lineX+48(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, again1
+	MSR R0, FPCR
 	RET
 
 // func depthwise5by2Neon(yLine, xLine *float32, count, step, ldy, lines, lineX, lineY int, runs *int, n, taps, xNext, channels int, w *float32, wNext int, add bool, bias *float32, clamp bool, low, high float32)
 TEXT ·depthwise5by2Neon(SB), NOSPLIT, $0-148
-	MOVD wNext+112(FP), R0
-	LSL $2, R0, R0
-	MOVD xNext+88(FP), R1
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD wNext+112(FP), R1
 	LSL $2, R1, R1
-	MOVD step+24(FP), R2
+	MOVD xNext+88(FP), R2
 	LSL $2, R2, R2
-	MOVD ldy+32(FP), R3
+	MOVD step+24(FP), R3
 	LSL $2, R3, R3
-	MOVD yLine+0(FP), R4
-	MOVD xLine+8(FP), R5
-	MOVD lines+40(FP), R6
+	MOVD ldy+32(FP), R4
+	LSL $2, R4, R4
+	MOVD yLine+0(FP), R5
+	MOVD xLine+8(FP), R6
+	MOVD lines+40(FP), R7
 again1:
-	MOVD R4, R7
 	MOVD R5, R8
-	MOVD count+16(FP), R9
+	MOVD R6, R9
+	MOVD count+16(FP), R10
 places2:
-	CMP $8, R9
+	CMP $8, R10
 	BLT fewer3
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest5
 next4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -7090,202 +7109,202 @@ next4:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip6
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ca // ldr q10, [x14, #0]
-	WORD $0x3dc005cb // ldr q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001cc // ldr q12, [x14, #0]
-	WORD $0x3dc005cd // ldr q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001ce // ldr q14, [x14, #0]
-	WORD $0x3dc005cf // ldr q15, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip6
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ea // ldr q10, [x15, #0]
+	WORD $0x3dc005eb // ldr q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ec // ldr q12, [x15, #0]
+	WORD $0x3dc005ed // ldr q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001ee // ldr q14, [x15, #0]
+	WORD $0x3dc005ef // ldr q15, [x15, #16]
 skip6:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip7
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip7
+	MOVD runs+64(FP), R17
 again8:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00272 // ldr q18, [x19, #0]
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00274 // ldr q20, [x19, #0]
-	WORD $0x3dc00675 // ldr q21, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00276 // ldr q22, [x19, #0]
-	WORD $0x3dc00677 // ldr q23, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00278 // ldr q24, [x19, #0]
-	WORD $0x3dc00679 // ldr q25, [x19, #16]
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00292 // ldr q18, [x20, #0]
+	WORD $0x3dc00693 // ldr q19, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00294 // ldr q20, [x20, #0]
+	WORD $0x3dc00695 // ldr q21, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00296 // ldr q22, [x20, #0]
+	WORD $0x3dc00697 // ldr q23, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00298 // ldr q24, [x20, #0]
+	WORD $0x3dc00699 // ldr q25, [x20, #16]
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e30cf40 // fmla v0.4s, v26.4s, v16.4s
 	WORD $0x4e31cf61 // fmla v1.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e32cf40 // fmla v0.4s, v26.4s, v18.4s
 	WORD $0x4e33cf61 // fmla v1.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e34cf40 // fmla v0.4s, v26.4s, v20.4s
 	WORD $0x4e35cf61 // fmla v1.4s, v27.4s, v21.4s
 	WORD $0x4e30cf42 // fmla v2.4s, v26.4s, v16.4s
 	WORD $0x4e31cf63 // fmla v3.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf40 // fmla v0.4s, v26.4s, v22.4s
 	WORD $0x4e37cf61 // fmla v1.4s, v27.4s, v23.4s
 	WORD $0x4e32cf42 // fmla v2.4s, v26.4s, v18.4s
 	WORD $0x4e33cf63 // fmla v3.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf40 // fmla v0.4s, v26.4s, v24.4s
 	WORD $0x4e39cf61 // fmla v1.4s, v27.4s, v25.4s
 	WORD $0x4e34cf42 // fmla v2.4s, v26.4s, v20.4s
 	WORD $0x4e35cf63 // fmla v3.4s, v27.4s, v21.4s
 	WORD $0x4e30cf44 // fmla v4.4s, v26.4s, v16.4s
 	WORD $0x4e31cf65 // fmla v5.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf42 // fmla v2.4s, v26.4s, v22.4s
 	WORD $0x4e37cf63 // fmla v3.4s, v27.4s, v23.4s
 	WORD $0x4e32cf44 // fmla v4.4s, v26.4s, v18.4s
 	WORD $0x4e33cf65 // fmla v5.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf42 // fmla v2.4s, v26.4s, v24.4s
 	WORD $0x4e39cf63 // fmla v3.4s, v27.4s, v25.4s
 	WORD $0x4e34cf44 // fmla v4.4s, v26.4s, v20.4s
 	WORD $0x4e35cf65 // fmla v5.4s, v27.4s, v21.4s
 	WORD $0x4e30cf46 // fmla v6.4s, v26.4s, v16.4s
 	WORD $0x4e31cf67 // fmla v7.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf44 // fmla v4.4s, v26.4s, v22.4s
 	WORD $0x4e37cf65 // fmla v5.4s, v27.4s, v23.4s
 	WORD $0x4e32cf46 // fmla v6.4s, v26.4s, v18.4s
 	WORD $0x4e33cf67 // fmla v7.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf44 // fmla v4.4s, v26.4s, v24.4s
 	WORD $0x4e39cf65 // fmla v5.4s, v27.4s, v25.4s
 	WORD $0x4e34cf46 // fmla v6.4s, v26.4s, v20.4s
 	WORD $0x4e35cf67 // fmla v7.4s, v27.4s, v21.4s
 	WORD $0x4e30cf48 // fmla v8.4s, v26.4s, v16.4s
 	WORD $0x4e31cf69 // fmla v9.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf46 // fmla v6.4s, v26.4s, v22.4s
 	WORD $0x4e37cf67 // fmla v7.4s, v27.4s, v23.4s
 	WORD $0x4e32cf48 // fmla v8.4s, v26.4s, v18.4s
 	WORD $0x4e33cf69 // fmla v9.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf46 // fmla v6.4s, v26.4s, v24.4s
 	WORD $0x4e39cf67 // fmla v7.4s, v27.4s, v25.4s
 	WORD $0x4e34cf48 // fmla v8.4s, v26.4s, v20.4s
 	WORD $0x4e35cf69 // fmla v9.4s, v27.4s, v21.4s
 	WORD $0x4e30cf4a // fmla v10.4s, v26.4s, v16.4s
 	WORD $0x4e31cf6b // fmla v11.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf48 // fmla v8.4s, v26.4s, v22.4s
 	WORD $0x4e37cf69 // fmla v9.4s, v27.4s, v23.4s
 	WORD $0x4e32cf4a // fmla v10.4s, v26.4s, v18.4s
 	WORD $0x4e33cf6b // fmla v11.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf48 // fmla v8.4s, v26.4s, v24.4s
 	WORD $0x4e39cf69 // fmla v9.4s, v27.4s, v25.4s
 	WORD $0x4e34cf4a // fmla v10.4s, v26.4s, v20.4s
 	WORD $0x4e35cf6b // fmla v11.4s, v27.4s, v21.4s
 	WORD $0x4e30cf4c // fmla v12.4s, v26.4s, v16.4s
 	WORD $0x4e31cf6d // fmla v13.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e36cf4a // fmla v10.4s, v26.4s, v22.4s
 	WORD $0x4e37cf6b // fmla v11.4s, v27.4s, v23.4s
 	WORD $0x4e32cf4c // fmla v12.4s, v26.4s, v18.4s
 	WORD $0x4e33cf6d // fmla v13.4s, v27.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0023a // ldr q26, [x17, #0]
-	WORD $0x3dc0063b // ldr q27, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0027a // ldr q26, [x19, #0]
+	WORD $0x3dc0067b // ldr q27, [x19, #16]
 	WORD $0x4e38cf4a // fmla v10.4s, v26.4s, v24.4s
 	WORD $0x4e39cf6b // fmla v11.4s, v27.4s, v25.4s
 	WORD $0x4e34cf4c // fmla v12.4s, v26.4s, v20.4s
 	WORD $0x4e35cf6d // fmla v13.4s, v27.4s, v21.4s
 	WORD $0x4e30cf4e // fmla v14.4s, v26.4s, v16.4s
 	WORD $0x4e31cf6f // fmla v15.4s, v27.4s, v17.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e36ce0c // fmla v12.4s, v16.4s, v22.4s
 	WORD $0x4e37ce2d // fmla v13.4s, v17.4s, v23.4s
 	WORD $0x4e32ce0e // fmla v14.4s, v16.4s, v18.4s
 	WORD $0x4e33ce2f // fmla v15.4s, v17.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e38ce0c // fmla v12.4s, v16.4s, v24.4s
 	WORD $0x4e39ce2d // fmla v13.4s, v17.4s, v25.4s
 	WORD $0x4e34ce0e // fmla v14.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2f // fmla v15.4s, v17.4s, v21.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e36ce0e // fmla v14.4s, v16.4s, v22.4s
 	WORD $0x4e37ce2f // fmla v15.4s, v17.4s, v23.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00230 // ldr q16, [x17, #0]
-	WORD $0x3dc00631 // ldr q17, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00270 // ldr q16, [x19, #0]
+	WORD $0x3dc00671 // ldr q17, [x19, #16]
 	WORD $0x4e38ce0e // fmla v14.4s, v16.4s, v24.4s
 	WORD $0x4e39ce2f // fmla v15.4s, v17.4s, v25.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again8
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again8
 skip7:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip9
-	ADD R12, R14, R14
-	WORD $0x3dc001d0 // ldr q16, [x14, #0]
-	WORD $0x3dc005d1 // ldr q17, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip9
+	ADD R13, R15, R15
+	WORD $0x3dc001f0 // ldr q16, [x15, #0]
+	WORD $0x3dc005f1 // ldr q17, [x15, #16]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
@@ -7303,8 +7322,8 @@ skip7:
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip10
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip10
 	FMOVS low+140(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+144(FP), F17
@@ -7342,37 +7361,37 @@ skip9:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip10:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c8 // str q8, [x14, #0]
-	WORD $0x3d8005c9 // str q9, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ca // str q10, [x14, #0]
-	WORD $0x3d8005cb // str q11, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001cc // str q12, [x14, #0]
-	WORD $0x3d8005cd // str q13, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001ce // str q14, [x14, #0]
-	WORD $0x3d8005cf // str q15, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e8 // str q8, [x15, #0]
+	WORD $0x3d8005e9 // str q9, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ea // str q10, [x15, #0]
+	WORD $0x3d8005eb // str q11, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ec // str q12, [x15, #0]
+	WORD $0x3d8005ed // str q13, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001ee // str q14, [x15, #0]
+	WORD $0x3d8005ef // str q15, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next4
 rest5:
-	TBZ $2, R13, skip11
+	TBZ $2, R14, skip11
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -7381,129 +7400,129 @@ rest5:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip12
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c5 // ldr q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c7 // ldr q7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip12
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e5 // ldr q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e7 // ldr q7, [x15, #0]
 skip12:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip13
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip13
+	MOVD runs+64(FP), R17
 again14:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00269 // ldr q9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026b // ldr q11, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00289 // ldr q9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028b // ldr q11, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e28cda0 // fmla v0.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e29cda0 // fmla v0.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2acda0 // fmla v0.4s, v13.4s, v10.4s
 	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda0 // fmla v0.4s, v13.4s, v11.4s
 	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda0 // fmla v0.4s, v13.4s, v12.4s
 	WORD $0x4e2acda1 // fmla v1.4s, v13.4s, v10.4s
 	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
 	WORD $0x4e29cda2 // fmla v2.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda1 // fmla v1.4s, v13.4s, v12.4s
 	WORD $0x4e2acda2 // fmla v2.4s, v13.4s, v10.4s
 	WORD $0x4e28cda3 // fmla v3.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
 	WORD $0x4e29cda3 // fmla v3.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda2 // fmla v2.4s, v13.4s, v12.4s
 	WORD $0x4e2acda3 // fmla v3.4s, v13.4s, v10.4s
 	WORD $0x4e28cda4 // fmla v4.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda3 // fmla v3.4s, v13.4s, v11.4s
 	WORD $0x4e29cda4 // fmla v4.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda3 // fmla v3.4s, v13.4s, v12.4s
 	WORD $0x4e2acda4 // fmla v4.4s, v13.4s, v10.4s
 	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda4 // fmla v4.4s, v13.4s, v11.4s
 	WORD $0x4e29cda5 // fmla v5.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda4 // fmla v4.4s, v13.4s, v12.4s
 	WORD $0x4e2acda5 // fmla v5.4s, v13.4s, v10.4s
 	WORD $0x4e28cda6 // fmla v6.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2bcda5 // fmla v5.4s, v13.4s, v11.4s
 	WORD $0x4e29cda6 // fmla v6.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022d // ldr q13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026d // ldr q13, [x19, #0]
 	WORD $0x4e2ccda5 // fmla v5.4s, v13.4s, v12.4s
 	WORD $0x4e2acda6 // fmla v6.4s, v13.4s, v10.4s
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2bcd06 // fmla v6.4s, v8.4s, v11.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
 	WORD $0x4e2ccd07 // fmla v7.4s, v8.4s, v12.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again14
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again14
 skip13:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip15
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip15
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -7513,8 +7532,8 @@ skip13:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip15:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip16
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip16
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -7536,27 +7555,27 @@ skip15:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip16:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c5 // str q5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c7 // str q7, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e5 // str q5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e7 // str q7, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip11:
-	TBZ $1, R13, skip17
+	TBZ $1, R14, skip17
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -7565,129 +7584,129 @@ skip11:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip18
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c5 // ldr d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c6 // ldr d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c7 // ldr d7, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip18
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e5 // ldr d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e6 // ldr d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e7 // ldr d7, [x15, #0]
 skip18:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip19
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip19
+	MOVD runs+64(FP), R17
 again20:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400269 // ldr d9, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026a // ldr d10, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026b // ldr d11, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd40026c // ldr d12, [x19, #0]
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400289 // ldr d9, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028a // ldr d10, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028b // ldr d11, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd40028c // ldr d12, [x20, #0]
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e28cda0 // fmla v0.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e29cda0 // fmla v0.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2acda0 // fmla v0.4s, v13.4s, v10.4s
 	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda0 // fmla v0.4s, v13.4s, v11.4s
 	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda0 // fmla v0.4s, v13.4s, v12.4s
 	WORD $0x4e2acda1 // fmla v1.4s, v13.4s, v10.4s
 	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
 	WORD $0x4e29cda2 // fmla v2.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda1 // fmla v1.4s, v13.4s, v12.4s
 	WORD $0x4e2acda2 // fmla v2.4s, v13.4s, v10.4s
 	WORD $0x4e28cda3 // fmla v3.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
 	WORD $0x4e29cda3 // fmla v3.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda2 // fmla v2.4s, v13.4s, v12.4s
 	WORD $0x4e2acda3 // fmla v3.4s, v13.4s, v10.4s
 	WORD $0x4e28cda4 // fmla v4.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda3 // fmla v3.4s, v13.4s, v11.4s
 	WORD $0x4e29cda4 // fmla v4.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda3 // fmla v3.4s, v13.4s, v12.4s
 	WORD $0x4e2acda4 // fmla v4.4s, v13.4s, v10.4s
 	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda4 // fmla v4.4s, v13.4s, v11.4s
 	WORD $0x4e29cda5 // fmla v5.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda4 // fmla v4.4s, v13.4s, v12.4s
 	WORD $0x4e2acda5 // fmla v5.4s, v13.4s, v10.4s
 	WORD $0x4e28cda6 // fmla v6.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2bcda5 // fmla v5.4s, v13.4s, v11.4s
 	WORD $0x4e29cda6 // fmla v6.4s, v13.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022d // ldr d13, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd40026d // ldr d13, [x19, #0]
 	WORD $0x4e2ccda5 // fmla v5.4s, v13.4s, v12.4s
 	WORD $0x4e2acda6 // fmla v6.4s, v13.4s, v10.4s
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2bcd06 // fmla v6.4s, v8.4s, v11.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0xfd400228 // ldr d8, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400268 // ldr d8, [x19, #0]
 	WORD $0x4e2ccd07 // fmla v7.4s, v8.4s, v12.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again20
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again20
 skip19:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip21
-	ADD R12, R14, R14
-	WORD $0xfd4001c8 // ldr d8, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip21
+	ADD R13, R15, R15
+	WORD $0xfd4001e8 // ldr d8, [x15, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -7697,8 +7716,8 @@ skip19:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip21:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip22
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip22
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -7720,27 +7739,27 @@ skip21:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip22:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c4 // str d4, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c5 // str d5, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c6 // str d6, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c7 // str d7, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e4 // str d4, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e5 // str d5, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e6 // str d6, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e7 // str d7, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip17:
-	TBZ $0, R13, skip23
+	TBZ $0, R14, skip23
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -7749,129 +7768,129 @@ skip17:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip24
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a5 // ldr s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a6 // ldr s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a7 // ldr s7, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip24
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c5 // ldr s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c6 // ldr s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c7 // ldr s7, [x14, #0]
 skip24:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip25
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip25
+	MOVD runs+64(FP), R16
 again26:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400229 // ldr s9, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022a // ldr s10, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022b // ldr s11, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd40022c // ldr s12, [x17, #0]
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400269 // ldr s9, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026a // ldr s10, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026b // ldr s11, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd40026c // ldr s12, [x19, #0]
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e28cda0 // fmla v0.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e29cda0 // fmla v0.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2acda0 // fmla v0.4s, v13.4s, v10.4s
 	WORD $0x4e28cda1 // fmla v1.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda0 // fmla v0.4s, v13.4s, v11.4s
 	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda0 // fmla v0.4s, v13.4s, v12.4s
 	WORD $0x4e2acda1 // fmla v1.4s, v13.4s, v10.4s
 	WORD $0x4e28cda2 // fmla v2.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
 	WORD $0x4e29cda2 // fmla v2.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda1 // fmla v1.4s, v13.4s, v12.4s
 	WORD $0x4e2acda2 // fmla v2.4s, v13.4s, v10.4s
 	WORD $0x4e28cda3 // fmla v3.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
 	WORD $0x4e29cda3 // fmla v3.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda2 // fmla v2.4s, v13.4s, v12.4s
 	WORD $0x4e2acda3 // fmla v3.4s, v13.4s, v10.4s
 	WORD $0x4e28cda4 // fmla v4.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda3 // fmla v3.4s, v13.4s, v11.4s
 	WORD $0x4e29cda4 // fmla v4.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda3 // fmla v3.4s, v13.4s, v12.4s
 	WORD $0x4e2acda4 // fmla v4.4s, v13.4s, v10.4s
 	WORD $0x4e28cda5 // fmla v5.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda4 // fmla v4.4s, v13.4s, v11.4s
 	WORD $0x4e29cda5 // fmla v5.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda4 // fmla v4.4s, v13.4s, v12.4s
 	WORD $0x4e2acda5 // fmla v5.4s, v13.4s, v10.4s
 	WORD $0x4e28cda6 // fmla v6.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2bcda5 // fmla v5.4s, v13.4s, v11.4s
 	WORD $0x4e29cda6 // fmla v6.4s, v13.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020d // ldr s13, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022d // ldr s13, [x17, #0]
 	WORD $0x4e2ccda5 // fmla v5.4s, v13.4s, v12.4s
 	WORD $0x4e2acda6 // fmla v6.4s, v13.4s, v10.4s
 	WORD $0x4e28cda7 // fmla v7.4s, v13.4s, v8.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2bcd06 // fmla v6.4s, v8.4s, v11.4s
 	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2acd07 // fmla v7.4s, v8.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2bcd07 // fmla v7.4s, v8.4s, v11.4s
-	ADD R1, R16, R16
-	WORD $0xbd400208 // ldr s8, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400228 // ldr s8, [x17, #0]
 	WORD $0x4e2ccd07 // fmla v7.4s, v8.4s, v12.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again26
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again26
 skip25:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip27
-	ADD R12, R13, R13
-	WORD $0xbd4001a8 // ldr s8, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip27
+	ADD R13, R14, R14
+	WORD $0xbd4001c8 // ldr s8, [x14, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
@@ -7881,8 +7900,8 @@ skip25:
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 skip27:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip28
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip28
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -7904,39 +7923,39 @@ skip27:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip28:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a4 // str s4, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a5 // str s5, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a6 // str s6, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a7 // str s7, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c4 // str s4, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c5 // str s5, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c6 // str s6, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c7 // str s7, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip23:
-	ADD $-8, R9, R9
-	ADD R3<<3, R7, R7
-	ADD R2<<3, R8, R8
+	ADD $-8, R10, R10
+	ADD R4<<3, R8, R8
+	ADD R3<<3, R9, R9
 	B places2
 fewer3:
 places29:
-	CMP $4, R9
+	CMP $4, R10
 	BLT fewer30
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest32
 next31:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -7947,126 +7966,126 @@ next31:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip33
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c6 // ldr q6, [x14, #0]
-	WORD $0x3dc005c7 // ldr q7, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip33
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e6 // ldr q6, [x15, #0]
+	WORD $0x3dc005e7 // ldr q7, [x15, #16]
 skip33:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip34
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip34
+	MOVD runs+64(FP), R17
 again35:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0066d // ldr q13, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026e // ldr q14, [x19, #0]
-	WORD $0x3dc0066f // ldr q15, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00270 // ldr q16, [x19, #0]
-	WORD $0x3dc00671 // ldr q17, [x19, #16]
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0068d // ldr q13, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028e // ldr q14, [x20, #0]
+	WORD $0x3dc0068f // ldr q15, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00290 // ldr q16, [x20, #0]
+	WORD $0x3dc00691 // ldr q17, [x20, #16]
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e28ce40 // fmla v0.4s, v18.4s, v8.4s
 	WORD $0x4e29ce61 // fmla v1.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2ace40 // fmla v0.4s, v18.4s, v10.4s
 	WORD $0x4e2bce61 // fmla v1.4s, v19.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2cce40 // fmla v0.4s, v18.4s, v12.4s
 	WORD $0x4e2dce61 // fmla v1.4s, v19.4s, v13.4s
 	WORD $0x4e28ce42 // fmla v2.4s, v18.4s, v8.4s
 	WORD $0x4e29ce63 // fmla v3.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2ece40 // fmla v0.4s, v18.4s, v14.4s
 	WORD $0x4e2fce61 // fmla v1.4s, v19.4s, v15.4s
 	WORD $0x4e2ace42 // fmla v2.4s, v18.4s, v10.4s
 	WORD $0x4e2bce63 // fmla v3.4s, v19.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e30ce40 // fmla v0.4s, v18.4s, v16.4s
 	WORD $0x4e31ce61 // fmla v1.4s, v19.4s, v17.4s
 	WORD $0x4e2cce42 // fmla v2.4s, v18.4s, v12.4s
 	WORD $0x4e2dce63 // fmla v3.4s, v19.4s, v13.4s
 	WORD $0x4e28ce44 // fmla v4.4s, v18.4s, v8.4s
 	WORD $0x4e29ce65 // fmla v5.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e2ece42 // fmla v2.4s, v18.4s, v14.4s
 	WORD $0x4e2fce63 // fmla v3.4s, v19.4s, v15.4s
 	WORD $0x4e2ace44 // fmla v4.4s, v18.4s, v10.4s
 	WORD $0x4e2bce65 // fmla v5.4s, v19.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e31ce63 // fmla v3.4s, v19.4s, v17.4s
 	WORD $0x4e2cce44 // fmla v4.4s, v18.4s, v12.4s
 	WORD $0x4e2dce65 // fmla v5.4s, v19.4s, v13.4s
 	WORD $0x4e28ce46 // fmla v6.4s, v18.4s, v8.4s
 	WORD $0x4e29ce67 // fmla v7.4s, v19.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e2ecd04 // fmla v4.4s, v8.4s, v14.4s
 	WORD $0x4e2fcd25 // fmla v5.4s, v9.4s, v15.4s
 	WORD $0x4e2acd06 // fmla v6.4s, v8.4s, v10.4s
 	WORD $0x4e2bcd27 // fmla v7.4s, v9.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e30cd04 // fmla v4.4s, v8.4s, v16.4s
 	WORD $0x4e31cd25 // fmla v5.4s, v9.4s, v17.4s
 	WORD $0x4e2ccd06 // fmla v6.4s, v8.4s, v12.4s
 	WORD $0x4e2dcd27 // fmla v7.4s, v9.4s, v13.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e2ecd06 // fmla v6.4s, v8.4s, v14.4s
 	WORD $0x4e2fcd27 // fmla v7.4s, v9.4s, v15.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00228 // ldr q8, [x17, #0]
-	WORD $0x3dc00629 // ldr q9, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00268 // ldr q8, [x19, #0]
+	WORD $0x3dc00669 // ldr q9, [x19, #16]
 	WORD $0x4e30cd06 // fmla v6.4s, v8.4s, v16.4s
 	WORD $0x4e31cd27 // fmla v7.4s, v9.4s, v17.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again35
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again35
 skip34:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip36
-	ADD R12, R14, R14
-	WORD $0x3dc001c8 // ldr q8, [x14, #0]
-	WORD $0x3dc005c9 // ldr q9, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip36
+	ADD R13, R15, R15
+	WORD $0x3dc001e8 // ldr q8, [x15, #0]
+	WORD $0x3dc005e9 // ldr q9, [x15, #16]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -8076,8 +8095,8 @@ skip34:
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip36:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip37
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip37
 	FMOVS low+140(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+144(FP), F9
@@ -8099,115 +8118,115 @@ skip36:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip37:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c4 // str q4, [x14, #0]
-	WORD $0x3d8005c5 // str q5, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c6 // str q6, [x14, #0]
-	WORD $0x3d8005c7 // str q7, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e4 // str q4, [x15, #0]
+	WORD $0x3d8005e5 // str q5, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e6 // str q6, [x15, #0]
+	WORD $0x3d8005e7 // str q7, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next31
 rest32:
-	TBZ $2, R13, skip38
+	TBZ $2, R14, skip38
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip39
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c3 // ldr q3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip39
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e3 // ldr q3, [x15, #0]
 skip39:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip40
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip40
+	MOVD runs+64(FP), R17
 again41:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00267 // ldr q7, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00287 // ldr q7, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e24cd20 // fmla v0.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e25cd20 // fmla v0.4s, v9.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e26cd20 // fmla v0.4s, v9.4s, v6.4s
 	WORD $0x4e24cd21 // fmla v1.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e27cd20 // fmla v0.4s, v9.4s, v7.4s
 	WORD $0x4e25cd21 // fmla v1.4s, v9.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e28cd20 // fmla v0.4s, v9.4s, v8.4s
 	WORD $0x4e26cd21 // fmla v1.4s, v9.4s, v6.4s
 	WORD $0x4e24cd22 // fmla v2.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e27cd21 // fmla v1.4s, v9.4s, v7.4s
 	WORD $0x4e25cd22 // fmla v2.4s, v9.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00229 // ldr q9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
 	WORD $0x4e26cd22 // fmla v2.4s, v9.4s, v6.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e27cc82 // fmla v2.4s, v4.4s, v7.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e27cc83 // fmla v3.4s, v4.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e28cc83 // fmla v3.4s, v4.4s, v8.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again41
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again41
 skip40:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip42
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip42
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip42:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip43
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip43
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -8221,109 +8240,109 @@ skip42:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip43:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c3 // str q3, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e3 // str q3, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip38:
-	TBZ $1, R13, skip44
+	TBZ $1, R14, skip44
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip45
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c3 // ldr d3, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip45
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e3 // ldr d3, [x15, #0]
 skip45:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip46
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip46
+	MOVD runs+64(FP), R17
 again47:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400266 // ldr d6, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400267 // ldr d7, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400268 // ldr d8, [x19, #0]
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400286 // ldr d6, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400287 // ldr d7, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400288 // ldr d8, [x20, #0]
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e24cd20 // fmla v0.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e25cd20 // fmla v0.4s, v9.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e26cd20 // fmla v0.4s, v9.4s, v6.4s
 	WORD $0x4e24cd21 // fmla v1.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e27cd20 // fmla v0.4s, v9.4s, v7.4s
 	WORD $0x4e25cd21 // fmla v1.4s, v9.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e28cd20 // fmla v0.4s, v9.4s, v8.4s
 	WORD $0x4e26cd21 // fmla v1.4s, v9.4s, v6.4s
 	WORD $0x4e24cd22 // fmla v2.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e27cd21 // fmla v1.4s, v9.4s, v7.4s
 	WORD $0x4e25cd22 // fmla v2.4s, v9.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400229 // ldr d9, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400269 // ldr d9, [x19, #0]
 	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
 	WORD $0x4e26cd22 // fmla v2.4s, v9.4s, v6.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e27cc82 // fmla v2.4s, v4.4s, v7.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e27cc83 // fmla v3.4s, v4.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
 	WORD $0x4e28cc83 // fmla v3.4s, v4.4s, v8.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again47
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again47
 skip46:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip48
-	ADD R12, R14, R14
-	WORD $0xfd4001c4 // ldr d4, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip48
+	ADD R13, R15, R15
+	WORD $0xfd4001e4 // ldr d4, [x15, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip48:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip49
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip49
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -8337,109 +8356,109 @@ skip48:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip49:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c2 // str d2, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c3 // str d3, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e2 // str d2, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e3 // str d3, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip44:
-	TBZ $0, R13, skip50
+	TBZ $0, R14, skip50
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip51
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a3 // ldr s3, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip51
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c3 // ldr s3, [x14, #0]
 skip51:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip52
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip52
+	MOVD runs+64(FP), R16
 again53:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400226 // ldr s6, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400227 // ldr s7, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400228 // ldr s8, [x17, #0]
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400266 // ldr s6, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400267 // ldr s7, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400268 // ldr s8, [x19, #0]
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e24cd20 // fmla v0.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e25cd20 // fmla v0.4s, v9.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e26cd20 // fmla v0.4s, v9.4s, v6.4s
 	WORD $0x4e24cd21 // fmla v1.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e27cd20 // fmla v0.4s, v9.4s, v7.4s
 	WORD $0x4e25cd21 // fmla v1.4s, v9.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e28cd20 // fmla v0.4s, v9.4s, v8.4s
 	WORD $0x4e26cd21 // fmla v1.4s, v9.4s, v6.4s
 	WORD $0x4e24cd22 // fmla v2.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e27cd21 // fmla v1.4s, v9.4s, v7.4s
 	WORD $0x4e25cd22 // fmla v2.4s, v9.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400209 // ldr s9, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400229 // ldr s9, [x17, #0]
 	WORD $0x4e28cd21 // fmla v1.4s, v9.4s, v8.4s
 	WORD $0x4e26cd22 // fmla v2.4s, v9.4s, v6.4s
 	WORD $0x4e24cd23 // fmla v3.4s, v9.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e27cc82 // fmla v2.4s, v4.4s, v7.4s
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e26cc83 // fmla v3.4s, v4.4s, v6.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e27cc83 // fmla v3.4s, v4.4s, v7.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e28cc83 // fmla v3.4s, v4.4s, v8.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again53
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again53
 skip52:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip54
-	ADD R12, R13, R13
-	WORD $0xbd4001a4 // ldr s4, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip54
+	ADD R13, R14, R14
+	WORD $0xbd4001c4 // ldr s4, [x14, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 skip54:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip55
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip55
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -8453,126 +8472,126 @@ skip54:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip55:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a2 // str s2, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a3 // str s3, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c2 // str s2, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c3 // str s3, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip50:
-	ADD $-4, R9, R9
-	ADD R3<<2, R7, R7
-	ADD R2<<2, R8, R8
+	ADD $-4, R10, R10
+	ADD R4<<2, R8, R8
+	ADD R3<<2, R9, R9
 	B places29
 fewer30:
 places56:
-	CMP $2, R9
+	CMP $2, R10
 	BLT fewer57
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest59
 next58:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip60
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	WORD $0x3dc005c1 // ldr q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip60
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	WORD $0x3dc005e1 // ldr q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 skip60:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip61
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip61
+	MOVD runs+64(FP), R17
 again62:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026c // ldr q12, [x19, #0]
-	WORD $0x3dc0066d // ldr q13, [x19, #16]
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028c // ldr q12, [x20, #0]
+	WORD $0x3dc0068d // ldr q13, [x20, #16]
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e24cdc0 // fmla v0.4s, v14.4s, v4.4s
 	WORD $0x4e25cde1 // fmla v1.4s, v15.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e26cdc0 // fmla v0.4s, v14.4s, v6.4s
 	WORD $0x4e27cde1 // fmla v1.4s, v15.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022e // ldr q14, [x17, #0]
-	WORD $0x3dc0062f // ldr q15, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026e // ldr q14, [x19, #0]
+	WORD $0x3dc0066f // ldr q15, [x19, #16]
 	WORD $0x4e28cdc0 // fmla v0.4s, v14.4s, v8.4s
 	WORD $0x4e29cde1 // fmla v1.4s, v15.4s, v9.4s
 	WORD $0x4e24cdc2 // fmla v2.4s, v14.4s, v4.4s
 	WORD $0x4e25cde3 // fmla v3.4s, v15.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2acc80 // fmla v0.4s, v4.4s, v10.4s
 	WORD $0x4e2bcca1 // fmla v1.4s, v5.4s, v11.4s
 	WORD $0x4e26cc82 // fmla v2.4s, v4.4s, v6.4s
 	WORD $0x4e27cca3 // fmla v3.4s, v5.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2ccc80 // fmla v0.4s, v4.4s, v12.4s
 	WORD $0x4e2dcca1 // fmla v1.4s, v5.4s, v13.4s
 	WORD $0x4e28cc82 // fmla v2.4s, v4.4s, v8.4s
 	WORD $0x4e29cca3 // fmla v3.4s, v5.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2acc82 // fmla v2.4s, v4.4s, v10.4s
 	WORD $0x4e2bcca3 // fmla v3.4s, v5.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
-	WORD $0x3dc00625 // ldr q5, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4e2ccc82 // fmla v2.4s, v4.4s, v12.4s
 	WORD $0x4e2dcca3 // fmla v3.4s, v5.4s, v13.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again62
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again62
 skip61:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip63
-	ADD R12, R14, R14
-	WORD $0x3dc001c4 // ldr q4, [x14, #0]
-	WORD $0x3dc005c5 // ldr q5, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip63
+	ADD R13, R15, R15
+	WORD $0x3dc001e4 // ldr q4, [x15, #0]
+	WORD $0x3dc005e5 // ldr q5, [x15, #16]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 skip63:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip64
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip64
 	FMOVS low+140(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+144(FP), F5
@@ -8586,83 +8605,83 @@ skip63:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip64:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	WORD $0x3d8005c1 // str q1, [x14, #16]
-	ADD R3, R14, R14
-	WORD $0x3d8001c2 // str q2, [x14, #0]
-	WORD $0x3d8005c3 // str q3, [x14, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	WORD $0x3d8005e1 // str q1, [x15, #16]
+	ADD R4, R15, R15
+	WORD $0x3d8001e2 // str q2, [x15, #0]
+	WORD $0x3d8005e3 // str q3, [x15, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next58
 rest59:
-	TBZ $2, R13, skip65
+	TBZ $2, R14, skip65
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip66
-	MOVD R11, R14
-	WORD $0x3dc001c0 // ldr q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip66
+	MOVD R12, R15
+	WORD $0x3dc001e0 // ldr q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 skip66:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip67
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip67
+	MOVD runs+64(FP), R17
 again68:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e22cce0 // fmla v0.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e23cce0 // fmla v0.4s, v7.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00227 // ldr q7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
 	WORD $0x4e22cce1 // fmla v1.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e25cc40 // fmla v0.4s, v2.4s, v5.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e25cc41 // fmla v1.4s, v2.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e26cc41 // fmla v1.4s, v2.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again68
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again68
 skip67:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip69
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip69
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip69:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip70
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip70
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -8672,79 +8691,79 @@ skip69:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip70:
-	MOVD R11, R14
-	WORD $0x3d8001c0 // str q0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0x3d8001c1 // str q1, [x14, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	MOVD R12, R15
+	WORD $0x3d8001e0 // str q0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0x3d8001e1 // str q1, [x15, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip65:
-	TBZ $1, R13, skip71
+	TBZ $1, R14, skip71
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip72
-	MOVD R11, R14
-	WORD $0xfd4001c0 // ldr d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip72
+	MOVD R12, R15
+	WORD $0xfd4001e0 // ldr d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 skip72:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip73
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip73
+	MOVD runs+64(FP), R17
 again74:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400266 // ldr d6, [x19, #0]
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400286 // ldr d6, [x20, #0]
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e22cce0 // fmla v0.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e23cce0 // fmla v0.4s, v7.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400227 // ldr d7, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400267 // ldr d7, [x19, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
 	WORD $0x4e22cce1 // fmla v1.4s, v7.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e25cc40 // fmla v0.4s, v2.4s, v5.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e25cc41 // fmla v1.4s, v2.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0xfd400222 // ldr d2, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400262 // ldr d2, [x19, #0]
 	WORD $0x4e26cc41 // fmla v1.4s, v2.4s, v6.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again74
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again74
 skip73:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip75
-	ADD R12, R14, R14
-	WORD $0xfd4001c2 // ldr d2, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip75
+	ADD R13, R15, R15
+	WORD $0xfd4001e2 // ldr d2, [x15, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip75:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip76
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip76
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -8754,79 +8773,79 @@ skip75:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip76:
-	MOVD R11, R14
-	WORD $0xfd0001c0 // str d0, [x14, #0]
-	ADD R3, R14, R14
-	WORD $0xfd0001c1 // str d1, [x14, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	MOVD R12, R15
+	WORD $0xfd0001e0 // str d0, [x15, #0]
+	ADD R4, R15, R15
+	WORD $0xfd0001e1 // str d1, [x15, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip71:
-	TBZ $0, R13, skip77
+	TBZ $0, R14, skip77
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip78
-	MOVD R11, R13
-	WORD $0xbd4001a0 // ldr s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip78
+	MOVD R12, R14
+	WORD $0xbd4001c0 // ldr s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 skip78:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip79
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip79
+	MOVD runs+64(FP), R16
 again80:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400226 // ldr s6, [x17, #0]
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400266 // ldr s6, [x19, #0]
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e22cce0 // fmla v0.4s, v7.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e23cce0 // fmla v0.4s, v7.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400207 // ldr s7, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400227 // ldr s7, [x17, #0]
 	WORD $0x4e24cce0 // fmla v0.4s, v7.4s, v4.4s
 	WORD $0x4e22cce1 // fmla v1.4s, v7.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e25cc40 // fmla v0.4s, v2.4s, v5.4s
 	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e24cc41 // fmla v1.4s, v2.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e25cc41 // fmla v1.4s, v2.4s, v5.4s
-	ADD R1, R16, R16
-	WORD $0xbd400202 // ldr s2, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400222 // ldr s2, [x17, #0]
 	WORD $0x4e26cc41 // fmla v1.4s, v2.4s, v6.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again80
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again80
 skip79:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip81
-	ADD R12, R13, R13
-	WORD $0xbd4001a2 // ldr s2, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip81
+	ADD R13, R14, R14
+	WORD $0xbd4001c2 // ldr s2, [x14, #0]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 skip81:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip82
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip82
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -8836,98 +8855,98 @@ skip81:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip82:
-	MOVD R11, R13
-	WORD $0xbd0001a0 // str s0, [x13, #0]
-	ADD R3, R13, R13
-	WORD $0xbd0001a1 // str s1, [x13, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	MOVD R12, R14
+	WORD $0xbd0001c0 // str s0, [x14, #0]
+	ADD R4, R14, R14
+	WORD $0xbd0001c1 // str s1, [x14, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip77:
-	ADD $-2, R9, R9
-	ADD R3<<1, R7, R7
-	ADD R2<<1, R8, R8
+	ADD $-2, R10, R10
+	ADD R4<<1, R8, R8
+	ADD R3<<1, R9, R9
 	B places56
 fewer57:
 places83:
-	CMP $1, R9
+	CMP $1, R10
 	BLT fewer84
-	MOVD R8, R10
-	MOVD R7, R11
-	MOVD $0, R12
-	MOVD channels+96(FP), R13
-	SUBS $8, R13, R13
+	MOVD R9, R11
+	MOVD R8, R12
+	MOVD $0, R13
+	MOVD channels+96(FP), R14
+	SUBS $8, R14, R14
 	BLT rest86
 next85:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip87
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip87
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
+	WORD $0x3dc00581 // ldr q1, [x12, #16]
 skip87:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip88
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip88
+	MOVD runs+64(FP), R17
 again89:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x3dc00667 // ldr q7, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc00268 // ldr q8, [x19, #0]
-	WORD $0x3dc00669 // ldr q9, [x19, #16]
-	ADD R0, R19, R19
-	WORD $0x3dc0026a // ldr q10, [x19, #0]
-	WORD $0x3dc0066b // ldr q11, [x19, #16]
-	WORD $0x3dc0022c // ldr q12, [x17, #0]
-	WORD $0x3dc0062d // ldr q13, [x17, #16]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00687 // ldr q7, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc00288 // ldr q8, [x20, #0]
+	WORD $0x3dc00689 // ldr q9, [x20, #16]
+	ADD R1, R20, R20
+	WORD $0x3dc0028a // ldr q10, [x20, #0]
+	WORD $0x3dc0068b // ldr q11, [x20, #16]
+	WORD $0x3dc0026c // ldr q12, [x19, #0]
+	WORD $0x3dc0066d // ldr q13, [x19, #16]
 	WORD $0x4e22cd80 // fmla v0.4s, v12.4s, v2.4s
 	WORD $0x4e23cda1 // fmla v1.4s, v13.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e24cc40 // fmla v0.4s, v2.4s, v4.4s
 	WORD $0x4e25cc61 // fmla v1.4s, v3.4s, v5.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e26cc40 // fmla v0.4s, v2.4s, v6.4s
 	WORD $0x4e27cc61 // fmla v1.4s, v3.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e28cc40 // fmla v0.4s, v2.4s, v8.4s
 	WORD $0x4e29cc61 // fmla v1.4s, v3.4s, v9.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00222 // ldr q2, [x17, #0]
-	WORD $0x3dc00623 // ldr q3, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4e2acc40 // fmla v0.4s, v2.4s, v10.4s
 	WORD $0x4e2bcc61 // fmla v1.4s, v3.4s, v11.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again89
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again89
 skip88:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip90
-	ADD R12, R14, R14
-	WORD $0x3dc001c2 // ldr q2, [x14, #0]
-	WORD $0x3dc005c3 // ldr q3, [x14, #16]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip90
+	ADD R13, R15, R15
+	WORD $0x3dc001e2 // ldr q2, [x15, #0]
+	WORD $0x3dc005e3 // ldr q3, [x15, #16]
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 skip90:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip91
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip91
 	FMOVS low+140(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS high+144(FP), F3
@@ -8937,65 +8956,65 @@ skip90:
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
 skip91:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	WORD $0x3d800561 // str q1, [x11, #16]
-	ADD $32, R11, R11
-	ADD $32, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
+	WORD $0x3d800581 // str q1, [x12, #16]
 	ADD $32, R12, R12
-	SUBS $8, R13, R13
+	ADD $32, R11, R11
+	ADD $32, R13, R13
+	SUBS $8, R14, R14
 	BGE next85
 rest86:
-	TBZ $2, R13, skip92
+	TBZ $2, R14, skip92
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip93
-	WORD $0x3dc00160 // ldr q0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip93
+	WORD $0x3dc00180 // ldr q0, [x12, #0]
 skip93:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip94
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip94
+	MOVD runs+64(FP), R17
 again95:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e21ccc0 // fmla v0.4s, v6.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e24cc20 // fmla v0.4s, v1.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00221 // ldr q1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e25cc20 // fmla v0.4s, v1.4s, v5.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again95
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again95
 skip94:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip96
-	ADD R12, R14, R14
-	WORD $0x3dc001c1 // ldr q1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip96
+	ADD R13, R15, R15
+	WORD $0x3dc001e1 // ldr q1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip96:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip97
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip97
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -9003,62 +9022,62 @@ skip96:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip97:
-	WORD $0x3d800160 // str q0, [x11, #0]
-	ADD $16, R11, R11
-	ADD $16, R10, R10
+	WORD $0x3d800180 // str q0, [x12, #0]
 	ADD $16, R12, R12
+	ADD $16, R11, R11
+	ADD $16, R13, R13
 skip92:
-	TBZ $1, R13, skip98
+	TBZ $1, R14, skip98
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R14
-	CBZ R14, skip99
-	WORD $0xfd400160 // ldr d0, [x11, #0]
+	MOVBU add+120(FP), R15
+	CBZ R15, skip99
+	WORD $0xfd400180 // ldr d0, [x12, #0]
 skip99:
-	MOVD w+104(FP), R14
-	ADD R12, R14, R14
-	MOVD n+72(FP), R15
-	CBZ R15, skip100
-	MOVD runs+64(FP), R16
+	MOVD w+104(FP), R15
+	ADD R13, R15, R15
+	MOVD n+72(FP), R16
+	CBZ R16, skip100
+	MOVD runs+64(FP), R17
 again101:
-	MOVD 0(R16), R17
-	ADD R17<<2, R10, R17
-	MOVD 8(R16), R19
-	ADD R19<<2, R14, R19
-	WORD $0xfd400261 // ldr d1, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400262 // ldr d2, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400263 // ldr d3, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400264 // ldr d4, [x19, #0]
-	ADD R0, R19, R19
-	WORD $0xfd400265 // ldr d5, [x19, #0]
-	WORD $0xfd400226 // ldr d6, [x17, #0]
+	MOVD 0(R17), R19
+	ADD R19<<2, R11, R19
+	MOVD 8(R17), R20
+	ADD R20<<2, R15, R20
+	WORD $0xfd400281 // ldr d1, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400282 // ldr d2, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400283 // ldr d3, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400284 // ldr d4, [x20, #0]
+	ADD R1, R20, R20
+	WORD $0xfd400285 // ldr d5, [x20, #0]
+	WORD $0xfd400266 // ldr d6, [x19, #0]
 	WORD $0x4e21ccc0 // fmla v0.4s, v6.4s, v1.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e24cc20 // fmla v0.4s, v1.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400221 // ldr d1, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0xfd400261 // ldr d1, [x19, #0]
 	WORD $0x4e25cc20 // fmla v0.4s, v1.4s, v5.4s
-	ADD $16, R16, R16
-	SUB $1, R15, R15
-	CBNZ R15, again101
+	ADD $16, R17, R17
+	SUB $1, R16, R16
+	CBNZ R16, again101
 skip100:
-	MOVD bias+128(FP), R14
-	CBZ R14, skip102
-	ADD R12, R14, R14
-	WORD $0xfd4001c1 // ldr d1, [x14, #0]
+	MOVD bias+128(FP), R15
+	CBZ R15, skip102
+	ADD R13, R15, R15
+	WORD $0xfd4001e1 // ldr d1, [x15, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip102:
-	MOVBU clamp+136(FP), R14
-	CBZ R14, skip103
+	MOVBU clamp+136(FP), R15
+	CBZ R15, skip103
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -9066,62 +9085,62 @@ skip102:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip103:
-	WORD $0xfd000160 // str d0, [x11, #0]
-	ADD $8, R11, R11
-	ADD $8, R10, R10
+	WORD $0xfd000180 // str d0, [x12, #0]
 	ADD $8, R12, R12
+	ADD $8, R11, R11
+	ADD $8, R13, R13
 skip98:
-	TBZ $0, R13, skip104
+	TBZ $0, R14, skip104
 	WORD $0x6f00e400 // movi v0.2d, #0
-	MOVBU add+120(FP), R13
-	CBZ R13, skip105
-	WORD $0xbd400160 // ldr s0, [x11, #0]
+	MOVBU add+120(FP), R14
+	CBZ R14, skip105
+	WORD $0xbd400180 // ldr s0, [x12, #0]
 skip105:
-	MOVD w+104(FP), R13
-	ADD R12, R13, R13
-	MOVD n+72(FP), R14
-	CBZ R14, skip106
-	MOVD runs+64(FP), R15
+	MOVD w+104(FP), R14
+	ADD R13, R14, R14
+	MOVD n+72(FP), R15
+	CBZ R15, skip106
+	MOVD runs+64(FP), R16
 again107:
-	MOVD 0(R15), R16
-	ADD R16<<2, R10, R16
-	MOVD 8(R15), R17
-	ADD R17<<2, R13, R17
-	WORD $0xbd400221 // ldr s1, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400222 // ldr s2, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400223 // ldr s3, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400224 // ldr s4, [x17, #0]
-	ADD R0, R17, R17
-	WORD $0xbd400225 // ldr s5, [x17, #0]
-	WORD $0xbd400206 // ldr s6, [x16, #0]
+	MOVD 0(R16), R17
+	ADD R17<<2, R11, R17
+	MOVD 8(R16), R19
+	ADD R19<<2, R14, R19
+	WORD $0xbd400261 // ldr s1, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400262 // ldr s2, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400263 // ldr s3, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400264 // ldr s4, [x19, #0]
+	ADD R1, R19, R19
+	WORD $0xbd400265 // ldr s5, [x19, #0]
+	WORD $0xbd400226 // ldr s6, [x17, #0]
 	WORD $0x4e21ccc0 // fmla v0.4s, v6.4s, v1.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e24cc20 // fmla v0.4s, v1.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400201 // ldr s1, [x16, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400221 // ldr s1, [x17, #0]
 	WORD $0x4e25cc20 // fmla v0.4s, v1.4s, v5.4s
-	ADD $16, R15, R15
-	SUB $1, R14, R14
-	CBNZ R14, again107
+	ADD $16, R16, R16
+	SUB $1, R15, R15
+	CBNZ R15, again107
 skip106:
-	MOVD bias+128(FP), R13
-	CBZ R13, skip108
-	ADD R12, R13, R13
-	WORD $0xbd4001a1 // ldr s1, [x13, #0]
+	MOVD bias+128(FP), R14
+	CBZ R14, skip108
+	ADD R13, R14, R14
+	WORD $0xbd4001c1 // ldr s1, [x14, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 skip108:
-	MOVBU clamp+136(FP), R13
-	CBZ R13, skip109
+	MOVBU clamp+136(FP), R14
+	CBZ R14, skip109
 	FMOVS low+140(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	FMOVS high+144(FP), F2
@@ -9129,22 +9148,23 @@ skip108:
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 skip109:
-	WORD $0xbd000160 // str s0, [x11, #0]
-	ADD $4, R11, R11
-	ADD $4, R10, R10
+	WORD $0xbd000180 // str s0, [x12, #0]
 	ADD $4, R12, R12
+	ADD $4, R11, R11
+	ADD $4, R13, R13
 skip104:
-	ADD $-1, R9, R9
-	ADD R3, R7, R7
-	ADD R2, R8, R8
+	ADD $-1, R10, R10
+	ADD R4, R8, R8
+	ADD R3, R9, R9
 	B places83
 fewer84:
-	MOVD lineY+56(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R4, R4
-	MOVD lineX+48(FP), R7
-	LSL $2, R7, R7
-	ADD R7, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, again1
+	MOVD lineY+56(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R5, R5
+	MOVD lineX+48(FP), R8
+	LSL $2, R8, R8
+	ADD R8, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, again1
+	MSR R0, FPCR
 	RET

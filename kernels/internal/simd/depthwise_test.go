@@ -55,15 +55,10 @@ func testDepthwise(t *testing.T, r *rand.Rand, memory [5]fence, channels int) {
 			}
 			for _, p := range taps.Runs {
 				for k := range taps.Len {
-					want = FMA(x[p.X+k*taps.X+line*at.LineX+place*at.X+c], w[p.W+k*taps.W+c], want)
+					want = FMANormal(x[p.X+k*taps.X+line*at.LineX+place*at.X+c], w[p.W+k*taps.W+c], want)
 				}
 			}
-			if end.Bias != nil {
-				want += end.Bias[c]
-			}
-			if end.Clamp {
-				want = min(max(want, end.Low), end.High)
-			}
+			want = end.of(want, c, 0)
 		}
 		if !sameBits(y[i], want) {
 			t.Fatalf("%+v of %d channels, %d taps: element %d is %v, want %v", at, channels, len(taps.Runs)*taps.Len, i, y[i], want)

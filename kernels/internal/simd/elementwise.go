@@ -190,12 +190,7 @@ func MulAdd(dst, a, b, c []float32) {
 		n = min(len(dst), maxRun)
 		if d, a, b, c := dst[:n], a[:n], b[:n], c[:n]; !mulAdd(d, a, b, c) {
 			for i := range d {
-				x, y, z := float64(a[i]), float64(b[i]), float64(c[i])
-				s := x*y + z
-				if delicate(s) {
-					s = fused(x, y, z)
-				}
-				d[i] = float32(s)
+				d[i] = FMA(a[i], b[i], c[i])
 			}
 		}
 	}

@@ -11,13 +11,16 @@ import "math"
 // moved to its odd neighbour on the side of the exact one, which no longer
 // rounds like a tie. Where Go fuses a step of this itself nothing changes,
 // since the product is exact.
-func FMA(a, b, c float32) float32 {
+func FMA(a, b, c float32) float32 { return float32(exactly(a, b, c)) }
+
+// exactly is a·b+c in so many bits that float32 rounds it as it would the sum.
+func exactly(a, b, c float32) float64 {
 	p, q := float64(a)*float64(b), float64(c)
 	s := p + q
 	if math.Float64bits(s)&(1<<29-1) == 1<<28 || math.Abs(s) < 0x1p-126 {
 		s = toOdd(s, p, q)
 	}
-	return float32(s)
+	return s
 }
 
 // toOdd is s = p + q rounded to odd: s itself where the sum is exact.

@@ -42,13 +42,13 @@ func deviationPortable[T float](x []T, mean T) T {
 	var lane [Lanes]T
 	for ; len(x) >= Lanes; x = x[Lanes:] {
 		for i, v := range x[:Lanes] {
-			v -= mean
-			lane[i] += T(v * v)
+			v = sumOf(v, -mean)
+			lane[i] = sumOf(lane[i], productOf(v, v))
 		}
 	}
 	for i, v := range x {
-		v -= mean
-		lane[i] += T(v * v)
+		v = sumOf(v, -mean)
+		lane[i] = sumOf(lane[i], productOf(v, v))
 	}
 	return joined(&lane)
 }
@@ -93,9 +93,9 @@ func Logits[T float](z, x, mask []T, scale T) T {
 
 func logitsPortable[T float](z, x, mask []T, scale T) T {
 	for i, v := range x[:len(z)] {
-		v = T(scale * v)
+		v = productOf(scale, v)
 		if mask != nil {
-			v += mask[i]
+			v = sumOf(v, mask[i])
 		}
 		z[i] = v
 	}
@@ -117,7 +117,7 @@ func Exponents(dst, z []float32, peak float32) float32 {
 func exponentsPortable(dst, z []float32, peak float32) float32 {
 	var lane [Lanes]float32
 	for i, v := range z {
-		v = Exp32(v - peak)
+		v = Exp32(sumOf(v, -peak))
 		if dst != nil {
 			dst[i] = v
 		}
@@ -137,7 +137,7 @@ func Divide[T float](z []T, by T) {
 
 func dividePortable[T float](z []T, by T) {
 	for i := range z {
-		z[i] /= by
+		z[i] = quotientOf(z[i], by)
 	}
 }
 
@@ -160,12 +160,12 @@ func Normalize[T float](y, x, gamma, beta []T, mean, scale T) {
 
 func normalizePortable[T float](y, x, gamma, beta []T, mean, scale T) {
 	for i, v := range x {
-		v = T((v - mean) * scale)
+		v = productOf(sumOf(v, -mean), scale)
 		if gamma != nil {
-			v = T(v * gamma[i])
+			v = productOf(v, gamma[i])
 		}
 		if beta != nil {
-			v += beta[i]
+			v = sumOf(v, beta[i])
 		}
 		y[i] = v
 	}

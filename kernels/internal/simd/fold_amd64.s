@@ -49,11 +49,16 @@ constants:
 	JMP begin
 
 // func deviation512(x *float32, n int, mean float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·deviation512(SB), NOSPLIT, $0-28
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·deviation512(SB), NOSPLIT, $8-28
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         x+0(FP), AX
 	VBROADCASTSS mean+16(FP), Z0
 	VXORPS       Z1, Z1, Z1
@@ -93,6 +98,7 @@ done6:
 	VMOVSHDUP     X0, X1
 	VADDPS        X1, X0, X0
 	VMOVSS        X0, ret+24(FP)
+	LDMXCSR       (SP)
 	VZEROUPPER
 	RET
 
@@ -178,11 +184,16 @@ DATA word7fc00000<>+0(SB)/4, $0x7fc00000
 GLOBL word7fc00000<>(SB), RODATA|NOPTR, $4
 
 // func logits512(z *float32, x *float32, mask *float32, n int, scale float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·logits512(SB), NOSPLIT, $0-44
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·logits512(SB), NOSPLIT, $8-44
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         mask+16(FP), DX
@@ -238,6 +249,7 @@ done13:
 	KORTESTW K1, K1
 	JZ       ordered16
 	VMOVSS   X5, ret+40(FP)
+	LDMXCSR  (SP)
 	VZEROUPPER
 	RET
 
@@ -259,6 +271,7 @@ ordered16:
 	VMAXPS        X0, X1, X0
 	VANDPS        X2, X0, X0
 	VMOVSS        X0, ret+40(FP)
+	LDMXCSR       (SP)
 	VZEROUPPER
 	RET
 
@@ -268,11 +281,16 @@ constants:
 	JMP          begin
 
 // func exponents512(dst *float32, z *float32, n int, peak float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·exponents512(SB), NOSPLIT, $0-36
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·exponents512(SB), NOSPLIT, $8-36
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         z+8(FP), CX
 	VBROADCASTSS peak+24(FP), Z0
@@ -355,6 +373,7 @@ done19:
 	VMOVSHDUP     X0, X1
 	VADDPS        X1, X0, X0
 	VMOVSS        X0, ret+32(FP)
+	LDMXCSR       (SP)
 	VZEROUPPER
 	RET
 
@@ -414,11 +433,16 @@ DATA word3f800000<>+0(SB)/4, $0x3f800000
 GLOBL word3f800000<>(SB), RODATA|NOPTR, $4
 
 // func divide512(z *float32, n int, by float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·divide512(SB), NOSPLIT, $0-20
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·divide512(SB), NOSPLIT, $8-20
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         z+0(FP), AX
 	VBROADCASTSS by+16(FP), Z0
 	XORQ         CX, CX
@@ -445,6 +469,7 @@ rest23:
 	VMOVUPS   Z0, K1, (AX)(CX*4)
 
 done24:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -452,11 +477,16 @@ constants:
 	JMP begin
 
 // func normalize512(y *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·normalize512(SB), NOSPLIT, $0-48
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·normalize512(SB), NOSPLIT, $8-48
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         y+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         gamma+16(FP), DX
@@ -511,6 +541,7 @@ skip31:
 	VMOVUPS Z0, K1, (AX)(SI*4)
 
 done27:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -725,11 +756,16 @@ DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
 // func deviation256(x *float32, n int, mean float32) float32
-// Requires: AVX, AVX2
-TEXT ·deviation256(SB), NOSPLIT, $0-28
+// Requires: AVX, AVX2, SSE
+TEXT ·deviation256(SB), NOSPLIT, $8-28
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         x+0(FP), AX
 	VBROADCASTSS mean+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
@@ -781,6 +817,7 @@ done50:
 	VMOVSHDUP    X0, X1
 	VADDPS       X1, X0, X0
 	VMOVSS       X0, ret+24(FP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
@@ -878,11 +915,16 @@ constants:
 	JMP          begin
 
 // func logits256(z *float32, x *float32, mask *float32, n int, scale float32) float32
-// Requires: AVX, AVX2
-TEXT ·logits256(SB), NOSPLIT, $0-44
+// Requires: AVX, AVX2, SSE
+TEXT ·logits256(SB), NOSPLIT, $8-44
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         mask+16(FP), DX
@@ -972,6 +1014,7 @@ done57:
 	VTESTPS Y2, Y2
 	JZ      ordered62
 	VMOVSS  X7, ret+40(FP)
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -992,6 +1035,7 @@ ordered62:
 	VMAXPS       X0, X1, X0
 	VANDPS       X2, X0, X0
 	VMOVSS       X0, ret+40(FP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
@@ -1001,11 +1045,16 @@ constants:
 	JMP          begin
 
 // func exponents256(dst *float32, z *float32, n int, peak float32) float32
-// Requires: AVX, AVX2, FMA3
-TEXT ·exponents256(SB), NOSPLIT, $0-36
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·exponents256(SB), NOSPLIT, $8-36
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         z+8(FP), CX
 	VBROADCASTSS peak+24(FP), Y0
@@ -1226,6 +1275,7 @@ done65:
 	VMOVSHDUP    X0, X1
 	VADDPS       X1, X0, X0
 	VMOVSS       X0, ret+32(FP)
+	LDMXCSR      (SP)
 	VZEROUPPER
 	RET
 
@@ -1242,11 +1292,16 @@ DATA word0000007f<>+0(SB)/4, $0x0000007f
 GLOBL word0000007f<>(SB), RODATA|NOPTR, $4
 
 // func divide256(z *float32, n int, by float32)
-// Requires: AVX, AVX2
-TEXT ·divide256(SB), NOSPLIT, $0-20
+// Requires: AVX, AVX2, SSE
+TEXT ·divide256(SB), NOSPLIT, $8-20
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         z+0(FP), AX
 	VBROADCASTSS by+16(FP), Y0
 	XORQ         CX, CX
@@ -1282,6 +1337,7 @@ rest71:
 	VMASKMOVPS   Y0, Y1, 32(AX)(CX*4)
 
 done72:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1289,11 +1345,16 @@ constants:
 	JMP begin
 
 // func normalize256(y *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32)
-// Requires: AVX, AVX2
-TEXT ·normalize256(SB), NOSPLIT, $0-48
+// Requires: AVX, AVX2, SSE
+TEXT ·normalize256(SB), NOSPLIT, $8-48
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         y+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         gamma+16(FP), DX
@@ -1381,6 +1442,7 @@ skip83:
 	VMASKMOVPS Y0, Y2, 32(AX)(SI*4)
 
 done75:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 

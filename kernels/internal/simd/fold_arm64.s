@@ -154,71 +154,74 @@ TEXT ·deviationNeon(SB), NOSPLIT, $0-28
 	MOVD $constants<>(SB), R0
 	WORD $0x3dc00000 // ldr q0, [x0, #0]
 	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	MOVD x+0(FP), R0
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD x+0(FP), R1
 	FMOVS mean+16(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea01c05 // mov v5.16b, v0.16b
 	WORD $0x4ea01c06 // mov v6.16b, v0.16b
-	MOVD n+8(FP), R1
-	SUBS $16, R1, R1
+	MOVD n+8(FP), R2
+	SUBS $16, R2, R2
 	BLT rest2
 block1:
-	WORD $0x3dc00007 // ldr q7, [x0, #0]
+	WORD $0x3dc00027 // ldr q7, [x1, #0]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x3dc00407 // ldr q7, [x0, #16]
+	WORD $0x3dc00427 // ldr q7, [x1, #16]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	WORD $0x3dc00807 // ldr q7, [x0, #32]
+	WORD $0x3dc00827 // ldr q7, [x1, #32]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x3dc00c07 // ldr q7, [x0, #48]
+	WORD $0x3dc00c27 // ldr q7, [x1, #48]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	ADD $64, R0, R0
-	SUBS $16, R1, R1
+	ADD $64, R1, R1
+	SUBS $16, R2, R2
 	BGE block1
 rest2:
-	ADD $16, R1, R1
-	CMP $4, R1
+	ADD $16, R2, R2
+	CMP $4, R2
 	BLT some4
-	WORD $0x3dc00007 // ldr q7, [x0, #0]
+	WORD $0x3dc00027 // ldr q7, [x1, #0]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	SUB $4, R1, R1
-	CMP $4, R1
+	SUB $4, R2, R2
+	CMP $4, R2
 	BLT some5
-	WORD $0x3dc00407 // ldr q7, [x0, #16]
+	WORD $0x3dc00427 // ldr q7, [x1, #16]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
-	SUB $4, R1, R1
-	CMP $4, R1
+	SUB $4, R2, R2
+	CMP $4, R2
 	BLT some6
-	WORD $0x3dc00807 // ldr q7, [x0, #32]
+	WORD $0x3dc00827 // ldr q7, [x1, #32]
 	WORD $0x4ea2d4e7 // fsub v7.4s, v7.4s, v2.4s
 	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	SUB $4, R1, R1
+	SUB $4, R2, R2
 some7:
-	CBZ R1, done3
-	WORD $0x4e040c27 // dup v7.4s, w1
+	CBZ R2, done3
+	WORD $0x4e040c47 // dup v7.4s, w2
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R1, one8
-	WORD $0xfd401807 // ldr d7, [x0, #48]
-	TBZ $0, R1, moved9
-	ADD $56, R0, R0
-	WORD $0x4d408007 // ld1 {v7.s}[2], [x0]
+	TBZ $1, R2, one8
+	WORD $0xfd401827 // ldr d7, [x1, #48]
+	TBZ $0, R2, moved9
+	ADD $56, R1, R1
+	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
 	B moved9
 one8:
-	WORD $0xbd403007 // ldr s7, [x0, #48]
+	WORD $0xbd403027 // ldr s7, [x1, #48]
 moved9:
 	WORD $0x4ea2d4e2 // fsub v2.4s, v7.4s, v2.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
@@ -226,17 +229,17 @@ moved9:
 	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
 	B done3
 some6:
-	CBZ R1, done3
-	WORD $0x4e040c27 // dup v7.4s, w1
+	CBZ R2, done3
+	WORD $0x4e040c47 // dup v7.4s, w2
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R1, one10
-	WORD $0xfd401007 // ldr d7, [x0, #32]
-	TBZ $0, R1, moved11
-	ADD $40, R0, R0
-	WORD $0x4d408007 // ld1 {v7.s}[2], [x0]
+	TBZ $1, R2, one10
+	WORD $0xfd401027 // ldr d7, [x1, #32]
+	TBZ $0, R2, moved11
+	ADD $40, R1, R1
+	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
 	B moved11
 one10:
-	WORD $0xbd402007 // ldr s7, [x0, #32]
+	WORD $0xbd402027 // ldr s7, [x1, #32]
 moved11:
 	WORD $0x4ea2d4e2 // fsub v2.4s, v7.4s, v2.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
@@ -244,17 +247,17 @@ moved11:
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	B done3
 some5:
-	CBZ R1, done3
-	WORD $0x4e040c27 // dup v7.4s, w1
+	CBZ R2, done3
+	WORD $0x4e040c47 // dup v7.4s, w2
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R1, one12
-	WORD $0xfd400807 // ldr d7, [x0, #16]
-	TBZ $0, R1, moved13
-	ADD $24, R0, R0
-	WORD $0x4d408007 // ld1 {v7.s}[2], [x0]
+	TBZ $1, R2, one12
+	WORD $0xfd400827 // ldr d7, [x1, #16]
+	TBZ $0, R2, moved13
+	ADD $24, R1, R1
+	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
 	B moved13
 one12:
-	WORD $0xbd401007 // ldr s7, [x0, #16]
+	WORD $0xbd401027 // ldr s7, [x1, #16]
 moved13:
 	WORD $0x4ea2d4e2 // fsub v2.4s, v7.4s, v2.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
@@ -262,17 +265,17 @@ moved13:
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	B done3
 some4:
-	CBZ R1, done3
-	WORD $0x4e040c27 // dup v7.4s, w1
+	CBZ R2, done3
+	WORD $0x4e040c47 // dup v7.4s, w2
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R1, one14
-	WORD $0xfd400007 // ldr d7, [x0, #0]
-	TBZ $0, R1, moved15
-	ADD $8, R0, R0
-	WORD $0x4d408007 // ld1 {v7.s}[2], [x0]
+	TBZ $1, R2, one14
+	WORD $0xfd400027 // ldr d7, [x1, #0]
+	TBZ $0, R2, moved15
+	ADD $8, R1, R1
+	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
 	B moved15
 one14:
-	WORD $0xbd400007 // ldr s7, [x0, #0]
+	WORD $0xbd400027 // ldr s7, [x1, #0]
 moved15:
 	WORD $0x4ea2d4e2 // fsub v2.4s, v7.4s, v2.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
@@ -287,6 +290,7 @@ done3:
 	WORD $0x4e0c0401 // dup v1.4s, v0.s[1]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVS F0, ret+24(FP)
+	MSR R0, FPCR
 	RET
 
 // func highestNeon(x *float32, n int) float32
@@ -410,371 +414,374 @@ TEXT ·logitsNeon(SB), NOSPLIT, $0-44
 	MOVD $constants<>(SB), R0
 	WORD $0x3dc00800 // ldr q0, [x0, #32]
 	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	MOVD z+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD mask+16(FP), R2
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD z+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD mask+16(FP), R3
 	FMOVS scale+32(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea01c05 // mov v5.16b, v0.16b
 	WORD $0x4ea01c06 // mov v6.16b, v0.16b
-	CBZ R2, without1
-	MOVD n+24(FP), R3
-	SUBS $16, R3, R3
+	CBZ R3, without1
+	MOVD n+24(FP), R4
+	SUBS $16, R4, R4
 	BLT rest4
 block3:
-	WORD $0x3dc00027 // ldr q7, [x1, #0]
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00048 // ldr q8, [x2, #0]
+	WORD $0x3dc00068 // ldr q8, [x3, #0]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800007 // str q7, [x0, #0]
+	WORD $0x3d800027 // str q7, [x1, #0]
 	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x3dc00427 // ldr q7, [x1, #16]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00448 // ldr q8, [x2, #16]
+	WORD $0x3dc00468 // ldr q8, [x3, #16]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800407 // str q7, [x0, #16]
+	WORD $0x3d800427 // str q7, [x1, #16]
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x3dc00827 // ldr q7, [x1, #32]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00848 // ldr q8, [x2, #32]
+	WORD $0x3dc00868 // ldr q8, [x3, #32]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800807 // str q7, [x0, #32]
+	WORD $0x3d800827 // str q7, [x1, #32]
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x3dc00c47 // ldr q7, [x2, #48]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00c48 // ldr q8, [x2, #48]
+	WORD $0x3dc00c68 // ldr q8, [x3, #48]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800c07 // str q7, [x0, #48]
+	WORD $0x3d800c27 // str q7, [x1, #48]
 	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUBS $16, R3, R3
+	ADD $64, R3, R3
+	SUBS $16, R4, R4
 	BGE block3
 rest4:
-	ADD $16, R3, R3
-	CMP $4, R3
+	ADD $16, R4, R4
+	CMP $4, R4
 	BLT some6
-	WORD $0x3dc00027 // ldr q7, [x1, #0]
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00048 // ldr q8, [x2, #0]
+	WORD $0x3dc00068 // ldr q8, [x3, #0]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800007 // str q7, [x0, #0]
+	WORD $0x3d800027 // str q7, [x1, #0]
 	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	SUB $4, R3, R3
-	CMP $4, R3
+	SUB $4, R4, R4
+	CMP $4, R4
 	BLT some7
-	WORD $0x3dc00427 // ldr q7, [x1, #16]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00448 // ldr q8, [x2, #16]
+	WORD $0x3dc00468 // ldr q8, [x3, #16]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800407 // str q7, [x0, #16]
+	WORD $0x3d800427 // str q7, [x1, #16]
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	SUB $4, R3, R3
-	CMP $4, R3
+	SUB $4, R4, R4
+	CMP $4, R4
 	BLT some8
-	WORD $0x3dc00827 // ldr q7, [x1, #32]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3dc00848 // ldr q8, [x2, #32]
+	WORD $0x3dc00868 // ldr q8, [x3, #32]
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x3d800807 // str q7, [x0, #32]
+	WORD $0x3d800827 // str q7, [x1, #32]
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	SUB $4, R3, R3
+	SUB $4, R4, R4
 some9:
-	CBZ R3, done5
-	WORD $0x4e040c67 // dup v7.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c87 // dup v7.4s, w4
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R3, one10
-	WORD $0xfd401827 // ldr d7, [x1, #48]
-	TBZ $0, R3, moved11
-	ADD $56, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one10
+	WORD $0xfd401847 // ldr d7, [x2, #48]
+	TBZ $0, R4, moved11
+	ADD $56, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved11
 one10:
-	WORD $0xbd403027 // ldr s7, [x1, #48]
+	WORD $0xbd403047 // ldr s7, [x2, #48]
 moved11:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R3, one12
-	WORD $0xfd401847 // ldr d7, [x2, #48]
-	TBZ $0, R3, moved13
-	ADD $56, R2, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one12
+	WORD $0xfd401867 // ldr d7, [x3, #48]
+	TBZ $0, R4, moved13
+	ADD $56, R3, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved13
 one12:
-	WORD $0xbd403047 // ldr s7, [x2, #48]
+	WORD $0xbd403067 // ldr s7, [x3, #48]
 moved13:
 	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	TBZ $1, R3, one14
-	WORD $0xfd001802 // str d2, [x0, #48]
-	TBZ $0, R3, moved15
-	ADD $56, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R4, one14
+	WORD $0xfd001822 // str d2, [x1, #48]
+	TBZ $0, R4, moved15
+	ADD $56, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved15
 one14:
-	WORD $0xbd003002 // str s2, [x0, #48]
+	WORD $0xbd003022 // str s2, [x1, #48]
 moved15:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
 	B done5
 some8:
-	CBZ R3, done5
-	WORD $0x4e040c67 // dup v7.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c87 // dup v7.4s, w4
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R3, one16
-	WORD $0xfd401027 // ldr d7, [x1, #32]
-	TBZ $0, R3, moved17
-	ADD $40, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one16
+	WORD $0xfd401047 // ldr d7, [x2, #32]
+	TBZ $0, R4, moved17
+	ADD $40, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved17
 one16:
-	WORD $0xbd402027 // ldr s7, [x1, #32]
+	WORD $0xbd402047 // ldr s7, [x2, #32]
 moved17:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R3, one18
-	WORD $0xfd401047 // ldr d7, [x2, #32]
-	TBZ $0, R3, moved19
-	ADD $40, R2, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one18
+	WORD $0xfd401067 // ldr d7, [x3, #32]
+	TBZ $0, R4, moved19
+	ADD $40, R3, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved19
 one18:
-	WORD $0xbd402047 // ldr s7, [x2, #32]
+	WORD $0xbd402067 // ldr s7, [x3, #32]
 moved19:
 	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	TBZ $1, R3, one20
-	WORD $0xfd001002 // str d2, [x0, #32]
-	TBZ $0, R3, moved21
-	ADD $40, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R4, one20
+	WORD $0xfd001022 // str d2, [x1, #32]
+	TBZ $0, R4, moved21
+	ADD $40, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved21
 one20:
-	WORD $0xbd002002 // str s2, [x0, #32]
+	WORD $0xbd002022 // str s2, [x1, #32]
 moved21:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
 	B done5
 some7:
-	CBZ R3, done5
-	WORD $0x4e040c67 // dup v7.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c87 // dup v7.4s, w4
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R3, one22
-	WORD $0xfd400827 // ldr d7, [x1, #16]
-	TBZ $0, R3, moved23
-	ADD $24, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one22
+	WORD $0xfd400847 // ldr d7, [x2, #16]
+	TBZ $0, R4, moved23
+	ADD $24, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved23
 one22:
-	WORD $0xbd401027 // ldr s7, [x1, #16]
+	WORD $0xbd401047 // ldr s7, [x2, #16]
 moved23:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R3, one24
-	WORD $0xfd400847 // ldr d7, [x2, #16]
-	TBZ $0, R3, moved25
-	ADD $24, R2, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one24
+	WORD $0xfd400867 // ldr d7, [x3, #16]
+	TBZ $0, R4, moved25
+	ADD $24, R3, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved25
 one24:
-	WORD $0xbd401047 // ldr s7, [x2, #16]
+	WORD $0xbd401067 // ldr s7, [x3, #16]
 moved25:
 	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	TBZ $1, R3, one26
-	WORD $0xfd000802 // str d2, [x0, #16]
-	TBZ $0, R3, moved27
-	ADD $24, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R4, one26
+	WORD $0xfd000822 // str d2, [x1, #16]
+	TBZ $0, R4, moved27
+	ADD $24, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved27
 one26:
-	WORD $0xbd001002 // str s2, [x0, #16]
+	WORD $0xbd001022 // str s2, [x1, #16]
 moved27:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
 	B done5
 some6:
-	CBZ R3, done5
-	WORD $0x4e040c67 // dup v7.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c87 // dup v7.4s, w4
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R3, one28
-	WORD $0xfd400027 // ldr d7, [x1, #0]
-	TBZ $0, R3, moved29
-	ADD $8, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one28
+	WORD $0xfd400047 // ldr d7, [x2, #0]
+	TBZ $0, R4, moved29
+	ADD $8, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved29
 one28:
-	WORD $0xbd400027 // ldr s7, [x1, #0]
+	WORD $0xbd400047 // ldr s7, [x2, #0]
 moved29:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R3, one30
-	WORD $0xfd400047 // ldr d7, [x2, #0]
-	TBZ $0, R3, moved31
-	ADD $8, R2, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R4, one30
+	WORD $0xfd400067 // ldr d7, [x3, #0]
+	TBZ $0, R4, moved31
+	ADD $8, R3, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved31
 one30:
-	WORD $0xbd400047 // ldr s7, [x2, #0]
+	WORD $0xbd400067 // ldr s7, [x3, #0]
 moved31:
 	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	TBZ $1, R3, one32
-	WORD $0xfd000002 // str d2, [x0, #0]
-	TBZ $0, R3, moved33
-	ADD $8, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R4, one32
+	WORD $0xfd000022 // str d2, [x1, #0]
+	TBZ $0, R4, moved33
+	ADD $8, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved33
 one32:
-	WORD $0xbd000002 // str s2, [x0, #0]
+	WORD $0xbd000022 // str s2, [x1, #0]
 moved33:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
 done5:
 	B done2
 without1:
-	MOVD n+24(FP), R2
-	SUBS $16, R2, R2
+	MOVD n+24(FP), R3
+	SUBS $16, R3, R3
 	BLT rest35
 block34:
-	WORD $0x3dc00027 // ldr q7, [x1, #0]
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800007 // str q7, [x0, #0]
+	WORD $0x3d800027 // str q7, [x1, #0]
 	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x3dc00427 // ldr q7, [x1, #16]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800407 // str q7, [x0, #16]
+	WORD $0x3d800427 // str q7, [x1, #16]
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x3dc00827 // ldr q7, [x1, #32]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800807 // str q7, [x0, #32]
+	WORD $0x3d800827 // str q7, [x1, #32]
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x3dc00c47 // ldr q7, [x2, #48]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800c07 // str q7, [x0, #48]
+	WORD $0x3d800c27 // str q7, [x1, #48]
 	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	ADD $64, R0, R0
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE block34
 rest35:
-	ADD $16, R2, R2
-	CMP $4, R2
+	ADD $16, R3, R3
+	CMP $4, R3
 	BLT some37
-	WORD $0x3dc00027 // ldr q7, [x1, #0]
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800007 // str q7, [x0, #0]
+	WORD $0x3d800027 // str q7, [x1, #0]
 	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	SUB $4, R2, R2
-	CMP $4, R2
+	SUB $4, R3, R3
+	CMP $4, R3
 	BLT some38
-	WORD $0x3dc00427 // ldr q7, [x1, #16]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800407 // str q7, [x0, #16]
+	WORD $0x3d800427 // str q7, [x1, #16]
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	SUB $4, R2, R2
-	CMP $4, R2
+	SUB $4, R3, R3
+	CMP $4, R3
 	BLT some39
-	WORD $0x3dc00827 // ldr q7, [x1, #32]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x3d800807 // str q7, [x0, #32]
+	WORD $0x3d800827 // str q7, [x1, #32]
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	SUB $4, R2, R2
+	SUB $4, R3, R3
 some40:
-	CBZ R2, done36
-	WORD $0x4e040c47 // dup v7.4s, w2
+	CBZ R3, done36
+	WORD $0x4e040c67 // dup v7.4s, w3
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R2, one41
-	WORD $0xfd401827 // ldr d7, [x1, #48]
-	TBZ $0, R2, moved42
-	ADD $56, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R3, one41
+	WORD $0xfd401847 // ldr d7, [x2, #48]
+	TBZ $0, R3, moved42
+	ADD $56, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved42
 one41:
-	WORD $0xbd403027 // ldr s7, [x1, #48]
+	WORD $0xbd403047 // ldr s7, [x2, #48]
 moved42:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R2, one43
-	WORD $0xfd001802 // str d2, [x0, #48]
-	TBZ $0, R2, moved44
-	ADD $56, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R3, one43
+	WORD $0xfd001822 // str d2, [x1, #48]
+	TBZ $0, R3, moved44
+	ADD $56, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved44
 one43:
-	WORD $0xbd003002 // str s2, [x0, #48]
+	WORD $0xbd003022 // str s2, [x1, #48]
 moved44:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
 	B done36
 some39:
-	CBZ R2, done36
-	WORD $0x4e040c47 // dup v7.4s, w2
+	CBZ R3, done36
+	WORD $0x4e040c67 // dup v7.4s, w3
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R2, one45
-	WORD $0xfd401027 // ldr d7, [x1, #32]
-	TBZ $0, R2, moved46
-	ADD $40, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R3, one45
+	WORD $0xfd401047 // ldr d7, [x2, #32]
+	TBZ $0, R3, moved46
+	ADD $40, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved46
 one45:
-	WORD $0xbd402027 // ldr s7, [x1, #32]
+	WORD $0xbd402047 // ldr s7, [x2, #32]
 moved46:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R2, one47
-	WORD $0xfd001002 // str d2, [x0, #32]
-	TBZ $0, R2, moved48
-	ADD $40, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R3, one47
+	WORD $0xfd001022 // str d2, [x1, #32]
+	TBZ $0, R3, moved48
+	ADD $40, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved48
 one47:
-	WORD $0xbd002002 // str s2, [x0, #32]
+	WORD $0xbd002022 // str s2, [x1, #32]
 moved48:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
 	B done36
 some38:
-	CBZ R2, done36
-	WORD $0x4e040c47 // dup v7.4s, w2
+	CBZ R3, done36
+	WORD $0x4e040c67 // dup v7.4s, w3
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R2, one49
-	WORD $0xfd400827 // ldr d7, [x1, #16]
-	TBZ $0, R2, moved50
-	ADD $24, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R3, one49
+	WORD $0xfd400847 // ldr d7, [x2, #16]
+	TBZ $0, R3, moved50
+	ADD $24, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved50
 one49:
-	WORD $0xbd401027 // ldr s7, [x1, #16]
+	WORD $0xbd401047 // ldr s7, [x2, #16]
 moved50:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R2, one51
-	WORD $0xfd000802 // str d2, [x0, #16]
-	TBZ $0, R2, moved52
-	ADD $24, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R3, one51
+	WORD $0xfd000822 // str d2, [x1, #16]
+	TBZ $0, R3, moved52
+	ADD $24, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved52
 one51:
-	WORD $0xbd001002 // str s2, [x0, #16]
+	WORD $0xbd001022 // str s2, [x1, #16]
 moved52:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
 	B done36
 some37:
-	CBZ R2, done36
-	WORD $0x4e040c47 // dup v7.4s, w2
+	CBZ R3, done36
+	WORD $0x4e040c67 // dup v7.4s, w3
 	WORD $0x4ea134e1 // cmgt v1.4s, v7.4s, v1.4s
-	TBZ $1, R2, one53
-	WORD $0xfd400027 // ldr d7, [x1, #0]
-	TBZ $0, R2, moved54
-	ADD $8, R1, R1
-	WORD $0x4d408027 // ld1 {v7.s}[2], [x1]
+	TBZ $1, R3, one53
+	WORD $0xfd400047 // ldr d7, [x2, #0]
+	TBZ $0, R3, moved54
+	ADD $8, R2, R2
+	WORD $0x4d408047 // ld1 {v7.s}[2], [x2]
 	B moved54
 one53:
-	WORD $0xbd400027 // ldr s7, [x1, #0]
+	WORD $0xbd400047 // ldr s7, [x2, #0]
 moved54:
 	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
-	TBZ $1, R2, one55
-	WORD $0xfd000002 // str d2, [x0, #0]
-	TBZ $0, R2, moved56
-	ADD $8, R0, R0
-	WORD $0x4d008002 // st1 {v2.s}[2], [x0]
+	TBZ $1, R3, one55
+	WORD $0xfd000022 // str d2, [x1, #0]
+	TBZ $0, R3, moved56
+	ADD $8, R1, R1
+	WORD $0x4d008022 // st1 {v2.s}[2], [x1]
 	B moved56
 one55:
-	WORD $0xbd000002 // str s2, [x0, #0]
+	WORD $0xbd000022 // str s2, [x1, #0]
 moved56:
 	WORD $0x6e601c41 // bsl v1.16b, v2.16b, v0.16b
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
@@ -788,6 +795,7 @@ done2:
 	WORD $0x4e0c0401 // dup v1.4s, v0.s[1]
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	FMOVS F0, ret+40(FP)
+	MSR R0, FPCR
 	RET
 
 // func exponentsNeon(dst, z *float32, n int, peak float32) float32
@@ -802,20 +810,23 @@ TEXT ·exponentsNeon(SB), NOSPLIT, $0-36
 	WORD $0x3dc02006 // ldr q6, [x0, #128]
 	WORD $0x3dc03c07 // ldr q7, [x0, #240]
 	WORD $0x3dc00408 // ldr q8, [x0, #16]
-	MOVD dst+0(FP), R1
-	MOVD z+8(FP), R2
+	MRS FPCR, R1
+	ORR $16777216, R1, R2
+	MSR R2, FPCR
+	MOVD dst+0(FP), R2
+	MOVD z+8(FP), R3
 	FMOVS peak+24(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	WORD $0x4ea01c0a // mov v10.16b, v0.16b
 	WORD $0x4ea01c0b // mov v11.16b, v0.16b
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
 	WORD $0x4ea01c0d // mov v13.16b, v0.16b
-	CBZ R1, without1
-	MOVD n+16(FP), R3
-	SUBS $16, R3, R3
+	CBZ R2, without1
+	MOVD n+16(FP), R4
+	SUBS $16, R4, R4
 	BLT rest4
 block3:
-	WORD $0x3dc0004e // ldr q14, [x2, #0]
+	WORD $0x3dc0006e // ldr q14, [x3, #0]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -847,9 +858,9 @@ block3:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d80002e // str q14, [x1, #0]
+	WORD $0x3d80004e // str q14, [x2, #0]
 	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	WORD $0x3dc0044e // ldr q14, [x2, #16]
+	WORD $0x3dc0046e // ldr q14, [x3, #16]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -881,9 +892,9 @@ block3:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d80042e // str q14, [x1, #16]
+	WORD $0x3d80044e // str q14, [x2, #16]
 	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
-	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc0086e // ldr q14, [x3, #32]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -915,9 +926,9 @@ block3:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d80082e // str q14, [x1, #32]
+	WORD $0x3d80084e // str q14, [x2, #32]
 	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	WORD $0x3dc00c4e // ldr q14, [x2, #48]
+	WORD $0x3dc00c6e // ldr q14, [x3, #48]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -949,17 +960,17 @@ block3:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d800c2e // str q14, [x1, #48]
+	WORD $0x3d800c4e // str q14, [x2, #48]
 	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
+	ADD $64, R3, R3
 	ADD $64, R2, R2
-	ADD $64, R1, R1
-	SUBS $16, R3, R3
+	SUBS $16, R4, R4
 	BGE block3
 rest4:
-	ADD $16, R3, R3
-	CMP $4, R3
+	ADD $16, R4, R4
+	CMP $4, R4
 	BLT some6
-	WORD $0x3dc0004e // ldr q14, [x2, #0]
+	WORD $0x3dc0006e // ldr q14, [x3, #0]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -991,12 +1002,12 @@ rest4:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d80002e // str q14, [x1, #0]
+	WORD $0x3d80004e // str q14, [x2, #0]
 	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	SUB $4, R3, R3
-	CMP $4, R3
+	SUB $4, R4, R4
+	CMP $4, R4
 	BLT some7
-	WORD $0x3dc0044e // ldr q14, [x2, #16]
+	WORD $0x3dc0046e // ldr q14, [x3, #16]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1028,12 +1039,12 @@ rest4:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d80042e // str q14, [x1, #16]
+	WORD $0x3d80044e // str q14, [x2, #16]
 	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
-	SUB $4, R3, R3
-	CMP $4, R3
+	SUB $4, R4, R4
+	CMP $4, R4
 	BLT some8
-	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc0086e // ldr q14, [x3, #32]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1065,21 +1076,21 @@ rest4:
 	WORD $0x6e2fde0f // fmul v15.4s, v16.4s, v15.4s
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
-	WORD $0x3d80082e // str q14, [x1, #32]
+	WORD $0x3d80084e // str q14, [x2, #32]
 	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	SUB $4, R3, R3
+	SUB $4, R4, R4
 some9:
-	CBZ R3, done5
-	WORD $0x4e040c6e // dup v14.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c8e // dup v14.4s, w4
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R3, one10
-	WORD $0xfd40184e // ldr d14, [x2, #48]
-	TBZ $0, R3, moved11
-	ADD $56, R2, R2
-	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
+	TBZ $1, R4, one10
+	WORD $0xfd40186e // ldr d14, [x3, #48]
+	TBZ $0, R4, moved11
+	ADD $56, R3, R3
+	WORD $0x4d40806e // ld1 {v14.s}[2], [x3]
 	B moved11
 one10:
-	WORD $0xbd40304e // ldr s14, [x2, #48]
+	WORD $0xbd40306e // ldr s14, [x3, #48]
 moved11:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1112,30 +1123,30 @@ moved11:
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6ea9e421 // fcmgt v1.4s, v1.4s, v9.4s
 	WORD $0x4e611c41 // bic v1.16b, v2.16b, v1.16b
-	TBZ $1, R3, one12
-	WORD $0xfd001821 // str d1, [x1, #48]
-	TBZ $0, R3, moved13
-	ADD $56, R1, R0
+	TBZ $1, R4, one12
+	WORD $0xfd001841 // str d1, [x2, #48]
+	TBZ $0, R4, moved13
+	ADD $56, R2, R0
 	WORD $0x4d008001 // st1 {v1.s}[2], [x0]
 	B moved13
 one12:
-	WORD $0xbd003021 // str s1, [x1, #48]
+	WORD $0xbd003041 // str s1, [x2, #48]
 moved13:
 	WORD $0x6e601c28 // bsl v8.16b, v1.16b, v0.16b
 	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
 	B done5
 some8:
-	CBZ R3, done5
-	WORD $0x4e040c6e // dup v14.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c8e // dup v14.4s, w4
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R3, one14
-	WORD $0xfd40104e // ldr d14, [x2, #32]
-	TBZ $0, R3, moved15
-	ADD $40, R2, R2
-	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
+	TBZ $1, R4, one14
+	WORD $0xfd40106e // ldr d14, [x3, #32]
+	TBZ $0, R4, moved15
+	ADD $40, R3, R3
+	WORD $0x4d40806e // ld1 {v14.s}[2], [x3]
 	B moved15
 one14:
-	WORD $0xbd40204e // ldr s14, [x2, #32]
+	WORD $0xbd40206e // ldr s14, [x3, #32]
 moved15:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1168,30 +1179,30 @@ moved15:
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6ea9e421 // fcmgt v1.4s, v1.4s, v9.4s
 	WORD $0x4e611c41 // bic v1.16b, v2.16b, v1.16b
-	TBZ $1, R3, one16
-	WORD $0xfd001021 // str d1, [x1, #32]
-	TBZ $0, R3, moved17
-	ADD $40, R1, R0
+	TBZ $1, R4, one16
+	WORD $0xfd001041 // str d1, [x2, #32]
+	TBZ $0, R4, moved17
+	ADD $40, R2, R0
 	WORD $0x4d008001 // st1 {v1.s}[2], [x0]
 	B moved17
 one16:
-	WORD $0xbd002021 // str s1, [x1, #32]
+	WORD $0xbd002041 // str s1, [x2, #32]
 moved17:
 	WORD $0x6e601c28 // bsl v8.16b, v1.16b, v0.16b
 	WORD $0x4e28d58c // fadd v12.4s, v12.4s, v8.4s
 	B done5
 some7:
-	CBZ R3, done5
-	WORD $0x4e040c6e // dup v14.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c8e // dup v14.4s, w4
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R3, one18
-	WORD $0xfd40084e // ldr d14, [x2, #16]
-	TBZ $0, R3, moved19
-	ADD $24, R2, R2
-	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
+	TBZ $1, R4, one18
+	WORD $0xfd40086e // ldr d14, [x3, #16]
+	TBZ $0, R4, moved19
+	ADD $24, R3, R3
+	WORD $0x4d40806e // ld1 {v14.s}[2], [x3]
 	B moved19
 one18:
-	WORD $0xbd40104e // ldr s14, [x2, #16]
+	WORD $0xbd40106e // ldr s14, [x3, #16]
 moved19:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1224,30 +1235,30 @@ moved19:
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6ea9e421 // fcmgt v1.4s, v1.4s, v9.4s
 	WORD $0x4e611c41 // bic v1.16b, v2.16b, v1.16b
-	TBZ $1, R3, one20
-	WORD $0xfd000821 // str d1, [x1, #16]
-	TBZ $0, R3, moved21
-	ADD $24, R1, R0
+	TBZ $1, R4, one20
+	WORD $0xfd000841 // str d1, [x2, #16]
+	TBZ $0, R4, moved21
+	ADD $24, R2, R0
 	WORD $0x4d008001 // st1 {v1.s}[2], [x0]
 	B moved21
 one20:
-	WORD $0xbd001021 // str s1, [x1, #16]
+	WORD $0xbd001041 // str s1, [x2, #16]
 moved21:
 	WORD $0x6e601c28 // bsl v8.16b, v1.16b, v0.16b
 	WORD $0x4e28d56b // fadd v11.4s, v11.4s, v8.4s
 	B done5
 some6:
-	CBZ R3, done5
-	WORD $0x4e040c6e // dup v14.4s, w3
+	CBZ R4, done5
+	WORD $0x4e040c8e // dup v14.4s, w4
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R3, one22
-	WORD $0xfd40004e // ldr d14, [x2, #0]
-	TBZ $0, R3, moved23
-	ADD $8, R2, R2
-	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
+	TBZ $1, R4, one22
+	WORD $0xfd40006e // ldr d14, [x3, #0]
+	TBZ $0, R4, moved23
+	ADD $8, R3, R3
+	WORD $0x4d40806e // ld1 {v14.s}[2], [x3]
 	B moved23
 one22:
-	WORD $0xbd40004e // ldr s14, [x2, #0]
+	WORD $0xbd40006e // ldr s14, [x3, #0]
 moved23:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1280,25 +1291,25 @@ moved23:
 	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
 	WORD $0x6ea9e421 // fcmgt v1.4s, v1.4s, v9.4s
 	WORD $0x4e611c41 // bic v1.16b, v2.16b, v1.16b
-	TBZ $1, R3, one24
-	WORD $0xfd000021 // str d1, [x1, #0]
-	TBZ $0, R3, moved25
-	ADD $8, R1, R0
+	TBZ $1, R4, one24
+	WORD $0xfd000041 // str d1, [x2, #0]
+	TBZ $0, R4, moved25
+	ADD $8, R2, R0
 	WORD $0x4d008001 // st1 {v1.s}[2], [x0]
 	B moved25
 one24:
-	WORD $0xbd000021 // str s1, [x1, #0]
+	WORD $0xbd000041 // str s1, [x2, #0]
 moved25:
 	WORD $0x6e601c28 // bsl v8.16b, v1.16b, v0.16b
 	WORD $0x4e28d54a // fadd v10.4s, v10.4s, v8.4s
 done5:
 	B done2
 without1:
-	MOVD n+16(FP), R1
-	SUBS $16, R1, R1
+	MOVD n+16(FP), R2
+	SUBS $16, R2, R2
 	BLT rest27
 block26:
-	WORD $0x3dc0004e // ldr q14, [x2, #0]
+	WORD $0x3dc0006e // ldr q14, [x3, #0]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1331,7 +1342,7 @@ block26:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	WORD $0x3dc0044e // ldr q14, [x2, #16]
+	WORD $0x3dc0046e // ldr q14, [x3, #16]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1364,7 +1375,7 @@ block26:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
-	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc0086e // ldr q14, [x3, #32]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1397,7 +1408,7 @@ block26:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	WORD $0x3dc00c4e // ldr q14, [x2, #48]
+	WORD $0x3dc00c6e // ldr q14, [x3, #48]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1430,14 +1441,14 @@ block26:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
-	ADD $64, R2, R2
-	SUBS $16, R1, R1
+	ADD $64, R3, R3
+	SUBS $16, R2, R2
 	BGE block26
 rest27:
-	ADD $16, R1, R1
-	CMP $4, R1
+	ADD $16, R2, R2
+	CMP $4, R2
 	BLT some29
-	WORD $0x3dc0004e // ldr q14, [x2, #0]
+	WORD $0x3dc0006e // ldr q14, [x3, #0]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1470,10 +1481,10 @@ rest27:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	SUB $4, R1, R1
-	CMP $4, R1
+	SUB $4, R2, R2
+	CMP $4, R2
 	BLT some30
-	WORD $0x3dc0044e // ldr q14, [x2, #16]
+	WORD $0x3dc0046e // ldr q14, [x3, #16]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1506,10 +1517,10 @@ rest27:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
-	SUB $4, R1, R1
-	CMP $4, R1
+	SUB $4, R2, R2
+	CMP $4, R2
 	BLT some31
-	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc0086e // ldr q14, [x3, #32]
 	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
 	WORD $0x4ea2f5cf // fmin v15.4s, v14.4s, v2.4s
 	WORD $0x3dc01410 // ldr q16, [x0, #80]
@@ -1542,19 +1553,19 @@ rest27:
 	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
 	WORD $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	SUB $4, R1, R1
+	SUB $4, R2, R2
 some32:
-	CBZ R1, done28
-	WORD $0x4e040c2e // dup v14.4s, w1
+	CBZ R2, done28
+	WORD $0x4e040c4e // dup v14.4s, w2
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R1, one33
-	WORD $0xfd40184e // ldr d14, [x2, #48]
-	TBZ $0, R1, moved34
-	ADD $56, R2, R1
-	WORD $0x4d40802e // ld1 {v14.s}[2], [x1]
+	TBZ $1, R2, one33
+	WORD $0xfd40186e // ldr d14, [x3, #48]
+	TBZ $0, R2, moved34
+	ADD $56, R3, R2
+	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
 	B moved34
 one33:
-	WORD $0xbd40304e // ldr s14, [x2, #48]
+	WORD $0xbd40306e // ldr s14, [x3, #48]
 moved34:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1591,17 +1602,17 @@ moved34:
 	WORD $0x4e28d5ad // fadd v13.4s, v13.4s, v8.4s
 	B done28
 some31:
-	CBZ R1, done28
-	WORD $0x4e040c2e // dup v14.4s, w1
+	CBZ R2, done28
+	WORD $0x4e040c4e // dup v14.4s, w2
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R1, one35
-	WORD $0xfd40104e // ldr d14, [x2, #32]
-	TBZ $0, R1, moved36
-	ADD $40, R2, R1
-	WORD $0x4d40802e // ld1 {v14.s}[2], [x1]
+	TBZ $1, R2, one35
+	WORD $0xfd40106e // ldr d14, [x3, #32]
+	TBZ $0, R2, moved36
+	ADD $40, R3, R2
+	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
 	B moved36
 one35:
-	WORD $0xbd40204e // ldr s14, [x2, #32]
+	WORD $0xbd40206e // ldr s14, [x3, #32]
 moved36:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1638,17 +1649,17 @@ moved36:
 	WORD $0x4e28d58c // fadd v12.4s, v12.4s, v8.4s
 	B done28
 some30:
-	CBZ R1, done28
-	WORD $0x4e040c2e // dup v14.4s, w1
+	CBZ R2, done28
+	WORD $0x4e040c4e // dup v14.4s, w2
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R1, one37
-	WORD $0xfd40084e // ldr d14, [x2, #16]
-	TBZ $0, R1, moved38
-	ADD $24, R2, R1
-	WORD $0x4d40802e // ld1 {v14.s}[2], [x1]
+	TBZ $1, R2, one37
+	WORD $0xfd40086e // ldr d14, [x3, #16]
+	TBZ $0, R2, moved38
+	ADD $24, R3, R2
+	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
 	B moved38
 one37:
-	WORD $0xbd40104e // ldr s14, [x2, #16]
+	WORD $0xbd40106e // ldr s14, [x3, #16]
 moved38:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1685,17 +1696,17 @@ moved38:
 	WORD $0x4e28d56b // fadd v11.4s, v11.4s, v8.4s
 	B done28
 some29:
-	CBZ R1, done28
-	WORD $0x4e040c2e // dup v14.4s, w1
+	CBZ R2, done28
+	WORD $0x4e040c4e // dup v14.4s, w2
 	WORD $0x4ea835c8 // cmgt v8.4s, v14.4s, v8.4s
-	TBZ $1, R1, one39
-	WORD $0xfd40004e // ldr d14, [x2, #0]
-	TBZ $0, R1, moved40
-	ADD $8, R2, R1
-	WORD $0x4d40802e // ld1 {v14.s}[2], [x1]
+	TBZ $1, R2, one39
+	WORD $0xfd40006e // ldr d14, [x3, #0]
+	TBZ $0, R2, moved40
+	ADD $8, R3, R2
+	WORD $0x4d40804e // ld1 {v14.s}[2], [x2]
 	B moved40
 one39:
-	WORD $0xbd40004e // ldr s14, [x2, #0]
+	WORD $0xbd40006e // ldr s14, [x3, #0]
 moved40:
 	WORD $0x4ea9d5c9 // fsub v9.4s, v14.4s, v9.4s
 	WORD $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -1740,82 +1751,90 @@ done2:
 	WORD $0x4e0c0401 // dup v1.4s, v0.s[1]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVS F0, ret+32(FP)
+	MSR R1, FPCR
 	RET
 
 // func divideNeon(z *float32, n int, by float32)
 TEXT ·divideNeon(SB), NOSPLIT, $0-20
-	MOVD z+0(FP), R0
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD z+0(FP), R1
 	FMOVS by+16(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	MOVD n+8(FP), R1
-	SUBS $16, R1, R1
+	MOVD n+8(FP), R2
+	SUBS $16, R2, R2
 	BLT rest2
 next1:
-	WORD $0x3dc00001 // ldr q1, [x0, #0]
-	WORD $0x3dc00402 // ldr q2, [x0, #16]
-	WORD $0x3dc00803 // ldr q3, [x0, #32]
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
 	WORD $0x6e20fc63 // fdiv v3.4s, v3.4s, v0.4s
 	WORD $0x6e20fc84 // fdiv v4.4s, v4.4s, v0.4s
-	WORD $0x3d800001 // str q1, [x0, #0]
-	WORD $0x3d800402 // str q2, [x0, #16]
-	WORD $0x3d800803 // str q3, [x0, #32]
-	WORD $0x3d800c04 // str q4, [x0, #48]
-	ADD $64, R0, R0
-	SUBS $16, R1, R1
+	WORD $0x3d800021 // str q1, [x1, #0]
+	WORD $0x3d800422 // str q2, [x1, #16]
+	WORD $0x3d800823 // str q3, [x1, #32]
+	WORD $0x3d800c24 // str q4, [x1, #48]
+	ADD $64, R1, R1
+	SUBS $16, R2, R2
 	BGE next1
 rest2:
-	TBZ $3, R1, skip3
-	WORD $0x3dc00001 // ldr q1, [x0, #0]
-	WORD $0x3dc00402 // ldr q2, [x0, #16]
+	TBZ $3, R2, skip3
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3d800001 // str q1, [x0, #0]
-	WORD $0x3d800402 // str q2, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800021 // str q1, [x1, #0]
+	WORD $0x3d800422 // str q2, [x1, #16]
+	ADD $32, R1, R1
 skip3:
-	TBZ $2, R1, skip4
-	WORD $0x3dc00001 // ldr q1, [x0, #0]
+	TBZ $2, R2, skip4
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d800001 // str q1, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800021 // str q1, [x1, #0]
+	ADD $16, R1, R1
 skip4:
-	TBZ $1, R1, skip5
-	WORD $0xfd400001 // ldr d1, [x0, #0]
+	TBZ $1, R2, skip5
+	WORD $0xfd400021 // ldr d1, [x1, #0]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0xfd000001 // str d1, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000021 // str d1, [x1, #0]
+	ADD $8, R1, R1
 skip5:
-	TBZ $0, R1, skip6
-	WORD $0xbd400001 // ldr s1, [x0, #0]
+	TBZ $0, R2, skip6
+	WORD $0xbd400021 // ldr s1, [x1, #0]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
+	ADD $4, R1, R1
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func normalizeNeon(y, x, gamma, beta *float32, n int, mean, scale float32)
 TEXT ·normalizeNeon(SB), NOSPLIT, $0-48
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD gamma+16(FP), R2
-	MOVD beta+24(FP), R3
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD gamma+16(FP), R3
+	MOVD beta+24(FP), R4
 	FMOVS mean+40(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	FMOVS scale+44(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	CBZ R2, without1
-	CBZ R3, without3
-	MOVD n+32(FP), R4
-	SUBS $16, R4, R4
+	CBZ R3, without1
+	CBZ R4, without3
+	MOVD n+32(FP), R5
+	SUBS $16, R5, R5
 	BLT rest6
 next5:
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
-	WORD $0x3dc00824 // ldr q4, [x1, #32]
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
@@ -1824,107 +1843,107 @@ next5:
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x3dc00046 // ldr q6, [x2, #0]
-	WORD $0x3dc00447 // ldr q7, [x2, #16]
-	WORD $0x3dc00848 // ldr q8, [x2, #32]
-	WORD $0x3dc00c49 // ldr q9, [x2, #48]
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x3dc00066 // ldr q6, [x3, #0]
 	WORD $0x3dc00467 // ldr q7, [x3, #16]
 	WORD $0x3dc00868 // ldr q8, [x3, #32]
 	WORD $0x3dc00c69 // ldr q9, [x3, #48]
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x3dc00086 // ldr q6, [x4, #0]
+	WORD $0x3dc00487 // ldr q7, [x4, #16]
+	WORD $0x3dc00888 // ldr q8, [x4, #32]
+	WORD $0x3dc00c89 // ldr q9, [x4, #48]
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	WORD $0x3d800804 // str q4, [x0, #32]
-	WORD $0x3d800c05 // str q5, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
+	WORD $0x3d800824 // str q4, [x1, #32]
+	WORD $0x3d800c25 // str q5, [x1, #48]
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUBS $16, R4, R4
+	ADD $64, R4, R4
+	SUBS $16, R5, R5
 	BGE next5
 rest6:
-	TBZ $3, R4, skip7
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	TBZ $3, R5, skip7
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00044 // ldr q4, [x2, #0]
-	WORD $0x3dc00445 // ldr q5, [x2, #16]
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x3dc00064 // ldr q4, [x3, #0]
 	WORD $0x3dc00465 // ldr q5, [x3, #16]
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x3dc00084 // ldr q4, [x4, #0]
+	WORD $0x3dc00485 // ldr q5, [x4, #16]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
+	ADD $32, R4, R4
 skip7:
-	TBZ $2, R4, skip8
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	TBZ $2, R5, skip8
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3dc00043 // ldr q3, [x2, #0]
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x3dc00063 // ldr q3, [x3, #0]
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc00083 // ldr q3, [x4, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	ADD $16, R3, R3
+	ADD $16, R4, R4
 skip8:
-	TBZ $1, R4, skip9
-	WORD $0xfd400022 // ldr d2, [x1, #0]
+	TBZ $1, R5, skip9
+	WORD $0xfd400042 // ldr d2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0xfd400043 // ldr d3, [x2, #0]
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0xfd400063 // ldr d3, [x3, #0]
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0xfd400083 // ldr d3, [x4, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0xfd000002 // str d2, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000022 // str d2, [x1, #0]
 	ADD $8, R1, R1
 	ADD $8, R2, R2
 	ADD $8, R3, R3
+	ADD $8, R4, R4
 skip9:
-	TBZ $0, R4, skip10
-	WORD $0xbd400022 // ldr s2, [x1, #0]
+	TBZ $0, R5, skip10
+	WORD $0xbd400042 // ldr s2, [x2, #0]
 	WORD $0x4ea0d440 // fsub v0.4s, v2.4s, v0.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xbd400041 // ldr s1, [x2, #0]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0xbd400061 // ldr s1, [x3, #0]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0xbd400081 // ldr s1, [x4, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
 	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 skip10:
 	B done4
 without3:
-	MOVD n+32(FP), R3
-	SUBS $16, R3, R3
+	MOVD n+32(FP), R4
+	SUBS $16, R4, R4
 	BLT rest12
 next11:
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
-	WORD $0x3dc00824 // ldr q4, [x1, #32]
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
@@ -1933,86 +1952,86 @@ next11:
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x3dc00046 // ldr q6, [x2, #0]
-	WORD $0x3dc00447 // ldr q7, [x2, #16]
-	WORD $0x3dc00848 // ldr q8, [x2, #32]
-	WORD $0x3dc00c49 // ldr q9, [x2, #48]
+	WORD $0x3dc00066 // ldr q6, [x3, #0]
+	WORD $0x3dc00467 // ldr q7, [x3, #16]
+	WORD $0x3dc00868 // ldr q8, [x3, #32]
+	WORD $0x3dc00c69 // ldr q9, [x3, #48]
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	WORD $0x3d800804 // str q4, [x0, #32]
-	WORD $0x3d800c05 // str q5, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
+	WORD $0x3d800824 // str q4, [x1, #32]
+	WORD $0x3d800c25 // str q5, [x1, #48]
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUBS $16, R3, R3
+	ADD $64, R3, R3
+	SUBS $16, R4, R4
 	BGE next11
 rest12:
-	TBZ $3, R3, skip13
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	TBZ $3, R4, skip13
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00044 // ldr q4, [x2, #0]
-	WORD $0x3dc00445 // ldr q5, [x2, #16]
+	WORD $0x3dc00064 // ldr q4, [x3, #0]
+	WORD $0x3dc00465 // ldr q5, [x3, #16]
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
 	ADD $32, R1, R1
 	ADD $32, R2, R2
+	ADD $32, R3, R3
 skip13:
-	TBZ $2, R3, skip14
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	TBZ $2, R4, skip14
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3dc00043 // ldr q3, [x2, #0]
+	WORD $0x3dc00063 // ldr q3, [x3, #0]
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
 	ADD $16, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 skip14:
-	TBZ $1, R3, skip15
-	WORD $0xfd400022 // ldr d2, [x1, #0]
+	TBZ $1, R4, skip15
+	WORD $0xfd400042 // ldr d2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0xfd400043 // ldr d3, [x2, #0]
+	WORD $0xfd400063 // ldr d3, [x3, #0]
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0xfd000002 // str d2, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000022 // str d2, [x1, #0]
 	ADD $8, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip15:
-	TBZ $0, R3, skip16
-	WORD $0xbd400022 // ldr s2, [x1, #0]
+	TBZ $0, R4, skip16
+	WORD $0xbd400042 // ldr s2, [x2, #0]
 	WORD $0x4ea0d440 // fsub v0.4s, v2.4s, v0.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xbd400041 // ldr s1, [x2, #0]
+	WORD $0xbd400061 // ldr s1, [x3, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip16:
 done4:
 	B done2
 without1:
-	CBZ R3, without17
-	MOVD n+32(FP), R2
-	SUBS $16, R2, R2
+	CBZ R4, without17
+	MOVD n+32(FP), R3
+	SUBS $16, R3, R3
 	BLT rest20
 next19:
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
-	WORD $0x3dc00824 // ldr q4, [x1, #32]
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
@@ -2021,84 +2040,84 @@ next19:
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x3dc00066 // ldr q6, [x3, #0]
-	WORD $0x3dc00467 // ldr q7, [x3, #16]
-	WORD $0x3dc00868 // ldr q8, [x3, #32]
-	WORD $0x3dc00c69 // ldr q9, [x3, #48]
+	WORD $0x3dc00086 // ldr q6, [x4, #0]
+	WORD $0x3dc00487 // ldr q7, [x4, #16]
+	WORD $0x3dc00888 // ldr q8, [x4, #32]
+	WORD $0x3dc00c89 // ldr q9, [x4, #48]
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	WORD $0x3d800804 // str q4, [x0, #32]
-	WORD $0x3d800c05 // str q5, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
+	WORD $0x3d800824 // str q4, [x1, #32]
+	WORD $0x3d800c25 // str q5, [x1, #48]
 	ADD $64, R1, R1
-	ADD $64, R3, R3
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	ADD $64, R4, R4
+	SUBS $16, R3, R3
 	BGE next19
 rest20:
-	TBZ $3, R2, skip21
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	TBZ $3, R3, skip21
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00064 // ldr q4, [x3, #0]
-	WORD $0x3dc00465 // ldr q5, [x3, #16]
+	WORD $0x3dc00084 // ldr q4, [x4, #0]
+	WORD $0x3dc00485 // ldr q5, [x4, #16]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
 	ADD $32, R1, R1
-	ADD $32, R3, R3
+	ADD $32, R2, R2
+	ADD $32, R4, R4
 skip21:
-	TBZ $2, R2, skip22
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	TBZ $2, R3, skip22
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3dc00063 // ldr q3, [x3, #0]
+	WORD $0x3dc00083 // ldr q3, [x4, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
 	ADD $16, R1, R1
-	ADD $16, R3, R3
+	ADD $16, R2, R2
+	ADD $16, R4, R4
 skip22:
-	TBZ $1, R2, skip23
-	WORD $0xfd400022 // ldr d2, [x1, #0]
+	TBZ $1, R3, skip23
+	WORD $0xfd400042 // ldr d2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0xfd400063 // ldr d3, [x3, #0]
+	WORD $0xfd400083 // ldr d3, [x4, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0xfd000002 // str d2, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000022 // str d2, [x1, #0]
 	ADD $8, R1, R1
-	ADD $8, R3, R3
+	ADD $8, R2, R2
+	ADD $8, R4, R4
 skip23:
-	TBZ $0, R2, skip24
-	WORD $0xbd400022 // ldr s2, [x1, #0]
+	TBZ $0, R3, skip24
+	WORD $0xbd400042 // ldr s2, [x2, #0]
 	WORD $0x4ea0d440 // fsub v0.4s, v2.4s, v0.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xbd400061 // ldr s1, [x3, #0]
+	WORD $0xbd400081 // ldr s1, [x4, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
-	ADD $4, R3, R3
+	ADD $4, R2, R2
+	ADD $4, R4, R4
 skip24:
 	B done18
 without17:
-	MOVD n+32(FP), R2
-	SUBS $16, R2, R2
+	MOVD n+32(FP), R3
+	SUBS $16, R3, R3
 	BLT rest26
 next25:
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
-	WORD $0x3dc00824 // ldr q4, [x1, #32]
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
+	WORD $0x3dc00844 // ldr q4, [x2, #32]
+	WORD $0x3dc00c45 // ldr q5, [x2, #48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
@@ -2107,53 +2126,54 @@ next25:
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	WORD $0x3d800804 // str q4, [x0, #32]
-	WORD $0x3d800c05 // str q5, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
+	WORD $0x3d800824 // str q4, [x1, #32]
+	WORD $0x3d800c25 // str q5, [x1, #48]
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE next25
 rest26:
-	TBZ $3, R2, skip27
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	TBZ $3, R3, skip27
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x3dc00443 // ldr q3, [x2, #16]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	WORD $0x3d800403 // str q3, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 skip27:
-	TBZ $2, R2, skip28
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	TBZ $2, R3, skip28
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
 	ADD $16, R1, R1
+	ADD $16, R2, R2
 skip28:
-	TBZ $1, R2, skip29
-	WORD $0xfd400022 // ldr d2, [x1, #0]
+	TBZ $1, R3, skip29
+	WORD $0xfd400042 // ldr d2, [x2, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0xfd000002 // str d2, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000022 // str d2, [x1, #0]
 	ADD $8, R1, R1
+	ADD $8, R2, R2
 skip29:
-	TBZ $0, R2, skip30
-	WORD $0xbd400022 // ldr s2, [x1, #0]
+	TBZ $0, R3, skip30
+	WORD $0xbd400042 // ldr s2, [x2, #0]
 	WORD $0x4ea0d440 // fsub v0.4s, v2.4s, v0.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
+	ADD $4, R2, R2
 skip30:
 done18:
 done2:
+	MSR R0, FPCR
 	RET
 
 // func highestOverNeon(dst, x *float32, at *int, rows, n int)

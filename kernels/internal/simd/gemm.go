@@ -27,13 +27,32 @@ type Rows struct {
 //
 //	c[i,j] = min(max(c[i,j] + Bias[j] + Plus[i·ldc+j], Low), High)
 //
-// Low and High are neither NaN nor -0.
+// Low and High are neither NaN nor -0; like all numbers here they are zero where
+// they are subnormal.
 type Ending struct {
 	Bias      []float32 // (n), or nil
 	Plus      []float32 // as long as c, or nil
 	Clamp     bool
 	Low, High float32
 }
+
+// of is what becomes of the sum s of column j, at place i of c.
+func (e *Ending) of(s float32, j, i int) float32 {
+	if e.Bias != nil {
+		s = sumOf(s, e.Bias[j])
+	}
+	if e.Plus != nil {
+		s = sumOf(s, e.Plus[i])
+	}
+	if e.Clamp {
+		low, high := e.bounds()
+		s = min(max(normal(s), low), high)
+	}
+	return s
+}
+
+// bounds are Low and High without subnormal numbers. That of -0 and 0 is 0.
+func (e *Ending) bounds() (low, high float32) { return normal(e.Low) + 0, normal(e.High) + 0 }
 
 // Gemm multiplies a (m, k), with rows lda apart, by the packed b (k, n), with
 // panels ldb apart, and stores the product in c (m, n), with rows ldc apart,
@@ -144,7 +163,9 @@ func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int,
 			if at := a.At[r*len(a.Counts)+part]; at < 0 {
 				row = append(row, zeros[:n]...)
 			} else {
-				row = append(row, a.X[at+(i-first)*a.Step:][:n]...)
+				for _, v := range a.X[at+(i-first)*a.Step:][:n] {
+					row = append(row, normal(v))
+				}
 			}
 		}
 		for j := 0; j < n; j += half {
@@ -156,18 +177,9 @@ func gemmPortable(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n int,
 			out := c[i*ldc+j:][:min(half, n-j)]
 			for x, s := range sums[:len(out)] {
 				if add {
-					s += out[x]
+					s = sumOf(s, out[x])
 				}
-				if end.Bias != nil {
-					s += end.Bias[j+x]
-				}
-				if end.Plus != nil {
-					s += end.Plus[i*ldc+j+x]
-				}
-				if end.Clamp {
-					s = min(max(s, end.Low), end.High)
-				}
-				out[x] = s
+				out[x] = end.of(s, j+x, i*ldc+j+x)
 			}
 		}
 	}
@@ -179,8 +191,8 @@ var zeros [Block]float32
 // half is as many columns as have their accumulators in registers.
 const half = Panel / 2
 
-// dots multiplies a (1, k) by half a panel (k, 8). The accumulators are
-// float64s that hold a float32.
+// dots multiplies a (1, k), without subnormal numbers, by half a panel (k, 8).
+// The accumulators are float64s that hold a float32.
 func dots(a, b []float32) [half]float32 {
 	var c0, c1, c2, c3, c4, c5, c6, c7 float64
 	for _, v := range a {
@@ -188,28 +200,28 @@ func dots(a, b []float32) [half]float32 {
 			break
 		}
 		x := float64(v)
-		b0, b1 := float64(b[0]), float64(b[1])
+		b0, b1 := float64(normal(b[0])), float64(normal(b[1]))
 		s0, s1 := x*b0+c0, x*b1+c1
 		if delicate(s0) || delicate(s1) {
 			s0, s1 = fused(x, b0, c0), fused(x, b1, c1)
 		}
 		c0, c1 = float64(float32(s0)), float64(float32(s1))
 
-		b0, b1 = float64(b[2]), float64(b[3])
+		b0, b1 = float64(normal(b[2])), float64(normal(b[3]))
 		s0, s1 = x*b0+c2, x*b1+c3
 		if delicate(s0) || delicate(s1) {
 			s0, s1 = fused(x, b0, c2), fused(x, b1, c3)
 		}
 		c2, c3 = float64(float32(s0)), float64(float32(s1))
 
-		b0, b1 = float64(b[4]), float64(b[5])
+		b0, b1 = float64(normal(b[4])), float64(normal(b[5]))
 		s0, s1 = x*b0+c4, x*b1+c5
 		if delicate(s0) || delicate(s1) {
 			s0, s1 = fused(x, b0, c4), fused(x, b1, c5)
 		}
 		c4, c5 = float64(float32(s0)), float64(float32(s1))
 
-		b0, b1 = float64(b[6]), float64(b[7])
+		b0, b1 = float64(normal(b[6])), float64(normal(b[7]))
 		s0, s1 = x*b0+c6, x*b1+c7
 		if delicate(s0) || delicate(s1) {
 			s0, s1 = fused(x, b0, c6), fused(x, b1, c7)
@@ -228,8 +240,8 @@ func dots(a, b []float32) [half]float32 {
 }
 
 // delicate reports whether rounding s, a float64 sum, to float32 may differ
-// from rounding the exact sum: s lies half-way between two normal float32s, or
-// is below them all, where the half-way points are elsewhere. The product in s
+// from what an instruction makes of the exact sum: s lies half-way between two
+// normal float32s, or is below them all. The product in s
 // is exact, so whether the compiler fuses it does not matter.
 func delicate(s float64) bool {
 	const smallestNormal = 0x381 << 53 // 2⁻¹²⁶ without its sign
@@ -237,9 +249,9 @@ func delicate(s float64) bool {
 	return uint32(u)&(1<<29-1) == 1<<28 || u<<1-1 < smallestNormal-1
 }
 
-// fused is FMA over float64s that hold float32s.
+// fused is FMANormal over float64s that hold float32s.
 //
 //go:noinline
 func fused(a, b, c float64) float64 {
-	return float64(FMA(float32(a), float32(b), float32(c)))
+	return float64(FMANormal(float32(a), float32(b), float32(c)))
 }

@@ -30,7 +30,8 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 		gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
 		return
 	}
-	zero := end.zero()
+	low, high := end.bounds()
+	zero := zeroFor(low)
 	places := placesOf.Get().(*places)
 	at := places.list(a, m)
 	x, lens, runs := first(a.X), first(a.Lens), len(a.Lens)
@@ -52,14 +53,14 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 		}
 		for i, rows := 0, 0; i < m; i += rows {
 			times := (m - i) / len(family)
-			high := len(family)
+			tall := len(family)
 			if times == 0 {
-				times, high = 1, m-i
+				times, tall = 1, m-i
 			}
-			rows = times * high
-			family[high-1](times, &c[i*ldc+j], ldc, columns, add,
+			rows = times * tall
+			family[tall-1](times, &c[i*ldc+j], ldc, columns, add,
 				x, &zeros[0], &at[i], m, lens, runs, panels, ldb, first(ahead), fetches,
-				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, end.Low, end.High, zero)
+				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, low, high, zero)
 			ahead, fetches = from(ahead, times*ldb), fetches-times
 		}
 		j += wide * Panel
@@ -81,10 +82,10 @@ func after(b []float32, ldb, panels, k int) []float32 {
 	return from(b, panels*ldb-before)
 }
 
-// zero is added after the lower bound: 0 makes -0 to 0, as max(-0, 0) is, where
-// -0 changes nothing.
-func (e *Ending) zero() float32 {
-	if e.Low == 0 {
+// zeroFor is added after the lower bound: 0 makes -0 to 0, as max(-0, 0) is,
+// where -0 changes nothing.
+func zeroFor(low float32) float32 {
+	if low == 0 {
 		return 0
 	}
 	return float32(math.Copysign(0, -1))

@@ -59,11 +59,16 @@ round:
 	RET
 
 // func gemm512_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_1x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -82,11 +87,11 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -97,8 +102,8 @@ run:
 	LEAQ    (BX)(DI*4), DI
 	CMOVQLT SI, DI
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -143,7 +148,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -202,17 +207,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_2x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -235,12 +246,12 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -255,8 +266,8 @@ run:
 	LEAQ    (BX)(R8*4), R8
 	CMOVQLT SI, R8
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -311,7 +322,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -382,17 +393,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_3x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -419,13 +436,13 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -444,8 +461,8 @@ run:
 	LEAQ    (BX)(R9*4), R9
 	CMOVQLT SI, R9
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -510,7 +527,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -593,17 +610,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_4x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -634,14 +657,14 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -664,8 +687,8 @@ run:
 	LEAQ    (BX)(R10*4), R10
 	CMOVQLT SI, R10
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -740,7 +763,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -835,17 +858,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_5x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -880,15 +909,15 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -915,8 +944,8 @@ run:
 	LEAQ    (BX)(R11*4), R11
 	CMOVQLT SI, R11
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -1001,7 +1030,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -1108,17 +1137,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_6x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -1157,16 +1192,16 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -1197,8 +1232,8 @@ run:
 	LEAQ    (BX)(R12*4), R12
 	CMOVQLT SI, R12
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -1293,7 +1328,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -1412,17 +1447,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_7x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_7x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_7x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -1465,9 +1506,9 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1475,7 +1516,7 @@ alone:
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -1510,8 +1551,8 @@ run:
 	LEAQ    (BX)(R13*4), R13
 	CMOVQLT SI, R13
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -1616,7 +1657,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -1747,17 +1788,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_8x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_8x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_8x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -1804,9 +1851,9 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1815,7 +1862,7 @@ alone:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -1854,8 +1901,8 @@ run:
 	LEAQ    (BX)(R14*4), R14
 	CMOVQLT SI, R14
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -1970,7 +2017,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -2113,17 +2160,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_1x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_1x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2144,12 +2197,12 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -2160,8 +2213,8 @@ run:
 	LEAQ    (SI)(R8*4), R8
 	CMOVQLT DI, R8
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -2216,7 +2269,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -2287,17 +2340,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_2x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_2x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2324,14 +2383,14 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -2346,8 +2405,8 @@ run:
 	LEAQ    (SI)(R9*4), R9
 	CMOVQLT DI, R9
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -2417,7 +2476,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -2509,17 +2568,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_3x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_3x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2552,16 +2617,16 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -2580,8 +2645,8 @@ run:
 	LEAQ    (SI)(R10*4), R10
 	CMOVQLT DI, R10
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -2666,7 +2731,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -2779,17 +2844,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_4x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_4x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2828,9 +2899,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2839,7 +2910,7 @@ alone:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -2862,8 +2933,8 @@ run:
 	LEAQ    (SI)(R11*4), R11
 	CMOVQLT DI, R11
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -2963,7 +3034,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -3097,17 +3168,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_5x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_5x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -3152,9 +3229,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3165,7 +3242,7 @@ alone:
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
 	VPXORD     Z9, Z9, Z9
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -3192,8 +3269,8 @@ run:
 	LEAQ    (SI)(R12*4), R12
 	CMOVQLT DI, R12
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -3308,7 +3385,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -3463,17 +3540,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_6x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_6x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -3524,9 +3607,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3539,7 +3622,7 @@ alone:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -3570,8 +3653,8 @@ run:
 	LEAQ    (SI)(R13*4), R13
 	CMOVQLT DI, R13
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -3701,7 +3784,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -3877,17 +3960,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_7x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_7x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_7x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -3944,9 +4033,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3961,7 +4050,7 @@ alone:
 	VPXORD     Z11, Z11, Z11
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -3996,8 +4085,8 @@ run:
 	LEAQ    (SI)(R14*4), R14
 	CMOVQLT DI, R14
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -4142,7 +4231,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -4339,17 +4428,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_8x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_8x32(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_8x32(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -4412,9 +4507,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4431,7 +4526,7 @@ alone:
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -4470,8 +4565,8 @@ run:
 	LEAQ    (SI)(R15*4), R15
 	CMOVQLT DI, R15
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -4631,7 +4726,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -4849,17 +4944,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_1x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_1x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -4882,13 +4983,13 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -4899,8 +5000,8 @@ run:
 	LEAQ    (SI)(R8*4), R8
 	CMOVQLT DI, R8
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -4965,7 +5066,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -5048,17 +5149,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_2x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_2x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -5089,16 +5196,16 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	VPXORD     Z4, Z4, Z4
 	VPXORD     Z5, Z5, Z5
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -5113,8 +5220,8 @@ run:
 	LEAQ    (SI)(R9*4), R9
 	CMOVQLT DI, R9
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -5199,7 +5306,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -5312,17 +5419,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_3x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_3x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -5361,9 +5474,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5373,7 +5486,7 @@ alone:
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
 	VPXORD     Z8, Z8, Z8
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -5392,8 +5505,8 @@ run:
 	LEAQ    (SI)(R10*4), R10
 	CMOVQLT DI, R10
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -5498,7 +5611,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -5641,17 +5754,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_4x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_4x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -5698,9 +5817,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5713,7 +5832,7 @@ alone:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -5736,8 +5855,8 @@ run:
 	LEAQ    (SI)(R11*4), R11
 	CMOVQLT DI, R11
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -5862,7 +5981,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -6035,17 +6154,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_5x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_5x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -6100,9 +6225,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6118,7 +6243,7 @@ alone:
 	VPXORD     Z12, Z12, Z12
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -6145,8 +6270,8 @@ run:
 	LEAQ    (SI)(R12*4), R12
 	CMOVQLT DI, R12
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -6291,7 +6416,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -6494,17 +6619,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_6x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_6x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -6567,9 +6698,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6588,7 +6719,7 @@ alone:
 	VPXORD     Z15, Z15, Z15
 	VPXORD     Z16, Z16, Z16
 	VPXORD     Z17, Z17, Z17
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -6619,8 +6750,8 @@ run:
 	LEAQ    (SI)(R13*4), R13
 	CMOVQLT DI, R13
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -6785,7 +6916,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -7018,17 +7149,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_7x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_7x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_7x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -7099,9 +7236,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7123,7 +7260,7 @@ alone:
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
 	VPXORD     Z20, Z20, Z20
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -7158,8 +7295,8 @@ run:
 	LEAQ    (SI)(R14*4), R14
 	CMOVQLT DI, R14
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -7344,7 +7481,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -7607,17 +7744,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_8x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_8x48(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_8x48(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -7696,9 +7839,9 @@ alone:
 	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
 	MOVQ       runs+80(FP), SI
-	MOVQ       SI, (SP)
-	MOVQ       lens+72(FP), SI
 	MOVQ       SI, 8(SP)
+	MOVQ       lens+72(FP), SI
+	MOVQ       SI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7723,7 +7866,7 @@ alone:
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -7762,8 +7905,8 @@ run:
 	LEAQ    (SI)(R15*4), R15
 	CMOVQLT DI, R15
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), DI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), DI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (DI), DI
 	XORQ    SI, SI
 	SUBQ    $0x04, DI
@@ -7968,7 +8111,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -8261,17 +8404,23 @@ noplus:
 	ADDQ SI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_1x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_1x64(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_1x64(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -8298,14 +8447,14 @@ alone:
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
-	MOVQ       DI, (SP)
-	MOVQ       lens+72(FP), DI
 	MOVQ       DI, 8(SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -8316,8 +8465,8 @@ run:
 	LEAQ    (DI)(R9*4), R9
 	CMOVQLT R8, R9
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), R8
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), R8
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (R8), R8
 	XORQ    DI, DI
 	SUBQ    $0x04, R8
@@ -8394,7 +8543,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -8489,17 +8638,23 @@ noplus:
 	ADDQ DI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_2x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_2x64(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_2x64(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -8536,9 +8691,9 @@ alone:
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
-	MOVQ       DI, (SP)
-	MOVQ       lens+72(FP), DI
 	MOVQ       DI, 8(SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8547,7 +8702,7 @@ alone:
 	VPXORD     Z5, Z5, Z5
 	VPXORD     Z6, Z6, Z6
 	VPXORD     Z7, Z7, Z7
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -8562,8 +8717,8 @@ run:
 	LEAQ    (DI)(R10*4), R10
 	CMOVQLT R8, R10
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), R8
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), R8
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (R8), R8
 	XORQ    DI, DI
 	SUBQ    $0x04, R8
@@ -8665,7 +8820,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -8799,17 +8954,23 @@ noplus:
 	ADDQ DI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_3x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_3x64(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_3x64(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -8856,9 +9017,9 @@ alone:
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
-	MOVQ       DI, (SP)
-	MOVQ       lens+72(FP), DI
 	MOVQ       DI, 8(SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8871,7 +9032,7 @@ alone:
 	VPXORD     Z9, Z9, Z9
 	VPXORD     Z10, Z10, Z10
 	VPXORD     Z11, Z11, Z11
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -8890,8 +9051,8 @@ run:
 	LEAQ    (DI)(R11*4), R11
 	CMOVQLT R8, R11
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), R8
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), R8
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (R8), R8
 	XORQ    DI, DI
 	SUBQ    $0x04, R8
@@ -9018,7 +9179,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -9191,17 +9352,23 @@ noplus:
 	ADDQ DI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_4x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_4x64(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_4x64(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -9258,9 +9425,9 @@ alone:
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
-	MOVQ       DI, (SP)
-	MOVQ       lens+72(FP), DI
 	MOVQ       DI, 8(SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9277,7 +9444,7 @@ alone:
 	VPXORD     Z13, Z13, Z13
 	VPXORD     Z14, Z14, Z14
 	VPXORD     Z15, Z15, Z15
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -9300,8 +9467,8 @@ run:
 	LEAQ    (DI)(R12*4), R12
 	CMOVQLT R8, R12
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), R8
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), R8
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (R8), R8
 	XORQ    DI, DI
 	SUBQ    $0x04, R8
@@ -9453,7 +9620,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -9665,17 +9832,23 @@ noplus:
 	ADDQ DI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_5x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_5x64(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_5x64(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -9742,9 +9915,9 @@ alone:
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
-	MOVQ       DI, (SP)
-	MOVQ       lens+72(FP), DI
 	MOVQ       DI, 8(SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9765,7 +9938,7 @@ alone:
 	VPXORD     Z17, Z17, Z17
 	VPXORD     Z18, Z18, Z18
 	VPXORD     Z19, Z19, Z19
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -9792,8 +9965,8 @@ run:
 	LEAQ    (DI)(R13*4), R13
 	CMOVQLT R8, R13
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), R8
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), R8
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (R8), R8
 	XORQ    DI, DI
 	SUBQ    $0x04, R8
@@ -9970,7 +10143,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -10221,17 +10394,23 @@ noplus:
 	ADDQ DI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm512_6x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·gemm512_6x64(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+TEXT ·gemm512_6x64(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -10308,9 +10487,9 @@ alone:
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
-	MOVQ       DI, (SP)
-	MOVQ       lens+72(FP), DI
 	MOVQ       DI, 8(SP)
+	MOVQ       lens+72(FP), DI
+	MOVQ       DI, 16(SP)
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -10335,7 +10514,7 @@ alone:
 	VPXORD     Z21, Z21, Z21
 	VPXORD     Z22, Z22, Z22
 	VPXORD     Z23, Z23, Z23
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -10366,8 +10545,8 @@ run:
 	LEAQ    (DI)(R14*4), R14
 	CMOVQLT R8, R14
 	ADDQ    stride+64(FP), BX
-	MOVQ    8(SP), R8
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), R8
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (R8), R8
 	XORQ    DI, DI
 	SUBQ    $0x04, R8
@@ -10569,7 +10748,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -10859,8 +11038,9 @@ noplus:
 	ADDQ DI, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -10901,11 +11081,16 @@ round:
 	RET
 
 // func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_1x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_1x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -10924,12 +11109,12 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -10940,8 +11125,8 @@ run:
 	LEAQ    (BX)(DI*4), DI
 	CMOVQLT SI, DI
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -10996,7 +11181,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -11069,17 +11254,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_2x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_2x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11102,14 +11293,14 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -11124,8 +11315,8 @@ run:
 	LEAQ    (BX)(R8*4), R8
 	CMOVQLT SI, R8
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -11195,7 +11386,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -11289,17 +11480,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_3x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_3x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11326,16 +11523,16 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -11354,8 +11551,8 @@ run:
 	LEAQ    (BX)(R9*4), R9
 	CMOVQLT SI, R9
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -11440,7 +11637,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -11555,17 +11752,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_4x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_4x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11596,9 +11799,9 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -11607,7 +11810,7 @@ alone:
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -11630,8 +11833,8 @@ run:
 	LEAQ    (BX)(R10*4), R10
 	CMOVQLT SI, R10
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -11731,7 +11934,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -11867,17 +12070,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_5x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_5x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11912,9 +12121,9 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -11925,7 +12134,7 @@ alone:
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -11952,8 +12161,8 @@ run:
 	LEAQ    (BX)(R11*4), R11
 	CMOVQLT SI, R11
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -12068,7 +12277,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -12225,17 +12434,23 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·gemm256_6x16(SB), NOSPLIT, $16-152
-	SHLQ $0x02, ldc+16(FP)
-	SHLQ $0x02, ldb+96(FP)
-	SHLQ $0x03, stride+64(FP)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_6x16(SB), NOSPLIT, $24-152
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -12274,9 +12489,9 @@ alone:
 	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
 	MOVQ       runs+80(FP), BX
-	MOVQ       BX, (SP)
-	MOVQ       lens+72(FP), BX
 	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -12289,7 +12504,7 @@ alone:
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	CMPQ       (SP), $0x00
+	CMPQ       8(SP), $0x00
 	JLE        store
 
 run:
@@ -12320,8 +12535,8 @@ run:
 	LEAQ    (BX)(R12*4), R12
 	CMOVQLT SI, R12
 	ADDQ    stride+64(FP), DX
-	MOVQ    8(SP), SI
-	ADDQ    $0x08, 8(SP)
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
 	MOVQ    (SI), SI
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
@@ -12451,7 +12666,7 @@ term:
 	JNZ          term
 
 ran:
-	DECQ (SP)
+	DECQ 8(SP)
 	JNZ  run
 
 store:
@@ -12629,7 +12844,8 @@ noplus:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
-	DECQ times+0(FP)
-	JNZ  tile
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET

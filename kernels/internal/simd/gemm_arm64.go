@@ -53,12 +53,13 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, _ int, add 
 
 // multiply is gemm for as many columns as the family has.
 func multiply(family []tile, c []float32, ldc int, a *Rows, at []int, b []float32, ldb, m int, add bool, end *Ending) {
+	low, high := end.bounds()
 	for i, rows := 0, 0; i < m; i += rows {
-		times, high := split(m-i, len(family))
-		rows = times * high
-		family[high-1](times, &c[i*ldc], ldc, add,
+		times, tall := split(m-i, len(family))
+		rows = times * tall
+		family[tall-1](times, &c[i*ldc], ldc, add,
 			first(a.X), &zeros[0], &at[i], m, first(a.Lens), len(a.Lens), first(b), ldb,
-			first(end.Bias), first(from(end.Plus, i*ldc)), end.Clamp, end.Low, end.High)
+			first(end.Bias), first(from(end.Plus, i*ldc)), end.Clamp, low, high)
 	}
 }
 

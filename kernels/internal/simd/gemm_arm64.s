@@ -63,116 +63,119 @@ again1:
 
 // func gemm1x16Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm1x16Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	MOVD runs+72(FP), R6
-	CBZ R6, skip2
-	MOVD R2, R7
-	MOVD lens+64(FP), R8
+	MOVD runs+72(FP), R7
+	CBZ R7, skip2
+	MOVD R3, R8
+	MOVD lens+64(FP), R9
 again3:
-	MOVD x+32(FP), R9
-	MOVD zeros+40(FP), R10
-	MOVD stride+56(FP), R11
-	MOVD 0(R7), R12
-	ADD R12<<2, R9, R9
-	CMP $0, R12
-	CSEL LT, R10, R9, R9
-	ADD R11<<3, R7, R7
-	MOVD 0(R8), R10
-	ADD $8, R8, R8
-	MOVD $0, R11
-	SUBS $4, R10, R10
+	MOVD x+32(FP), R10
+	MOVD zeros+40(FP), R11
+	MOVD stride+56(FP), R12
+	MOVD 0(R8), R13
+	ADD R13<<2, R10, R10
+	CMP $0, R13
+	CSEL LT, R11, R10, R10
+	ADD R12<<3, R8, R8
+	MOVD 0(R9), R11
+	ADD $8, R9, R9
+	MOVD $0, R12
+	SUBS $4, R11, R11
 	BLT rest5
 terms4:
-	WORD $0x3ceb6924 // ldr q4, [x9, x11]
-	WORD $0xad4018a5 // ldp q5, q6, [x5, #0]
+	WORD $0x3cec6944 // ldr q4, [x10, x12]
+	WORD $0xad4018c5 // ldp q5, q6, [x6, #0]
 	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
 	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	WORD $0xad4118a5 // ldp q5, q6, [x5, #32]
+	WORD $0xad4118c5 // ldp q5, q6, [x6, #32]
 	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
 	WORD $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	WORD $0xad4218a5 // ldp q5, q6, [x5, #64]
+	WORD $0xad4218c5 // ldp q5, q6, [x6, #64]
 	WORD $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
 	WORD $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	WORD $0xad4318a5 // ldp q5, q6, [x5, #96]
+	WORD $0xad4318c5 // ldp q5, q6, [x6, #96]
 	WORD $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
 	WORD $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	WORD $0xad4418a5 // ldp q5, q6, [x5, #128]
+	WORD $0xad4418c5 // ldp q5, q6, [x6, #128]
 	WORD $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
 	WORD $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	WORD $0xad4518a5 // ldp q5, q6, [x5, #160]
+	WORD $0xad4518c5 // ldp q5, q6, [x6, #160]
 	WORD $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
 	WORD $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	WORD $0xad4618a5 // ldp q5, q6, [x5, #192]
+	WORD $0xad4618c5 // ldp q5, q6, [x6, #192]
 	WORD $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
 	WORD $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	WORD $0xad4718a5 // ldp q5, q6, [x5, #224]
+	WORD $0xad4718c5 // ldp q5, q6, [x6, #224]
 	WORD $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
 	WORD $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	ADD $16, R11, R11
-	ADD $256, R5, R5
-	SUBS $4, R10, R10
+	ADD $16, R12, R12
+	ADD $256, R6, R6
+	SUBS $4, R11, R11
 	BGE terms4
 rest5:
-	ADD $4, R10, R10
-	CBZ R10, skip6
+	ADD $4, R11, R11
+	CBZ R11, skip6
 again7:
-	WORD $0xbc6b6924 // ldr s4, [x9, x11]
-	WORD $0xad4018a5 // ldp q5, q6, [x5, #0]
+	WORD $0xbc6c6944 // ldr s4, [x10, x12]
+	WORD $0xad4018c5 // ldp q5, q6, [x6, #0]
 	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
 	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	WORD $0xad4118a5 // ldp q5, q6, [x5, #32]
+	WORD $0xad4118c5 // ldp q5, q6, [x6, #32]
 	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
 	WORD $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	ADD $4, R11, R11
-	ADD $64, R5, R5
-	SUB $1, R10, R10
-	CBNZ R10, again7
+	ADD $4, R12, R12
+	ADD $64, R6, R6
+	SUB $1, R11, R11
+	CBNZ R11, again7
 skip6:
-	SUB $1, R6, R6
-	CBNZ R6, again3
+	SUB $1, R7, R7
+	CBNZ R7, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4014a4 // ldp q4, q5, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4014c4 // ldp q4, q5, [x6, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0xad4114a4 // ldp q4, q5, [x5, #32]
+	WORD $0xad4114c4 // ldp q4, q5, [x6, #32]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4014a4 // ldp q4, q5, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4014c4 // ldp q4, q5, [x6, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0xad4114a4 // ldp q4, q5, [x5, #32]
+	WORD $0xad4114c4 // ldp q4, q5, [x6, #32]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad401464 // ldp q4, q5, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad401484 // ldp q4, q5, [x4, #0]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0xad411464 // ldp q4, q5, [x3, #32]
+	WORD $0xad411484 // ldp q4, q5, [x4, #32]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
 	FMOVS high+120(FP), F5
@@ -186,24 +189,28 @@ skip10:
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R1, R0, R0
-	ADD $8, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	ADD R2, R1, R1
+	ADD $8, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm2x16Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm2x16Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -212,148 +219,148 @@ again1:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVD runs+72(FP), R6
-	CBZ R6, skip2
-	MOVD R2, R7
-	MOVD lens+64(FP), R8
+	MOVD runs+72(FP), R7
+	CBZ R7, skip2
+	MOVD R3, R8
+	MOVD lens+64(FP), R9
 again3:
-	MOVD x+32(FP), R9
-	MOVD zeros+40(FP), R10
-	MOVD stride+56(FP), R11
-	MOVD 0(R7), R12
-	ADD R12<<2, R9, R13
-	CMP $0, R12
-	CSEL LT, R10, R13, R13
-	MOVD 8(R7), R12
-	ADD R12<<2, R9, R9
-	CMP $0, R12
-	CSEL LT, R10, R9, R9
-	ADD R11<<3, R7, R7
-	MOVD 0(R8), R10
-	ADD $8, R8, R8
-	MOVD $0, R11
-	SUBS $4, R10, R10
+	MOVD x+32(FP), R10
+	MOVD zeros+40(FP), R11
+	MOVD stride+56(FP), R12
+	MOVD 0(R8), R13
+	ADD R13<<2, R10, R14
+	CMP $0, R13
+	CSEL LT, R11, R14, R14
+	MOVD 8(R8), R13
+	ADD R13<<2, R10, R10
+	CMP $0, R13
+	CSEL LT, R11, R10, R10
+	ADD R12<<3, R8, R8
+	MOVD 0(R9), R11
+	ADD $8, R9, R9
+	MOVD $0, R12
+	SUBS $4, R11, R11
 	BLT rest5
 terms4:
-	WORD $0x3ceb69a8 // ldr q8, [x13, x11]
-	WORD $0x3ceb6929 // ldr q9, [x9, x11]
-	WORD $0xad402caa // ldp q10, q11, [x5, #0]
+	WORD $0x3cec69c8 // ldr q8, [x14, x12]
+	WORD $0x3cec6949 // ldr q9, [x10, x12]
+	WORD $0xad402cca // ldp q10, q11, [x6, #0]
 	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	WORD $0xad412caa // ldp q10, q11, [x5, #32]
+	WORD $0xad412cca // ldp q10, q11, [x6, #32]
 	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	WORD $0xad422caa // ldp q10, q11, [x5, #64]
+	WORD $0xad422cca // ldp q10, q11, [x6, #64]
 	WORD $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	WORD $0xad432caa // ldp q10, q11, [x5, #96]
+	WORD $0xad432cca // ldp q10, q11, [x6, #96]
 	WORD $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	WORD $0xad442caa // ldp q10, q11, [x5, #128]
+	WORD $0xad442cca // ldp q10, q11, [x6, #128]
 	WORD $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	WORD $0xad452caa // ldp q10, q11, [x5, #160]
+	WORD $0xad452cca // ldp q10, q11, [x6, #160]
 	WORD $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	WORD $0xad462caa // ldp q10, q11, [x5, #192]
+	WORD $0xad462cca // ldp q10, q11, [x6, #192]
 	WORD $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	WORD $0xad472caa // ldp q10, q11, [x5, #224]
+	WORD $0xad472cca // ldp q10, q11, [x6, #224]
 	WORD $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	ADD $16, R11, R11
-	ADD $256, R5, R5
-	SUBS $4, R10, R10
+	ADD $16, R12, R12
+	ADD $256, R6, R6
+	SUBS $4, R11, R11
 	BGE terms4
 rest5:
-	ADD $4, R10, R10
-	CBZ R10, skip6
+	ADD $4, R11, R11
+	CBZ R11, skip6
 again7:
-	WORD $0xbc6b69a8 // ldr s8, [x13, x11]
-	WORD $0xbc6b6929 // ldr s9, [x9, x11]
-	WORD $0xad402caa // ldp q10, q11, [x5, #0]
+	WORD $0xbc6c69c8 // ldr s8, [x14, x12]
+	WORD $0xbc6c6949 // ldr s9, [x10, x12]
+	WORD $0xad402cca // ldp q10, q11, [x6, #0]
 	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	WORD $0xad412caa // ldp q10, q11, [x5, #32]
+	WORD $0xad412cca // ldp q10, q11, [x6, #32]
 	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD $4, R11, R11
-	ADD $64, R5, R5
-	SUB $1, R10, R10
-	CBNZ R10, again7
+	ADD $4, R12, R12
+	ADD $64, R6, R6
+	SUB $1, R11, R11
+	CBNZ R11, again7
 skip6:
-	SUB $1, R6, R6
-	CBNZ R6, again3
+	SUB $1, R7, R7
+	CBNZ R7, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4024a8 // ldp q8, q9, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4024c8 // ldp q8, q9, [x6, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0xad4124a8 // ldp q8, q9, [x5, #32]
+	WORD $0xad4124c8 // ldp q8, q9, [x6, #32]
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	ADD R1, R5, R5
-	WORD $0xad4024a8 // ldp q8, q9, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4024c8 // ldp q8, q9, [x6, #0]
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0xad4124a8 // ldp q8, q9, [x5, #32]
+	WORD $0xad4124c8 // ldp q8, q9, [x6, #32]
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4024a8 // ldp q8, q9, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4024c8 // ldp q8, q9, [x6, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0xad4124a8 // ldp q8, q9, [x5, #32]
+	WORD $0xad4124c8 // ldp q8, q9, [x6, #32]
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad402468 // ldp q8, q9, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad402488 // ldp q8, q9, [x4, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0xad412468 // ldp q8, q9, [x3, #32]
+	WORD $0xad412488 // ldp q8, q9, [x4, #32]
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	ADD R1, R3, R3
-	WORD $0xad402468 // ldp q8, q9, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad402488 // ldp q8, q9, [x4, #0]
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0xad412468 // ldp q8, q9, [x3, #32]
+	WORD $0xad412488 // ldp q8, q9, [x4, #32]
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+120(FP), F9
@@ -375,27 +382,31 @@ skip10:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad001404 // stp q4, q5, [x0, #0]
-	WORD $0xad011c06 // stp q6, q7, [x0, #32]
-	ADD R1, R0, R0
-	ADD $16, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad001424 // stp q4, q5, [x1, #0]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	ADD R2, R1, R1
+	ADD $16, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm3x16Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm3x16Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -408,160 +419,160 @@ again1:
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	MOVD runs+72(FP), R6
-	CBZ R6, skip2
-	MOVD R2, R7
-	MOVD lens+64(FP), R8
+	MOVD runs+72(FP), R7
+	CBZ R7, skip2
+	MOVD R3, R8
+	MOVD lens+64(FP), R9
 again3:
-	MOVD x+32(FP), R9
-	MOVD zeros+40(FP), R10
-	MOVD stride+56(FP), R11
-	MOVD 0(R7), R12
-	ADD R12<<2, R9, R13
-	CMP $0, R12
-	CSEL LT, R10, R13, R13
-	MOVD 8(R7), R12
-	ADD R12<<2, R9, R14
-	CMP $0, R12
-	CSEL LT, R10, R14, R14
-	MOVD 16(R7), R12
-	ADD R12<<2, R9, R9
-	CMP $0, R12
-	CSEL LT, R10, R9, R9
-	ADD R11<<3, R7, R7
-	MOVD 0(R8), R10
-	ADD $8, R8, R8
-	MOVD $0, R11
-	SUBS $4, R10, R10
+	MOVD x+32(FP), R10
+	MOVD zeros+40(FP), R11
+	MOVD stride+56(FP), R12
+	MOVD 0(R8), R13
+	ADD R13<<2, R10, R14
+	CMP $0, R13
+	CSEL LT, R11, R14, R14
+	MOVD 8(R8), R13
+	ADD R13<<2, R10, R15
+	CMP $0, R13
+	CSEL LT, R11, R15, R15
+	MOVD 16(R8), R13
+	ADD R13<<2, R10, R10
+	CMP $0, R13
+	CSEL LT, R11, R10, R10
+	ADD R12<<3, R8, R8
+	MOVD 0(R9), R11
+	ADD $8, R9, R9
+	MOVD $0, R12
+	SUBS $4, R11, R11
 	BLT rest5
 terms4:
-	WORD $0x3ceb69ac // ldr q12, [x13, x11]
-	WORD $0x3ceb69cd // ldr q13, [x14, x11]
-	WORD $0x3ceb692e // ldr q14, [x9, x11]
-	WORD $0xad4040af // ldp q15, q16, [x5, #0]
+	WORD $0x3cec69cc // ldr q12, [x14, x12]
+	WORD $0x3cec69ed // ldr q13, [x15, x12]
+	WORD $0x3cec694e // ldr q14, [x10, x12]
+	WORD $0xad4040cf // ldp q15, q16, [x6, #0]
 	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	WORD $0xad4140af // ldp q15, q16, [x5, #32]
+	WORD $0xad4140cf // ldp q15, q16, [x6, #32]
 	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	WORD $0xad4240af // ldp q15, q16, [x5, #64]
+	WORD $0xad4240cf // ldp q15, q16, [x6, #64]
 	WORD $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	WORD $0xad4340af // ldp q15, q16, [x5, #96]
+	WORD $0xad4340cf // ldp q15, q16, [x6, #96]
 	WORD $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	WORD $0xad4440af // ldp q15, q16, [x5, #128]
+	WORD $0xad4440cf // ldp q15, q16, [x6, #128]
 	WORD $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	WORD $0xad4540af // ldp q15, q16, [x5, #160]
+	WORD $0xad4540cf // ldp q15, q16, [x6, #160]
 	WORD $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	WORD $0xad4640af // ldp q15, q16, [x5, #192]
+	WORD $0xad4640cf // ldp q15, q16, [x6, #192]
 	WORD $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	WORD $0xad4740af // ldp q15, q16, [x5, #224]
+	WORD $0xad4740cf // ldp q15, q16, [x6, #224]
 	WORD $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	ADD $16, R11, R11
-	ADD $256, R5, R5
-	SUBS $4, R10, R10
+	ADD $16, R12, R12
+	ADD $256, R6, R6
+	SUBS $4, R11, R11
 	BGE terms4
 rest5:
-	ADD $4, R10, R10
-	CBZ R10, skip6
+	ADD $4, R11, R11
+	CBZ R11, skip6
 again7:
-	WORD $0xbc6b69ac // ldr s12, [x13, x11]
-	WORD $0xbc6b69cd // ldr s13, [x14, x11]
-	WORD $0xbc6b692e // ldr s14, [x9, x11]
-	WORD $0xad4040af // ldp q15, q16, [x5, #0]
+	WORD $0xbc6c69cc // ldr s12, [x14, x12]
+	WORD $0xbc6c69ed // ldr s13, [x15, x12]
+	WORD $0xbc6c694e // ldr s14, [x10, x12]
+	WORD $0xad4040cf // ldp q15, q16, [x6, #0]
 	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	WORD $0xad4140af // ldp q15, q16, [x5, #32]
+	WORD $0xad4140cf // ldp q15, q16, [x6, #32]
 	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD $4, R11, R11
-	ADD $64, R5, R5
-	SUB $1, R10, R10
-	CBNZ R10, again7
+	ADD $4, R12, R12
+	ADD $64, R6, R6
+	SUB $1, R11, R11
+	CBNZ R11, again7
 skip6:
-	SUB $1, R6, R6
-	CBNZ R6, again3
+	SUB $1, R7, R7
+	CBNZ R7, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4034ac // ldp q12, q13, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4034cc // ldp q12, q13, [x6, #0]
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0xad4134ac // ldp q12, q13, [x5, #32]
+	WORD $0xad4134cc // ldp q12, q13, [x6, #32]
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	ADD R1, R5, R5
-	WORD $0xad4034ac // ldp q12, q13, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4034cc // ldp q12, q13, [x6, #0]
 	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0xad4134ac // ldp q12, q13, [x5, #32]
+	WORD $0xad4134cc // ldp q12, q13, [x6, #32]
 	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	ADD R1, R5, R5
-	WORD $0xad4034ac // ldp q12, q13, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4034cc // ldp q12, q13, [x6, #0]
 	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0xad4134ac // ldp q12, q13, [x5, #32]
+	WORD $0xad4134cc // ldp q12, q13, [x6, #32]
 	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
 	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4034ac // ldp q12, q13, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4034cc // ldp q12, q13, [x6, #0]
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0xad4134ac // ldp q12, q13, [x5, #32]
+	WORD $0xad4134cc // ldp q12, q13, [x6, #32]
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
@@ -569,31 +580,31 @@ skip8:
 	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
 	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad40346c // ldp q12, q13, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad40348c // ldp q12, q13, [x4, #0]
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0xad41346c // ldp q12, q13, [x3, #32]
+	WORD $0xad41348c // ldp q12, q13, [x4, #32]
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	ADD R1, R3, R3
-	WORD $0xad40346c // ldp q12, q13, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad40348c // ldp q12, q13, [x4, #0]
 	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0xad41346c // ldp q12, q13, [x3, #32]
+	WORD $0xad41348c // ldp q12, q13, [x4, #32]
 	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	ADD R1, R3, R3
-	WORD $0xad40346c // ldp q12, q13, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad40348c // ldp q12, q13, [x4, #0]
 	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0xad41346c // ldp q12, q13, [x3, #32]
+	WORD $0xad41348c // ldp q12, q13, [x4, #32]
 	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
 	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F12
 	WORD $0x4e04058c // dup v12.4s, v12.s[0]
 	FMOVS high+120(FP), F13
@@ -623,30 +634,34 @@ skip10:
 	WORD $0x4e2cf56b // fmax v11.4s, v11.4s, v12.4s
 	WORD $0x4eadf56b // fmin v11.4s, v11.4s, v13.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad001404 // stp q4, q5, [x0, #0]
-	WORD $0xad011c06 // stp q6, q7, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad002408 // stp q8, q9, [x0, #0]
-	WORD $0xad012c0a // stp q10, q11, [x0, #32]
-	ADD R1, R0, R0
-	ADD $24, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad001424 // stp q4, q5, [x1, #0]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad002428 // stp q8, q9, [x1, #0]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	ADD R2, R1, R1
+	ADD $24, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm4x16Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm4x16Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -663,42 +678,42 @@ again1:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVD runs+72(FP), R6
-	CBZ R6, skip2
-	MOVD R2, R7
-	MOVD lens+64(FP), R8
+	MOVD runs+72(FP), R7
+	CBZ R7, skip2
+	MOVD R3, R8
+	MOVD lens+64(FP), R9
 again3:
-	MOVD x+32(FP), R9
-	MOVD zeros+40(FP), R10
-	MOVD stride+56(FP), R11
-	MOVD 0(R7), R12
-	ADD R12<<2, R9, R13
-	CMP $0, R12
-	CSEL LT, R10, R13, R13
-	MOVD 8(R7), R12
-	ADD R12<<2, R9, R14
-	CMP $0, R12
-	CSEL LT, R10, R14, R14
-	MOVD 16(R7), R12
-	ADD R12<<2, R9, R15
-	CMP $0, R12
-	CSEL LT, R10, R15, R15
-	MOVD 24(R7), R12
-	ADD R12<<2, R9, R9
-	CMP $0, R12
-	CSEL LT, R10, R9, R9
-	ADD R11<<3, R7, R7
-	MOVD 0(R8), R10
-	ADD $8, R8, R8
-	MOVD $0, R11
-	SUBS $4, R10, R10
+	MOVD x+32(FP), R10
+	MOVD zeros+40(FP), R11
+	MOVD stride+56(FP), R12
+	MOVD 0(R8), R13
+	ADD R13<<2, R10, R14
+	CMP $0, R13
+	CSEL LT, R11, R14, R14
+	MOVD 8(R8), R13
+	ADD R13<<2, R10, R15
+	CMP $0, R13
+	CSEL LT, R11, R15, R15
+	MOVD 16(R8), R13
+	ADD R13<<2, R10, R16
+	CMP $0, R13
+	CSEL LT, R11, R16, R16
+	MOVD 24(R8), R13
+	ADD R13<<2, R10, R10
+	CMP $0, R13
+	CSEL LT, R11, R10, R10
+	ADD R12<<3, R8, R8
+	MOVD 0(R9), R11
+	ADD $8, R9, R9
+	MOVD $0, R12
+	SUBS $4, R11, R11
 	BLT rest5
 terms4:
-	WORD $0x3ceb69b0 // ldr q16, [x13, x11]
-	WORD $0x3ceb69d1 // ldr q17, [x14, x11]
-	WORD $0x3ceb69f2 // ldr q18, [x15, x11]
-	WORD $0x3ceb6933 // ldr q19, [x9, x11]
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	WORD $0x3cec69d0 // ldr q16, [x14, x12]
+	WORD $0x3cec69f1 // ldr q17, [x15, x12]
+	WORD $0x3cec6a12 // ldr q18, [x16, x12]
+	WORD $0x3cec6953 // ldr q19, [x10, x12]
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
 	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
@@ -707,7 +722,7 @@ terms4:
 	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
 	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
 	WORD $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
@@ -716,7 +731,7 @@ terms4:
 	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
 	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	WORD $0xad4254b4 // ldp q20, q21, [x5, #64]
+	WORD $0xad4254d4 // ldp q20, q21, [x6, #64]
 	WORD $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
 	WORD $0x4fb21288 // fmla v8.4s, v20.4s, v18.s[1]
@@ -725,7 +740,7 @@ terms4:
 	WORD $0x4fb112a5 // fmla v5.4s, v21.4s, v17.s[1]
 	WORD $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	WORD $0xad4354b4 // ldp q20, q21, [x5, #96]
+	WORD $0xad4354d4 // ldp q20, q21, [x6, #96]
 	WORD $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
 	WORD $0x4fb2128a // fmla v10.4s, v20.4s, v18.s[1]
@@ -734,7 +749,7 @@ terms4:
 	WORD $0x4fb112a7 // fmla v7.4s, v21.4s, v17.s[1]
 	WORD $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	WORD $0xad4454b4 // ldp q20, q21, [x5, #128]
+	WORD $0xad4454d4 // ldp q20, q21, [x6, #128]
 	WORD $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
 	WORD $0x4f921a88 // fmla v8.4s, v20.4s, v18.s[2]
@@ -743,7 +758,7 @@ terms4:
 	WORD $0x4f911aa5 // fmla v5.4s, v21.4s, v17.s[2]
 	WORD $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	WORD $0xad4554b4 // ldp q20, q21, [x5, #160]
+	WORD $0xad4554d4 // ldp q20, q21, [x6, #160]
 	WORD $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
 	WORD $0x4f921a8a // fmla v10.4s, v20.4s, v18.s[2]
@@ -752,7 +767,7 @@ terms4:
 	WORD $0x4f911aa7 // fmla v7.4s, v21.4s, v17.s[2]
 	WORD $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	WORD $0xad4654b4 // ldp q20, q21, [x5, #192]
+	WORD $0xad4654d4 // ldp q20, q21, [x6, #192]
 	WORD $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
 	WORD $0x4fb21a88 // fmla v8.4s, v20.4s, v18.s[3]
@@ -761,7 +776,7 @@ terms4:
 	WORD $0x4fb11aa5 // fmla v5.4s, v21.4s, v17.s[3]
 	WORD $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	WORD $0xad4754b4 // ldp q20, q21, [x5, #224]
+	WORD $0xad4754d4 // ldp q20, q21, [x6, #224]
 	WORD $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
 	WORD $0x4fb21a8a // fmla v10.4s, v20.4s, v18.s[3]
@@ -770,19 +785,19 @@ terms4:
 	WORD $0x4fb11aa7 // fmla v7.4s, v21.4s, v17.s[3]
 	WORD $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	ADD $16, R11, R11
-	ADD $256, R5, R5
-	SUBS $4, R10, R10
+	ADD $16, R12, R12
+	ADD $256, R6, R6
+	SUBS $4, R11, R11
 	BGE terms4
 rest5:
-	ADD $4, R10, R10
-	CBZ R10, skip6
+	ADD $4, R11, R11
+	CBZ R11, skip6
 again7:
-	WORD $0xbc6b69b0 // ldr s16, [x13, x11]
-	WORD $0xbc6b69d1 // ldr s17, [x14, x11]
-	WORD $0xbc6b69f2 // ldr s18, [x15, x11]
-	WORD $0xbc6b6933 // ldr s19, [x9, x11]
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	WORD $0xbc6c69d0 // ldr s16, [x14, x12]
+	WORD $0xbc6c69f1 // ldr s17, [x15, x12]
+	WORD $0xbc6c6a12 // ldr s18, [x16, x12]
+	WORD $0xbc6c6953 // ldr s19, [x10, x12]
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
 	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
@@ -791,7 +806,7 @@ again7:
 	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
 	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
 	WORD $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
@@ -800,49 +815,49 @@ again7:
 	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
 	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD $4, R11, R11
-	ADD $64, R5, R5
-	SUB $1, R10, R10
-	CBNZ R10, again7
+	ADD $4, R12, R12
+	ADD $64, R6, R6
+	SUB $1, R11, R11
+	CBNZ R11, again7
 skip6:
-	SUB $1, R6, R6
-	CBNZ R6, again3
+	SUB $1, R7, R7
+	CBNZ R7, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	ADD R1, R5, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	ADD R1, R5, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	ADD R1, R5, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
@@ -851,7 +866,7 @@ skip8:
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
@@ -861,38 +876,38 @@ skip8:
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	ADD R1, R3, R3
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	ADD R1, R3, R3
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	ADD R1, R3, R3
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+120(FP), F17
@@ -930,33 +945,37 @@ skip10:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad001404 // stp q4, q5, [x0, #0]
-	WORD $0xad011c06 // stp q6, q7, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad002408 // stp q8, q9, [x0, #0]
-	WORD $0xad012c0a // stp q10, q11, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad00340c // stp q12, q13, [x0, #0]
-	WORD $0xad013c0e // stp q14, q15, [x0, #32]
-	ADD R1, R0, R0
-	ADD $32, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad001424 // stp q4, q5, [x1, #0]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad002428 // stp q8, q9, [x1, #0]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad00342c // stp q12, q13, [x1, #0]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	ADD R2, R1, R1
+	ADD $32, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm5x16Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm5x16Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -977,47 +996,47 @@ again1:
 	WORD $0x6f00e411 // movi v17.2d, #0
 	WORD $0x6f00e412 // movi v18.2d, #0
 	WORD $0x6f00e413 // movi v19.2d, #0
-	MOVD runs+72(FP), R6
-	CBZ R6, skip2
-	MOVD R2, R7
-	MOVD lens+64(FP), R8
+	MOVD runs+72(FP), R7
+	CBZ R7, skip2
+	MOVD R3, R8
+	MOVD lens+64(FP), R9
 again3:
-	MOVD x+32(FP), R9
-	MOVD zeros+40(FP), R10
-	MOVD stride+56(FP), R11
-	MOVD 0(R7), R12
-	ADD R12<<2, R9, R13
-	CMP $0, R12
-	CSEL LT, R10, R13, R13
-	MOVD 8(R7), R12
-	ADD R12<<2, R9, R14
-	CMP $0, R12
-	CSEL LT, R10, R14, R14
-	MOVD 16(R7), R12
-	ADD R12<<2, R9, R15
-	CMP $0, R12
-	CSEL LT, R10, R15, R15
-	MOVD 24(R7), R12
-	ADD R12<<2, R9, R16
-	CMP $0, R12
-	CSEL LT, R10, R16, R16
-	MOVD 32(R7), R12
-	ADD R12<<2, R9, R9
-	CMP $0, R12
-	CSEL LT, R10, R9, R9
-	ADD R11<<3, R7, R7
-	MOVD 0(R8), R10
-	ADD $8, R8, R8
-	MOVD $0, R11
-	SUBS $4, R10, R10
+	MOVD x+32(FP), R10
+	MOVD zeros+40(FP), R11
+	MOVD stride+56(FP), R12
+	MOVD 0(R8), R13
+	ADD R13<<2, R10, R14
+	CMP $0, R13
+	CSEL LT, R11, R14, R14
+	MOVD 8(R8), R13
+	ADD R13<<2, R10, R15
+	CMP $0, R13
+	CSEL LT, R11, R15, R15
+	MOVD 16(R8), R13
+	ADD R13<<2, R10, R16
+	CMP $0, R13
+	CSEL LT, R11, R16, R16
+	MOVD 24(R8), R13
+	ADD R13<<2, R10, R17
+	CMP $0, R13
+	CSEL LT, R11, R17, R17
+	MOVD 32(R8), R13
+	ADD R13<<2, R10, R10
+	CMP $0, R13
+	CSEL LT, R11, R10, R10
+	ADD R12<<3, R8, R8
+	MOVD 0(R9), R11
+	ADD $8, R9, R9
+	MOVD $0, R12
+	SUBS $4, R11, R11
 	BLT rest5
 terms4:
-	WORD $0x3ceb69b4 // ldr q20, [x13, x11]
-	WORD $0x3ceb69d5 // ldr q21, [x14, x11]
-	WORD $0x3ceb69f6 // ldr q22, [x15, x11]
-	WORD $0x3ceb6a17 // ldr q23, [x16, x11]
-	WORD $0x3ceb6938 // ldr q24, [x9, x11]
-	WORD $0xad4068b9 // ldp q25, q26, [x5, #0]
+	WORD $0x3cec69d4 // ldr q20, [x14, x12]
+	WORD $0x3cec69f5 // ldr q21, [x15, x12]
+	WORD $0x3cec6a16 // ldr q22, [x16, x12]
+	WORD $0x3cec6a37 // ldr q23, [x17, x12]
+	WORD $0x3cec6958 // ldr q24, [x10, x12]
+	WORD $0xad4068d9 // ldp q25, q26, [x6, #0]
 	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
 	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
@@ -1028,7 +1047,7 @@ terms4:
 	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
 	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad4168b9 // ldp q25, q26, [x5, #32]
+	WORD $0xad4168d9 // ldp q25, q26, [x6, #32]
 	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
 	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
@@ -1039,7 +1058,7 @@ terms4:
 	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
 	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0xad4268b9 // ldp q25, q26, [x5, #64]
+	WORD $0xad4268d9 // ldp q25, q26, [x6, #64]
 	WORD $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
 	WORD $0x4fb61328 // fmla v8.4s, v25.4s, v22.s[1]
@@ -1050,7 +1069,7 @@ terms4:
 	WORD $0x4fb61349 // fmla v9.4s, v26.4s, v22.s[1]
 	WORD $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	WORD $0xad4368b9 // ldp q25, q26, [x5, #96]
+	WORD $0xad4368d9 // ldp q25, q26, [x6, #96]
 	WORD $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
 	WORD $0x4fb6132a // fmla v10.4s, v25.4s, v22.s[1]
@@ -1061,7 +1080,7 @@ terms4:
 	WORD $0x4fb6134b // fmla v11.4s, v26.4s, v22.s[1]
 	WORD $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	WORD $0xad4468b9 // ldp q25, q26, [x5, #128]
+	WORD $0xad4468d9 // ldp q25, q26, [x6, #128]
 	WORD $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
 	WORD $0x4f961b28 // fmla v8.4s, v25.4s, v22.s[2]
@@ -1072,7 +1091,7 @@ terms4:
 	WORD $0x4f961b49 // fmla v9.4s, v26.4s, v22.s[2]
 	WORD $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	WORD $0xad4568b9 // ldp q25, q26, [x5, #160]
+	WORD $0xad4568d9 // ldp q25, q26, [x6, #160]
 	WORD $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
 	WORD $0x4f961b2a // fmla v10.4s, v25.4s, v22.s[2]
@@ -1083,7 +1102,7 @@ terms4:
 	WORD $0x4f961b4b // fmla v11.4s, v26.4s, v22.s[2]
 	WORD $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	WORD $0xad4668b9 // ldp q25, q26, [x5, #192]
+	WORD $0xad4668d9 // ldp q25, q26, [x6, #192]
 	WORD $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
 	WORD $0x4fb61b28 // fmla v8.4s, v25.4s, v22.s[3]
@@ -1094,7 +1113,7 @@ terms4:
 	WORD $0x4fb61b49 // fmla v9.4s, v26.4s, v22.s[3]
 	WORD $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	WORD $0xad4768b9 // ldp q25, q26, [x5, #224]
+	WORD $0xad4768d9 // ldp q25, q26, [x6, #224]
 	WORD $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
 	WORD $0x4fb61b2a // fmla v10.4s, v25.4s, v22.s[3]
@@ -1105,20 +1124,20 @@ terms4:
 	WORD $0x4fb61b4b // fmla v11.4s, v26.4s, v22.s[3]
 	WORD $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	ADD $16, R11, R11
-	ADD $256, R5, R5
-	SUBS $4, R10, R10
+	ADD $16, R12, R12
+	ADD $256, R6, R6
+	SUBS $4, R11, R11
 	BGE terms4
 rest5:
-	ADD $4, R10, R10
-	CBZ R10, skip6
+	ADD $4, R11, R11
+	CBZ R11, skip6
 again7:
-	WORD $0xbc6b69b4 // ldr s20, [x13, x11]
-	WORD $0xbc6b69d5 // ldr s21, [x14, x11]
-	WORD $0xbc6b69f6 // ldr s22, [x15, x11]
-	WORD $0xbc6b6a17 // ldr s23, [x16, x11]
-	WORD $0xbc6b6938 // ldr s24, [x9, x11]
-	WORD $0xad4068b9 // ldp q25, q26, [x5, #0]
+	WORD $0xbc6c69d4 // ldr s20, [x14, x12]
+	WORD $0xbc6c69f5 // ldr s21, [x15, x12]
+	WORD $0xbc6c6a16 // ldr s22, [x16, x12]
+	WORD $0xbc6c6a37 // ldr s23, [x17, x12]
+	WORD $0xbc6c6958 // ldr s24, [x10, x12]
+	WORD $0xad4068d9 // ldp q25, q26, [x6, #0]
 	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
 	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
@@ -1129,7 +1148,7 @@ again7:
 	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
 	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad4168b9 // ldp q25, q26, [x5, #32]
+	WORD $0xad4168d9 // ldp q25, q26, [x6, #32]
 	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
 	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
@@ -1140,56 +1159,56 @@ again7:
 	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
 	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD $4, R11, R11
-	ADD $64, R5, R5
-	SUB $1, R10, R10
-	CBNZ R10, again7
+	ADD $4, R12, R12
+	ADD $64, R6, R6
+	SUB $1, R11, R11
+	CBNZ R11, again7
 skip6:
-	SUB $1, R6, R6
-	CBNZ R6, again3
+	SUB $1, R7, R7
+	CBNZ R7, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	ADD R1, R5, R5
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
 	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
 	WORD $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
-	ADD R1, R5, R5
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
 	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
 	WORD $0x4e35d56b // fadd v11.4s, v11.4s, v21.4s
-	ADD R1, R5, R5
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
 	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
 	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
-	ADD R1, R5, R5
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
 	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4054b4 // ldp q20, q21, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4054d4 // ldp q20, q21, [x6, #0]
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
@@ -1200,7 +1219,7 @@ skip8:
 	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
 	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
 	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0xad4154b4 // ldp q20, q21, [x5, #32]
+	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
 	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
 	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
@@ -1212,45 +1231,45 @@ skip8:
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad405474 // ldp q20, q21, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad405494 // ldp q20, q21, [x4, #0]
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
-	WORD $0xad415474 // ldp q20, q21, [x3, #32]
+	WORD $0xad415494 // ldp q20, q21, [x4, #32]
 	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
-	ADD R1, R3, R3
-	WORD $0xad405474 // ldp q20, q21, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad405494 // ldp q20, q21, [x4, #0]
 	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
 	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
-	WORD $0xad415474 // ldp q20, q21, [x3, #32]
+	WORD $0xad415494 // ldp q20, q21, [x4, #32]
 	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
 	WORD $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
-	ADD R1, R3, R3
-	WORD $0xad405474 // ldp q20, q21, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad405494 // ldp q20, q21, [x4, #0]
 	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
 	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
-	WORD $0xad415474 // ldp q20, q21, [x3, #32]
+	WORD $0xad415494 // ldp q20, q21, [x4, #32]
 	WORD $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
 	WORD $0x4e35d56b // fadd v11.4s, v11.4s, v21.4s
-	ADD R1, R3, R3
-	WORD $0xad405474 // ldp q20, q21, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad405494 // ldp q20, q21, [x4, #0]
 	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
 	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0xad415474 // ldp q20, q21, [x3, #32]
+	WORD $0xad415494 // ldp q20, q21, [x4, #32]
 	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
 	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
-	ADD R1, R3, R3
-	WORD $0xad405474 // ldp q20, q21, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad405494 // ldp q20, q21, [x4, #0]
 	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
 	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0xad415474 // ldp q20, q21, [x3, #32]
+	WORD $0xad415494 // ldp q20, q21, [x4, #32]
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F20
 	WORD $0x4e040694 // dup v20.4s, v20.s[0]
 	FMOVS high+120(FP), F21
@@ -1296,36 +1315,40 @@ skip10:
 	WORD $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
 	WORD $0x4eb5f673 // fmin v19.4s, v19.4s, v21.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad001404 // stp q4, q5, [x0, #0]
-	WORD $0xad011c06 // stp q6, q7, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad002408 // stp q8, q9, [x0, #0]
-	WORD $0xad012c0a // stp q10, q11, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad00340c // stp q12, q13, [x0, #0]
-	WORD $0xad013c0e // stp q14, q15, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad004410 // stp q16, q17, [x0, #0]
-	WORD $0xad014c12 // stp q18, q19, [x0, #32]
-	ADD R1, R0, R0
-	ADD $40, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad001424 // stp q4, q5, [x1, #0]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad002428 // stp q8, q9, [x1, #0]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad00342c // stp q12, q13, [x1, #0]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad004430 // stp q16, q17, [x1, #0]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	ADD R2, R1, R1
+	ADD $40, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm6x16Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm6x16Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1350,52 +1373,52 @@ again1:
 	WORD $0x6f00e415 // movi v21.2d, #0
 	WORD $0x6f00e416 // movi v22.2d, #0
 	WORD $0x6f00e417 // movi v23.2d, #0
-	MOVD runs+72(FP), R6
-	CBZ R6, skip2
-	MOVD R2, R7
-	MOVD lens+64(FP), R8
+	MOVD runs+72(FP), R7
+	CBZ R7, skip2
+	MOVD R3, R8
+	MOVD lens+64(FP), R9
 again3:
-	MOVD x+32(FP), R9
-	MOVD zeros+40(FP), R10
-	MOVD stride+56(FP), R11
-	MOVD 0(R7), R12
-	ADD R12<<2, R9, R13
-	CMP $0, R12
-	CSEL LT, R10, R13, R13
-	MOVD 8(R7), R12
-	ADD R12<<2, R9, R14
-	CMP $0, R12
-	CSEL LT, R10, R14, R14
-	MOVD 16(R7), R12
-	ADD R12<<2, R9, R15
-	CMP $0, R12
-	CSEL LT, R10, R15, R15
-	MOVD 24(R7), R12
-	ADD R12<<2, R9, R16
-	CMP $0, R12
-	CSEL LT, R10, R16, R16
-	MOVD 32(R7), R12
-	ADD R12<<2, R9, R17
-	CMP $0, R12
-	CSEL LT, R10, R17, R17
-	MOVD 40(R7), R12
-	ADD R12<<2, R9, R9
-	CMP $0, R12
-	CSEL LT, R10, R9, R9
-	ADD R11<<3, R7, R7
-	MOVD 0(R8), R10
-	ADD $8, R8, R8
-	MOVD $0, R11
-	SUBS $4, R10, R10
+	MOVD x+32(FP), R10
+	MOVD zeros+40(FP), R11
+	MOVD stride+56(FP), R12
+	MOVD 0(R8), R13
+	ADD R13<<2, R10, R14
+	CMP $0, R13
+	CSEL LT, R11, R14, R14
+	MOVD 8(R8), R13
+	ADD R13<<2, R10, R15
+	CMP $0, R13
+	CSEL LT, R11, R15, R15
+	MOVD 16(R8), R13
+	ADD R13<<2, R10, R16
+	CMP $0, R13
+	CSEL LT, R11, R16, R16
+	MOVD 24(R8), R13
+	ADD R13<<2, R10, R17
+	CMP $0, R13
+	CSEL LT, R11, R17, R17
+	MOVD 32(R8), R13
+	ADD R13<<2, R10, R19
+	CMP $0, R13
+	CSEL LT, R11, R19, R19
+	MOVD 40(R8), R13
+	ADD R13<<2, R10, R10
+	CMP $0, R13
+	CSEL LT, R11, R10, R10
+	ADD R12<<3, R8, R8
+	MOVD 0(R9), R11
+	ADD $8, R9, R9
+	MOVD $0, R12
+	SUBS $4, R11, R11
 	BLT rest5
 terms4:
-	WORD $0x3ceb69b8 // ldr q24, [x13, x11]
-	WORD $0x3ceb69d9 // ldr q25, [x14, x11]
-	WORD $0x3ceb69fa // ldr q26, [x15, x11]
-	WORD $0x3ceb6a1b // ldr q27, [x16, x11]
-	WORD $0x3ceb6a3c // ldr q28, [x17, x11]
-	WORD $0x3ceb693d // ldr q29, [x9, x11]
-	WORD $0xad407cbe // ldp q30, q31, [x5, #0]
+	WORD $0x3cec69d8 // ldr q24, [x14, x12]
+	WORD $0x3cec69f9 // ldr q25, [x15, x12]
+	WORD $0x3cec6a1a // ldr q26, [x16, x12]
+	WORD $0x3cec6a3b // ldr q27, [x17, x12]
+	WORD $0x3cec6a7c // ldr q28, [x19, x12]
+	WORD $0x3cec695d // ldr q29, [x10, x12]
+	WORD $0xad407cde // ldp q30, q31, [x6, #0]
 	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
 	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
@@ -1408,7 +1431,7 @@ terms4:
 	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
 	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417cbe // ldp q30, q31, [x5, #32]
+	WORD $0xad417cde // ldp q30, q31, [x6, #32]
 	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
 	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
@@ -1421,7 +1444,7 @@ terms4:
 	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
 	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0xad427cbe // ldp q30, q31, [x5, #64]
+	WORD $0xad427cde // ldp q30, q31, [x6, #64]
 	WORD $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
 	WORD $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
@@ -1434,7 +1457,7 @@ terms4:
 	WORD $0x4fbb13ed // fmla v13.4s, v31.4s, v27.s[1]
 	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	WORD $0xad437cbe // ldp q30, q31, [x5, #96]
+	WORD $0xad437cde // ldp q30, q31, [x6, #96]
 	WORD $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
 	WORD $0x4fba13ca // fmla v10.4s, v30.4s, v26.s[1]
@@ -1447,7 +1470,7 @@ terms4:
 	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
 	WORD $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	WORD $0xad447cbe // ldp q30, q31, [x5, #128]
+	WORD $0xad447cde // ldp q30, q31, [x6, #128]
 	WORD $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
 	WORD $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
@@ -1460,7 +1483,7 @@ terms4:
 	WORD $0x4f9b1bed // fmla v13.4s, v31.4s, v27.s[2]
 	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	WORD $0xad457cbe // ldp q30, q31, [x5, #160]
+	WORD $0xad457cde // ldp q30, q31, [x6, #160]
 	WORD $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
 	WORD $0x4f9a1bca // fmla v10.4s, v30.4s, v26.s[2]
@@ -1473,7 +1496,7 @@ terms4:
 	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
 	WORD $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	WORD $0xad467cbe // ldp q30, q31, [x5, #192]
+	WORD $0xad467cde // ldp q30, q31, [x6, #192]
 	WORD $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
 	WORD $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
@@ -1486,7 +1509,7 @@ terms4:
 	WORD $0x4fbb1bed // fmla v13.4s, v31.4s, v27.s[3]
 	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	WORD $0xad477cbe // ldp q30, q31, [x5, #224]
+	WORD $0xad477cde // ldp q30, q31, [x6, #224]
 	WORD $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
 	WORD $0x4fba1bca // fmla v10.4s, v30.4s, v26.s[3]
@@ -1499,21 +1522,21 @@ terms4:
 	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
 	WORD $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	ADD $16, R11, R11
-	ADD $256, R5, R5
-	SUBS $4, R10, R10
+	ADD $16, R12, R12
+	ADD $256, R6, R6
+	SUBS $4, R11, R11
 	BGE terms4
 rest5:
-	ADD $4, R10, R10
-	CBZ R10, skip6
+	ADD $4, R11, R11
+	CBZ R11, skip6
 again7:
-	WORD $0xbc6b69b8 // ldr s24, [x13, x11]
-	WORD $0xbc6b69d9 // ldr s25, [x14, x11]
-	WORD $0xbc6b69fa // ldr s26, [x15, x11]
-	WORD $0xbc6b6a1b // ldr s27, [x16, x11]
-	WORD $0xbc6b6a3c // ldr s28, [x17, x11]
-	WORD $0xbc6b693d // ldr s29, [x9, x11]
-	WORD $0xad407cbe // ldp q30, q31, [x5, #0]
+	WORD $0xbc6c69d8 // ldr s24, [x14, x12]
+	WORD $0xbc6c69f9 // ldr s25, [x15, x12]
+	WORD $0xbc6c6a1a // ldr s26, [x16, x12]
+	WORD $0xbc6c6a3b // ldr s27, [x17, x12]
+	WORD $0xbc6c6a7c // ldr s28, [x19, x12]
+	WORD $0xbc6c695d // ldr s29, [x10, x12]
+	WORD $0xad407cde // ldp q30, q31, [x6, #0]
 	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
 	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
@@ -1526,7 +1549,7 @@ again7:
 	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
 	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417cbe // ldp q30, q31, [x5, #32]
+	WORD $0xad417cde // ldp q30, q31, [x6, #32]
 	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
 	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
@@ -1539,63 +1562,63 @@ again7:
 	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
 	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD $4, R11, R11
-	ADD $64, R5, R5
-	SUB $1, R10, R10
-	CBNZ R10, again7
+	ADD $4, R12, R12
+	ADD $64, R6, R6
+	SUB $1, R11, R11
+	CBNZ R11, again7
 skip6:
-	SUB $1, R6, R6
-	CBNZ R6, again3
+	SUB $1, R7, R7
+	CBNZ R7, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
 	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
 	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
 	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
 	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
@@ -1608,7 +1631,7 @@ skip8:
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
@@ -1622,52 +1645,52 @@ skip8:
 	WORD $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
 	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
 	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
 	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
 	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F24
 	WORD $0x4e040718 // dup v24.4s, v24.s[0]
 	FMOVS high+120(FP), F25
@@ -1721,39 +1744,43 @@ skip10:
 	WORD $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
 	WORD $0x4eb9f6f7 // fmin v23.4s, v23.4s, v25.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad001404 // stp q4, q5, [x0, #0]
-	WORD $0xad011c06 // stp q6, q7, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad002408 // stp q8, q9, [x0, #0]
-	WORD $0xad012c0a // stp q10, q11, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad00340c // stp q12, q13, [x0, #0]
-	WORD $0xad013c0e // stp q14, q15, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad004410 // stp q16, q17, [x0, #0]
-	WORD $0xad014c12 // stp q18, q19, [x0, #32]
-	ADD R1, R0, R0
-	WORD $0xad005414 // stp q20, q21, [x0, #0]
-	WORD $0xad015c16 // stp q22, q23, [x0, #32]
-	ADD R1, R0, R0
-	ADD $48, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad001424 // stp q4, q5, [x1, #0]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad002428 // stp q8, q9, [x1, #0]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad00342c // stp q12, q13, [x1, #0]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad004430 // stp q16, q17, [x1, #0]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	ADD R2, R1, R1
+	WORD $0xad005434 // stp q20, q21, [x1, #0]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
+	ADD R2, R1, R1
+	ADD $48, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm1x32Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm1x32Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1762,157 +1789,157 @@ again1:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	MOVD ldb+88(FP), R6
-	LSL $2, R6, R6
-	ADD R6, R5, R6
-	MOVD runs+72(FP), R7
-	CBZ R7, skip2
-	MOVD R2, R8
-	MOVD lens+64(FP), R9
+	MOVD ldb+88(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R6, R7
+	MOVD runs+72(FP), R8
+	CBZ R8, skip2
+	MOVD R3, R9
+	MOVD lens+64(FP), R10
 again3:
-	MOVD x+32(FP), R10
-	MOVD zeros+40(FP), R11
-	MOVD stride+56(FP), R12
-	MOVD 0(R8), R13
-	ADD R13<<2, R10, R10
-	CMP $0, R13
-	CSEL LT, R11, R10, R10
-	ADD R12<<3, R8, R8
-	MOVD 0(R9), R11
-	ADD $8, R9, R9
-	MOVD $0, R12
-	SUBS $4, R11, R11
+	MOVD x+32(FP), R11
+	MOVD zeros+40(FP), R12
+	MOVD stride+56(FP), R13
+	MOVD 0(R9), R14
+	ADD R14<<2, R11, R11
+	CMP $0, R14
+	CSEL LT, R12, R11, R11
+	ADD R13<<3, R9, R9
+	MOVD 0(R10), R12
+	ADD $8, R10, R10
+	MOVD $0, R13
+	SUBS $4, R12, R12
 	BLT rest5
 terms4:
-	WORD $0x3cec6948 // ldr q8, [x10, x12]
-	WORD $0xad4028a9 // ldp q9, q10, [x5, #0]
+	WORD $0x3ced6968 // ldr q8, [x11, x13]
+	WORD $0xad4028c9 // ldp q9, q10, [x6, #0]
 	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
 	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
-	WORD $0xad4128a9 // ldp q9, q10, [x5, #32]
+	WORD $0xad4128c9 // ldp q9, q10, [x6, #32]
 	WORD $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
 	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
-	WORD $0xad4028c9 // ldp q9, q10, [x6, #0]
+	WORD $0xad4028e9 // ldp q9, q10, [x7, #0]
 	WORD $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
 	WORD $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
-	WORD $0xad4128c9 // ldp q9, q10, [x6, #32]
+	WORD $0xad4128e9 // ldp q9, q10, [x7, #32]
 	WORD $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
 	WORD $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
-	WORD $0xad4228a9 // ldp q9, q10, [x5, #64]
+	WORD $0xad4228c9 // ldp q9, q10, [x6, #64]
 	WORD $0x4fa81120 // fmla v0.4s, v9.4s, v8.s[1]
 	WORD $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
-	WORD $0xad4328a9 // ldp q9, q10, [x5, #96]
+	WORD $0xad4328c9 // ldp q9, q10, [x6, #96]
 	WORD $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
 	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
-	WORD $0xad4228c9 // ldp q9, q10, [x6, #64]
+	WORD $0xad4228e9 // ldp q9, q10, [x7, #64]
 	WORD $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
 	WORD $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
-	WORD $0xad4328c9 // ldp q9, q10, [x6, #96]
+	WORD $0xad4328e9 // ldp q9, q10, [x7, #96]
 	WORD $0x4fa81126 // fmla v6.4s, v9.4s, v8.s[1]
 	WORD $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
-	WORD $0xad4428a9 // ldp q9, q10, [x5, #128]
+	WORD $0xad4428c9 // ldp q9, q10, [x6, #128]
 	WORD $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
 	WORD $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
-	WORD $0xad4528a9 // ldp q9, q10, [x5, #160]
+	WORD $0xad4528c9 // ldp q9, q10, [x6, #160]
 	WORD $0x4f881922 // fmla v2.4s, v9.4s, v8.s[2]
 	WORD $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
-	WORD $0xad4428c9 // ldp q9, q10, [x6, #128]
+	WORD $0xad4428e9 // ldp q9, q10, [x7, #128]
 	WORD $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
 	WORD $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
-	WORD $0xad4528c9 // ldp q9, q10, [x6, #160]
+	WORD $0xad4528e9 // ldp q9, q10, [x7, #160]
 	WORD $0x4f881926 // fmla v6.4s, v9.4s, v8.s[2]
 	WORD $0x4f881947 // fmla v7.4s, v10.4s, v8.s[2]
-	WORD $0xad4628a9 // ldp q9, q10, [x5, #192]
+	WORD $0xad4628c9 // ldp q9, q10, [x6, #192]
 	WORD $0x4fa81920 // fmla v0.4s, v9.4s, v8.s[3]
 	WORD $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
-	WORD $0xad4728a9 // ldp q9, q10, [x5, #224]
+	WORD $0xad4728c9 // ldp q9, q10, [x6, #224]
 	WORD $0x4fa81922 // fmla v2.4s, v9.4s, v8.s[3]
 	WORD $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
-	WORD $0xad4628c9 // ldp q9, q10, [x6, #192]
+	WORD $0xad4628e9 // ldp q9, q10, [x7, #192]
 	WORD $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
 	WORD $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
-	WORD $0xad4728c9 // ldp q9, q10, [x6, #224]
+	WORD $0xad4728e9 // ldp q9, q10, [x7, #224]
 	WORD $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
 	WORD $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
-	ADD $16, R12, R12
-	ADD $256, R5, R5
+	ADD $16, R13, R13
 	ADD $256, R6, R6
-	SUBS $4, R11, R11
+	ADD $256, R7, R7
+	SUBS $4, R12, R12
 	BGE terms4
 rest5:
-	ADD $4, R11, R11
-	CBZ R11, skip6
+	ADD $4, R12, R12
+	CBZ R12, skip6
 again7:
-	WORD $0xbc6c6948 // ldr s8, [x10, x12]
-	WORD $0xad4028a9 // ldp q9, q10, [x5, #0]
+	WORD $0xbc6d6968 // ldr s8, [x11, x13]
+	WORD $0xad4028c9 // ldp q9, q10, [x6, #0]
 	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
 	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
-	WORD $0xad4128a9 // ldp q9, q10, [x5, #32]
+	WORD $0xad4128c9 // ldp q9, q10, [x6, #32]
 	WORD $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
 	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
-	WORD $0xad4028c9 // ldp q9, q10, [x6, #0]
+	WORD $0xad4028e9 // ldp q9, q10, [x7, #0]
 	WORD $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
 	WORD $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
-	WORD $0xad4128c9 // ldp q9, q10, [x6, #32]
+	WORD $0xad4128e9 // ldp q9, q10, [x7, #32]
 	WORD $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
 	WORD $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
-	ADD $4, R12, R12
-	ADD $64, R5, R5
+	ADD $4, R13, R13
 	ADD $64, R6, R6
-	SUB $1, R11, R11
-	CBNZ R11, again7
+	ADD $64, R7, R7
+	SUB $1, R12, R12
+	CBNZ R12, again7
 skip6:
-	SUB $1, R7, R7
-	CBNZ R7, again3
+	SUB $1, R8, R8
+	CBNZ R8, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4024a8 // ldp q8, q9, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4024c8 // ldp q8, q9, [x6, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0xad4124a8 // ldp q8, q9, [x5, #32]
+	WORD $0xad4124c8 // ldp q8, q9, [x6, #32]
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0xad4224a8 // ldp q8, q9, [x5, #64]
+	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0xad4324a8 // ldp q8, q9, [x5, #96]
+	WORD $0xad4324c8 // ldp q8, q9, [x6, #96]
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4024a8 // ldp q8, q9, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4024c8 // ldp q8, q9, [x6, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0xad4124a8 // ldp q8, q9, [x5, #32]
+	WORD $0xad4124c8 // ldp q8, q9, [x6, #32]
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0xad4224a8 // ldp q8, q9, [x5, #64]
+	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0xad4324a8 // ldp q8, q9, [x5, #96]
+	WORD $0xad4324c8 // ldp q8, q9, [x6, #96]
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad402468 // ldp q8, q9, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad402488 // ldp q8, q9, [x4, #0]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0xad412468 // ldp q8, q9, [x3, #32]
+	WORD $0xad412488 // ldp q8, q9, [x4, #32]
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0xad422468 // ldp q8, q9, [x3, #64]
+	WORD $0xad422488 // ldp q8, q9, [x4, #64]
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0xad432468 // ldp q8, q9, [x3, #96]
+	WORD $0xad432488 // ldp q8, q9, [x4, #96]
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS high+120(FP), F9
@@ -1934,26 +1961,30 @@ skip10:
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	WORD $0xad021404 // stp q4, q5, [x0, #64]
-	WORD $0xad031c06 // stp q6, q7, [x0, #96]
-	ADD R1, R0, R0
-	ADD $8, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	ADD R2, R1, R1
+	ADD $8, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm2x32Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm2x32Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1970,237 +2001,237 @@ again1:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVD ldb+88(FP), R6
-	LSL $2, R6, R6
-	ADD R6, R5, R6
-	MOVD runs+72(FP), R7
-	CBZ R7, skip2
-	MOVD R2, R8
-	MOVD lens+64(FP), R9
+	MOVD ldb+88(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R6, R7
+	MOVD runs+72(FP), R8
+	CBZ R8, skip2
+	MOVD R3, R9
+	MOVD lens+64(FP), R10
 again3:
-	MOVD x+32(FP), R10
-	MOVD zeros+40(FP), R11
-	MOVD stride+56(FP), R12
-	MOVD 0(R8), R13
-	ADD R13<<2, R10, R14
-	CMP $0, R13
-	CSEL LT, R11, R14, R14
-	MOVD 8(R8), R13
-	ADD R13<<2, R10, R10
-	CMP $0, R13
-	CSEL LT, R11, R10, R10
-	ADD R12<<3, R8, R8
-	MOVD 0(R9), R11
-	ADD $8, R9, R9
-	MOVD $0, R12
-	SUBS $4, R11, R11
+	MOVD x+32(FP), R11
+	MOVD zeros+40(FP), R12
+	MOVD stride+56(FP), R13
+	MOVD 0(R9), R14
+	ADD R14<<2, R11, R15
+	CMP $0, R14
+	CSEL LT, R12, R15, R15
+	MOVD 8(R9), R14
+	ADD R14<<2, R11, R11
+	CMP $0, R14
+	CSEL LT, R12, R11, R11
+	ADD R13<<3, R9, R9
+	MOVD 0(R10), R12
+	ADD $8, R10, R10
+	MOVD $0, R13
+	SUBS $4, R12, R12
 	BLT rest5
 terms4:
-	WORD $0x3cec69d0 // ldr q16, [x14, x12]
-	WORD $0x3cec6951 // ldr q17, [x10, x12]
-	WORD $0xad404cb2 // ldp q18, q19, [x5, #0]
+	WORD $0x3ced69f0 // ldr q16, [x15, x13]
+	WORD $0x3ced6971 // ldr q17, [x11, x13]
+	WORD $0xad404cd2 // ldp q18, q19, [x6, #0]
 	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
 	WORD $0x4f911248 // fmla v8.4s, v18.4s, v17.s[0]
 	WORD $0x4f901261 // fmla v1.4s, v19.4s, v16.s[0]
 	WORD $0x4f911269 // fmla v9.4s, v19.4s, v17.s[0]
-	WORD $0xad414cb2 // ldp q18, q19, [x5, #32]
+	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
 	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
 	WORD $0x4f91124a // fmla v10.4s, v18.4s, v17.s[0]
 	WORD $0x4f901263 // fmla v3.4s, v19.4s, v16.s[0]
 	WORD $0x4f91126b // fmla v11.4s, v19.4s, v17.s[0]
-	WORD $0xad404cd2 // ldp q18, q19, [x6, #0]
+	WORD $0xad404cf2 // ldp q18, q19, [x7, #0]
 	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
 	WORD $0x4f91124c // fmla v12.4s, v18.4s, v17.s[0]
 	WORD $0x4f901265 // fmla v5.4s, v19.4s, v16.s[0]
 	WORD $0x4f91126d // fmla v13.4s, v19.4s, v17.s[0]
-	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
+	WORD $0xad414cf2 // ldp q18, q19, [x7, #32]
 	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
 	WORD $0x4f91124e // fmla v14.4s, v18.4s, v17.s[0]
 	WORD $0x4f901267 // fmla v7.4s, v19.4s, v16.s[0]
 	WORD $0x4f91126f // fmla v15.4s, v19.4s, v17.s[0]
-	WORD $0xad424cb2 // ldp q18, q19, [x5, #64]
+	WORD $0xad424cd2 // ldp q18, q19, [x6, #64]
 	WORD $0x4fb01240 // fmla v0.4s, v18.4s, v16.s[1]
 	WORD $0x4fb11248 // fmla v8.4s, v18.4s, v17.s[1]
 	WORD $0x4fb01261 // fmla v1.4s, v19.4s, v16.s[1]
 	WORD $0x4fb11269 // fmla v9.4s, v19.4s, v17.s[1]
-	WORD $0xad434cb2 // ldp q18, q19, [x5, #96]
+	WORD $0xad434cd2 // ldp q18, q19, [x6, #96]
 	WORD $0x4fb01242 // fmla v2.4s, v18.4s, v16.s[1]
 	WORD $0x4fb1124a // fmla v10.4s, v18.4s, v17.s[1]
 	WORD $0x4fb01263 // fmla v3.4s, v19.4s, v16.s[1]
 	WORD $0x4fb1126b // fmla v11.4s, v19.4s, v17.s[1]
-	WORD $0xad424cd2 // ldp q18, q19, [x6, #64]
+	WORD $0xad424cf2 // ldp q18, q19, [x7, #64]
 	WORD $0x4fb01244 // fmla v4.4s, v18.4s, v16.s[1]
 	WORD $0x4fb1124c // fmla v12.4s, v18.4s, v17.s[1]
 	WORD $0x4fb01265 // fmla v5.4s, v19.4s, v16.s[1]
 	WORD $0x4fb1126d // fmla v13.4s, v19.4s, v17.s[1]
-	WORD $0xad434cd2 // ldp q18, q19, [x6, #96]
+	WORD $0xad434cf2 // ldp q18, q19, [x7, #96]
 	WORD $0x4fb01246 // fmla v6.4s, v18.4s, v16.s[1]
 	WORD $0x4fb1124e // fmla v14.4s, v18.4s, v17.s[1]
 	WORD $0x4fb01267 // fmla v7.4s, v19.4s, v16.s[1]
 	WORD $0x4fb1126f // fmla v15.4s, v19.4s, v17.s[1]
-	WORD $0xad444cb2 // ldp q18, q19, [x5, #128]
+	WORD $0xad444cd2 // ldp q18, q19, [x6, #128]
 	WORD $0x4f901a40 // fmla v0.4s, v18.4s, v16.s[2]
 	WORD $0x4f911a48 // fmla v8.4s, v18.4s, v17.s[2]
 	WORD $0x4f901a61 // fmla v1.4s, v19.4s, v16.s[2]
 	WORD $0x4f911a69 // fmla v9.4s, v19.4s, v17.s[2]
-	WORD $0xad454cb2 // ldp q18, q19, [x5, #160]
+	WORD $0xad454cd2 // ldp q18, q19, [x6, #160]
 	WORD $0x4f901a42 // fmla v2.4s, v18.4s, v16.s[2]
 	WORD $0x4f911a4a // fmla v10.4s, v18.4s, v17.s[2]
 	WORD $0x4f901a63 // fmla v3.4s, v19.4s, v16.s[2]
 	WORD $0x4f911a6b // fmla v11.4s, v19.4s, v17.s[2]
-	WORD $0xad444cd2 // ldp q18, q19, [x6, #128]
+	WORD $0xad444cf2 // ldp q18, q19, [x7, #128]
 	WORD $0x4f901a44 // fmla v4.4s, v18.4s, v16.s[2]
 	WORD $0x4f911a4c // fmla v12.4s, v18.4s, v17.s[2]
 	WORD $0x4f901a65 // fmla v5.4s, v19.4s, v16.s[2]
 	WORD $0x4f911a6d // fmla v13.4s, v19.4s, v17.s[2]
-	WORD $0xad454cd2 // ldp q18, q19, [x6, #160]
+	WORD $0xad454cf2 // ldp q18, q19, [x7, #160]
 	WORD $0x4f901a46 // fmla v6.4s, v18.4s, v16.s[2]
 	WORD $0x4f911a4e // fmla v14.4s, v18.4s, v17.s[2]
 	WORD $0x4f901a67 // fmla v7.4s, v19.4s, v16.s[2]
 	WORD $0x4f911a6f // fmla v15.4s, v19.4s, v17.s[2]
-	WORD $0xad464cb2 // ldp q18, q19, [x5, #192]
+	WORD $0xad464cd2 // ldp q18, q19, [x6, #192]
 	WORD $0x4fb01a40 // fmla v0.4s, v18.4s, v16.s[3]
 	WORD $0x4fb11a48 // fmla v8.4s, v18.4s, v17.s[3]
 	WORD $0x4fb01a61 // fmla v1.4s, v19.4s, v16.s[3]
 	WORD $0x4fb11a69 // fmla v9.4s, v19.4s, v17.s[3]
-	WORD $0xad474cb2 // ldp q18, q19, [x5, #224]
+	WORD $0xad474cd2 // ldp q18, q19, [x6, #224]
 	WORD $0x4fb01a42 // fmla v2.4s, v18.4s, v16.s[3]
 	WORD $0x4fb11a4a // fmla v10.4s, v18.4s, v17.s[3]
 	WORD $0x4fb01a63 // fmla v3.4s, v19.4s, v16.s[3]
 	WORD $0x4fb11a6b // fmla v11.4s, v19.4s, v17.s[3]
-	WORD $0xad464cd2 // ldp q18, q19, [x6, #192]
+	WORD $0xad464cf2 // ldp q18, q19, [x7, #192]
 	WORD $0x4fb01a44 // fmla v4.4s, v18.4s, v16.s[3]
 	WORD $0x4fb11a4c // fmla v12.4s, v18.4s, v17.s[3]
 	WORD $0x4fb01a65 // fmla v5.4s, v19.4s, v16.s[3]
 	WORD $0x4fb11a6d // fmla v13.4s, v19.4s, v17.s[3]
-	WORD $0xad474cd2 // ldp q18, q19, [x6, #224]
+	WORD $0xad474cf2 // ldp q18, q19, [x7, #224]
 	WORD $0x4fb01a46 // fmla v6.4s, v18.4s, v16.s[3]
 	WORD $0x4fb11a4e // fmla v14.4s, v18.4s, v17.s[3]
 	WORD $0x4fb01a67 // fmla v7.4s, v19.4s, v16.s[3]
 	WORD $0x4fb11a6f // fmla v15.4s, v19.4s, v17.s[3]
-	ADD $16, R12, R12
-	ADD $256, R5, R5
+	ADD $16, R13, R13
 	ADD $256, R6, R6
-	SUBS $4, R11, R11
+	ADD $256, R7, R7
+	SUBS $4, R12, R12
 	BGE terms4
 rest5:
-	ADD $4, R11, R11
-	CBZ R11, skip6
+	ADD $4, R12, R12
+	CBZ R12, skip6
 again7:
-	WORD $0xbc6c69d0 // ldr s16, [x14, x12]
-	WORD $0xbc6c6951 // ldr s17, [x10, x12]
-	WORD $0xad404cb2 // ldp q18, q19, [x5, #0]
+	WORD $0xbc6d69f0 // ldr s16, [x15, x13]
+	WORD $0xbc6d6971 // ldr s17, [x11, x13]
+	WORD $0xad404cd2 // ldp q18, q19, [x6, #0]
 	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
 	WORD $0x4f911248 // fmla v8.4s, v18.4s, v17.s[0]
 	WORD $0x4f901261 // fmla v1.4s, v19.4s, v16.s[0]
 	WORD $0x4f911269 // fmla v9.4s, v19.4s, v17.s[0]
-	WORD $0xad414cb2 // ldp q18, q19, [x5, #32]
+	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
 	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
 	WORD $0x4f91124a // fmla v10.4s, v18.4s, v17.s[0]
 	WORD $0x4f901263 // fmla v3.4s, v19.4s, v16.s[0]
 	WORD $0x4f91126b // fmla v11.4s, v19.4s, v17.s[0]
-	WORD $0xad404cd2 // ldp q18, q19, [x6, #0]
+	WORD $0xad404cf2 // ldp q18, q19, [x7, #0]
 	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
 	WORD $0x4f91124c // fmla v12.4s, v18.4s, v17.s[0]
 	WORD $0x4f901265 // fmla v5.4s, v19.4s, v16.s[0]
 	WORD $0x4f91126d // fmla v13.4s, v19.4s, v17.s[0]
-	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
+	WORD $0xad414cf2 // ldp q18, q19, [x7, #32]
 	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
 	WORD $0x4f91124e // fmla v14.4s, v18.4s, v17.s[0]
 	WORD $0x4f901267 // fmla v7.4s, v19.4s, v16.s[0]
 	WORD $0x4f91126f // fmla v15.4s, v19.4s, v17.s[0]
-	ADD $4, R12, R12
-	ADD $64, R5, R5
+	ADD $4, R13, R13
 	ADD $64, R6, R6
-	SUB $1, R11, R11
-	CBNZ R11, again7
+	ADD $64, R7, R7
+	SUB $1, R12, R12
+	CBNZ R12, again7
 skip6:
-	SUB $1, R7, R7
-	CBNZ R7, again3
+	SUB $1, R8, R8
+	CBNZ R8, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xad4244b0 // ldp q16, q17, [x5, #64]
+	WORD $0xad4244d0 // ldp q16, q17, [x6, #64]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad4344b0 // ldp q16, q17, [x5, #96]
+	WORD $0xad4344d0 // ldp q16, q17, [x6, #96]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	ADD R1, R5, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xad4244b0 // ldp q16, q17, [x5, #64]
+	WORD $0xad4244d0 // ldp q16, q17, [x6, #64]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad4344b0 // ldp q16, q17, [x5, #96]
+	WORD $0xad4344d0 // ldp q16, q17, [x6, #96]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xad4244b0 // ldp q16, q17, [x5, #64]
+	WORD $0xad4244d0 // ldp q16, q17, [x6, #64]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad4344b0 // ldp q16, q17, [x5, #96]
+	WORD $0xad4344d0 // ldp q16, q17, [x6, #96]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xad424470 // ldp q16, q17, [x3, #64]
+	WORD $0xad424490 // ldp q16, q17, [x4, #64]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad434470 // ldp q16, q17, [x3, #96]
+	WORD $0xad434490 // ldp q16, q17, [x4, #96]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	ADD R1, R3, R3
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xad424470 // ldp q16, q17, [x3, #64]
+	WORD $0xad424490 // ldp q16, q17, [x4, #64]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad434470 // ldp q16, q17, [x3, #96]
+	WORD $0xad434490 // ldp q16, q17, [x4, #96]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+120(FP), F17
@@ -2238,31 +2269,35 @@ skip10:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	WORD $0xad021404 // stp q4, q5, [x0, #64]
-	WORD $0xad031c06 // stp q6, q7, [x0, #96]
-	ADD R1, R0, R0
-	WORD $0xad002408 // stp q8, q9, [x0, #0]
-	WORD $0xad012c0a // stp q10, q11, [x0, #32]
-	WORD $0xad02340c // stp q12, q13, [x0, #64]
-	WORD $0xad033c0e // stp q14, q15, [x0, #96]
-	ADD R1, R0, R0
-	ADD $16, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	ADD R2, R1, R1
+	WORD $0xad002428 // stp q8, q9, [x1, #0]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	ADD R2, R1, R1
+	ADD $16, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm3x32Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm3x32Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -2287,267 +2322,267 @@ again1:
 	WORD $0x6f00e415 // movi v21.2d, #0
 	WORD $0x6f00e416 // movi v22.2d, #0
 	WORD $0x6f00e417 // movi v23.2d, #0
-	MOVD ldb+88(FP), R6
-	LSL $2, R6, R6
-	ADD R6, R5, R6
-	MOVD runs+72(FP), R7
-	CBZ R7, skip2
-	MOVD R2, R8
-	MOVD lens+64(FP), R9
+	MOVD ldb+88(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R6, R7
+	MOVD runs+72(FP), R8
+	CBZ R8, skip2
+	MOVD R3, R9
+	MOVD lens+64(FP), R10
 again3:
-	MOVD x+32(FP), R10
-	MOVD zeros+40(FP), R11
-	MOVD stride+56(FP), R12
-	MOVD 0(R8), R13
-	ADD R13<<2, R10, R14
-	CMP $0, R13
-	CSEL LT, R11, R14, R14
-	MOVD 8(R8), R13
-	ADD R13<<2, R10, R15
-	CMP $0, R13
-	CSEL LT, R11, R15, R15
-	MOVD 16(R8), R13
-	ADD R13<<2, R10, R10
-	CMP $0, R13
-	CSEL LT, R11, R10, R10
-	ADD R12<<3, R8, R8
-	MOVD 0(R9), R11
-	ADD $8, R9, R9
-	MOVD $0, R12
-	SUBS $4, R11, R11
+	MOVD x+32(FP), R11
+	MOVD zeros+40(FP), R12
+	MOVD stride+56(FP), R13
+	MOVD 0(R9), R14
+	ADD R14<<2, R11, R15
+	CMP $0, R14
+	CSEL LT, R12, R15, R15
+	MOVD 8(R9), R14
+	ADD R14<<2, R11, R16
+	CMP $0, R14
+	CSEL LT, R12, R16, R16
+	MOVD 16(R9), R14
+	ADD R14<<2, R11, R11
+	CMP $0, R14
+	CSEL LT, R12, R11, R11
+	ADD R13<<3, R9, R9
+	MOVD 0(R10), R12
+	ADD $8, R10, R10
+	MOVD $0, R13
+	SUBS $4, R12, R12
 	BLT rest5
 terms4:
-	WORD $0x3cec69d8 // ldr q24, [x14, x12]
-	WORD $0x3cec69f9 // ldr q25, [x15, x12]
-	WORD $0x3cec695a // ldr q26, [x10, x12]
-	WORD $0xad4070bb // ldp q27, q28, [x5, #0]
+	WORD $0x3ced69f8 // ldr q24, [x15, x13]
+	WORD $0x3ced6a19 // ldr q25, [x16, x13]
+	WORD $0x3ced697a // ldr q26, [x11, x13]
+	WORD $0xad4070db // ldp q27, q28, [x6, #0]
 	WORD $0x4f981360 // fmla v0.4s, v27.4s, v24.s[0]
 	WORD $0x4f991368 // fmla v8.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1370 // fmla v16.4s, v27.4s, v26.s[0]
 	WORD $0x4f981381 // fmla v1.4s, v28.4s, v24.s[0]
 	WORD $0x4f991389 // fmla v9.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
-	WORD $0xad4170bb // ldp q27, q28, [x5, #32]
+	WORD $0xad4170db // ldp q27, q28, [x6, #32]
 	WORD $0x4f981362 // fmla v2.4s, v27.4s, v24.s[0]
 	WORD $0x4f99136a // fmla v10.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1372 // fmla v18.4s, v27.4s, v26.s[0]
 	WORD $0x4f981383 // fmla v3.4s, v28.4s, v24.s[0]
 	WORD $0x4f99138b // fmla v11.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1393 // fmla v19.4s, v28.4s, v26.s[0]
-	WORD $0xad4070db // ldp q27, q28, [x6, #0]
+	WORD $0xad4070fb // ldp q27, q28, [x7, #0]
 	WORD $0x4f981364 // fmla v4.4s, v27.4s, v24.s[0]
 	WORD $0x4f99136c // fmla v12.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1374 // fmla v20.4s, v27.4s, v26.s[0]
 	WORD $0x4f981385 // fmla v5.4s, v28.4s, v24.s[0]
 	WORD $0x4f99138d // fmla v13.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1395 // fmla v21.4s, v28.4s, v26.s[0]
-	WORD $0xad4170db // ldp q27, q28, [x6, #32]
+	WORD $0xad4170fb // ldp q27, q28, [x7, #32]
 	WORD $0x4f981366 // fmla v6.4s, v27.4s, v24.s[0]
 	WORD $0x4f99136e // fmla v14.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1376 // fmla v22.4s, v27.4s, v26.s[0]
 	WORD $0x4f981387 // fmla v7.4s, v28.4s, v24.s[0]
 	WORD $0x4f99138f // fmla v15.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1397 // fmla v23.4s, v28.4s, v26.s[0]
-	WORD $0xad4270bb // ldp q27, q28, [x5, #64]
+	WORD $0xad4270db // ldp q27, q28, [x6, #64]
 	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
 	WORD $0x4fb91368 // fmla v8.4s, v27.4s, v25.s[1]
 	WORD $0x4fba1370 // fmla v16.4s, v27.4s, v26.s[1]
 	WORD $0x4fb81381 // fmla v1.4s, v28.4s, v24.s[1]
 	WORD $0x4fb91389 // fmla v9.4s, v28.4s, v25.s[1]
 	WORD $0x4fba1391 // fmla v17.4s, v28.4s, v26.s[1]
-	WORD $0xad4370bb // ldp q27, q28, [x5, #96]
+	WORD $0xad4370db // ldp q27, q28, [x6, #96]
 	WORD $0x4fb81362 // fmla v2.4s, v27.4s, v24.s[1]
 	WORD $0x4fb9136a // fmla v10.4s, v27.4s, v25.s[1]
 	WORD $0x4fba1372 // fmla v18.4s, v27.4s, v26.s[1]
 	WORD $0x4fb81383 // fmla v3.4s, v28.4s, v24.s[1]
 	WORD $0x4fb9138b // fmla v11.4s, v28.4s, v25.s[1]
 	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
-	WORD $0xad4270db // ldp q27, q28, [x6, #64]
+	WORD $0xad4270fb // ldp q27, q28, [x7, #64]
 	WORD $0x4fb81364 // fmla v4.4s, v27.4s, v24.s[1]
 	WORD $0x4fb9136c // fmla v12.4s, v27.4s, v25.s[1]
 	WORD $0x4fba1374 // fmla v20.4s, v27.4s, v26.s[1]
 	WORD $0x4fb81385 // fmla v5.4s, v28.4s, v24.s[1]
 	WORD $0x4fb9138d // fmla v13.4s, v28.4s, v25.s[1]
 	WORD $0x4fba1395 // fmla v21.4s, v28.4s, v26.s[1]
-	WORD $0xad4370db // ldp q27, q28, [x6, #96]
+	WORD $0xad4370fb // ldp q27, q28, [x7, #96]
 	WORD $0x4fb81366 // fmla v6.4s, v27.4s, v24.s[1]
 	WORD $0x4fb9136e // fmla v14.4s, v27.4s, v25.s[1]
 	WORD $0x4fba1376 // fmla v22.4s, v27.4s, v26.s[1]
 	WORD $0x4fb81387 // fmla v7.4s, v28.4s, v24.s[1]
 	WORD $0x4fb9138f // fmla v15.4s, v28.4s, v25.s[1]
 	WORD $0x4fba1397 // fmla v23.4s, v28.4s, v26.s[1]
-	WORD $0xad4470bb // ldp q27, q28, [x5, #128]
+	WORD $0xad4470db // ldp q27, q28, [x6, #128]
 	WORD $0x4f981b60 // fmla v0.4s, v27.4s, v24.s[2]
 	WORD $0x4f991b68 // fmla v8.4s, v27.4s, v25.s[2]
 	WORD $0x4f9a1b70 // fmla v16.4s, v27.4s, v26.s[2]
 	WORD $0x4f981b81 // fmla v1.4s, v28.4s, v24.s[2]
 	WORD $0x4f991b89 // fmla v9.4s, v28.4s, v25.s[2]
 	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
-	WORD $0xad4570bb // ldp q27, q28, [x5, #160]
+	WORD $0xad4570db // ldp q27, q28, [x6, #160]
 	WORD $0x4f981b62 // fmla v2.4s, v27.4s, v24.s[2]
 	WORD $0x4f991b6a // fmla v10.4s, v27.4s, v25.s[2]
 	WORD $0x4f9a1b72 // fmla v18.4s, v27.4s, v26.s[2]
 	WORD $0x4f981b83 // fmla v3.4s, v28.4s, v24.s[2]
 	WORD $0x4f991b8b // fmla v11.4s, v28.4s, v25.s[2]
 	WORD $0x4f9a1b93 // fmla v19.4s, v28.4s, v26.s[2]
-	WORD $0xad4470db // ldp q27, q28, [x6, #128]
+	WORD $0xad4470fb // ldp q27, q28, [x7, #128]
 	WORD $0x4f981b64 // fmla v4.4s, v27.4s, v24.s[2]
 	WORD $0x4f991b6c // fmla v12.4s, v27.4s, v25.s[2]
 	WORD $0x4f9a1b74 // fmla v20.4s, v27.4s, v26.s[2]
 	WORD $0x4f981b85 // fmla v5.4s, v28.4s, v24.s[2]
 	WORD $0x4f991b8d // fmla v13.4s, v28.4s, v25.s[2]
 	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
-	WORD $0xad4570db // ldp q27, q28, [x6, #160]
+	WORD $0xad4570fb // ldp q27, q28, [x7, #160]
 	WORD $0x4f981b66 // fmla v6.4s, v27.4s, v24.s[2]
 	WORD $0x4f991b6e // fmla v14.4s, v27.4s, v25.s[2]
 	WORD $0x4f9a1b76 // fmla v22.4s, v27.4s, v26.s[2]
 	WORD $0x4f981b87 // fmla v7.4s, v28.4s, v24.s[2]
 	WORD $0x4f991b8f // fmla v15.4s, v28.4s, v25.s[2]
 	WORD $0x4f9a1b97 // fmla v23.4s, v28.4s, v26.s[2]
-	WORD $0xad4670bb // ldp q27, q28, [x5, #192]
+	WORD $0xad4670db // ldp q27, q28, [x6, #192]
 	WORD $0x4fb81b60 // fmla v0.4s, v27.4s, v24.s[3]
 	WORD $0x4fb91b68 // fmla v8.4s, v27.4s, v25.s[3]
 	WORD $0x4fba1b70 // fmla v16.4s, v27.4s, v26.s[3]
 	WORD $0x4fb81b81 // fmla v1.4s, v28.4s, v24.s[3]
 	WORD $0x4fb91b89 // fmla v9.4s, v28.4s, v25.s[3]
 	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
-	WORD $0xad4770bb // ldp q27, q28, [x5, #224]
+	WORD $0xad4770db // ldp q27, q28, [x6, #224]
 	WORD $0x4fb81b62 // fmla v2.4s, v27.4s, v24.s[3]
 	WORD $0x4fb91b6a // fmla v10.4s, v27.4s, v25.s[3]
 	WORD $0x4fba1b72 // fmla v18.4s, v27.4s, v26.s[3]
 	WORD $0x4fb81b83 // fmla v3.4s, v28.4s, v24.s[3]
 	WORD $0x4fb91b8b // fmla v11.4s, v28.4s, v25.s[3]
 	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
-	WORD $0xad4670db // ldp q27, q28, [x6, #192]
+	WORD $0xad4670fb // ldp q27, q28, [x7, #192]
 	WORD $0x4fb81b64 // fmla v4.4s, v27.4s, v24.s[3]
 	WORD $0x4fb91b6c // fmla v12.4s, v27.4s, v25.s[3]
 	WORD $0x4fba1b74 // fmla v20.4s, v27.4s, v26.s[3]
 	WORD $0x4fb81b85 // fmla v5.4s, v28.4s, v24.s[3]
 	WORD $0x4fb91b8d // fmla v13.4s, v28.4s, v25.s[3]
 	WORD $0x4fba1b95 // fmla v21.4s, v28.4s, v26.s[3]
-	WORD $0xad4770db // ldp q27, q28, [x6, #224]
+	WORD $0xad4770fb // ldp q27, q28, [x7, #224]
 	WORD $0x4fb81b66 // fmla v6.4s, v27.4s, v24.s[3]
 	WORD $0x4fb91b6e // fmla v14.4s, v27.4s, v25.s[3]
 	WORD $0x4fba1b76 // fmla v22.4s, v27.4s, v26.s[3]
 	WORD $0x4fb81b87 // fmla v7.4s, v28.4s, v24.s[3]
 	WORD $0x4fb91b8f // fmla v15.4s, v28.4s, v25.s[3]
 	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
-	ADD $16, R12, R12
-	ADD $256, R5, R5
+	ADD $16, R13, R13
 	ADD $256, R6, R6
-	SUBS $4, R11, R11
+	ADD $256, R7, R7
+	SUBS $4, R12, R12
 	BGE terms4
 rest5:
-	ADD $4, R11, R11
-	CBZ R11, skip6
+	ADD $4, R12, R12
+	CBZ R12, skip6
 again7:
-	WORD $0xbc6c69d8 // ldr s24, [x14, x12]
-	WORD $0xbc6c69f9 // ldr s25, [x15, x12]
-	WORD $0xbc6c695a // ldr s26, [x10, x12]
-	WORD $0xad4070bb // ldp q27, q28, [x5, #0]
+	WORD $0xbc6d69f8 // ldr s24, [x15, x13]
+	WORD $0xbc6d6a19 // ldr s25, [x16, x13]
+	WORD $0xbc6d697a // ldr s26, [x11, x13]
+	WORD $0xad4070db // ldp q27, q28, [x6, #0]
 	WORD $0x4f981360 // fmla v0.4s, v27.4s, v24.s[0]
 	WORD $0x4f991368 // fmla v8.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1370 // fmla v16.4s, v27.4s, v26.s[0]
 	WORD $0x4f981381 // fmla v1.4s, v28.4s, v24.s[0]
 	WORD $0x4f991389 // fmla v9.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
-	WORD $0xad4170bb // ldp q27, q28, [x5, #32]
+	WORD $0xad4170db // ldp q27, q28, [x6, #32]
 	WORD $0x4f981362 // fmla v2.4s, v27.4s, v24.s[0]
 	WORD $0x4f99136a // fmla v10.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1372 // fmla v18.4s, v27.4s, v26.s[0]
 	WORD $0x4f981383 // fmla v3.4s, v28.4s, v24.s[0]
 	WORD $0x4f99138b // fmla v11.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1393 // fmla v19.4s, v28.4s, v26.s[0]
-	WORD $0xad4070db // ldp q27, q28, [x6, #0]
+	WORD $0xad4070fb // ldp q27, q28, [x7, #0]
 	WORD $0x4f981364 // fmla v4.4s, v27.4s, v24.s[0]
 	WORD $0x4f99136c // fmla v12.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1374 // fmla v20.4s, v27.4s, v26.s[0]
 	WORD $0x4f981385 // fmla v5.4s, v28.4s, v24.s[0]
 	WORD $0x4f99138d // fmla v13.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1395 // fmla v21.4s, v28.4s, v26.s[0]
-	WORD $0xad4170db // ldp q27, q28, [x6, #32]
+	WORD $0xad4170fb // ldp q27, q28, [x7, #32]
 	WORD $0x4f981366 // fmla v6.4s, v27.4s, v24.s[0]
 	WORD $0x4f99136e // fmla v14.4s, v27.4s, v25.s[0]
 	WORD $0x4f9a1376 // fmla v22.4s, v27.4s, v26.s[0]
 	WORD $0x4f981387 // fmla v7.4s, v28.4s, v24.s[0]
 	WORD $0x4f99138f // fmla v15.4s, v28.4s, v25.s[0]
 	WORD $0x4f9a1397 // fmla v23.4s, v28.4s, v26.s[0]
-	ADD $4, R12, R12
-	ADD $64, R5, R5
+	ADD $4, R13, R13
 	ADD $64, R6, R6
-	SUB $1, R11, R11
-	CBNZ R11, again7
+	ADD $64, R7, R7
+	SUB $1, R12, R12
+	CBNZ R12, again7
 skip6:
-	SUB $1, R7, R7
-	CBNZ R7, again3
+	SUB $1, R8, R8
+	CBNZ R8, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	WORD $0xad4264b8 // ldp q24, q25, [x5, #64]
+	WORD $0xad4264d8 // ldp q24, q25, [x6, #64]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0xad4364b8 // ldp q24, q25, [x5, #96]
+	WORD $0xad4364d8 // ldp q24, q25, [x6, #96]
 	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
 	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
 	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
-	WORD $0xad4264b8 // ldp q24, q25, [x5, #64]
+	WORD $0xad4264d8 // ldp q24, q25, [x6, #64]
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	WORD $0xad4364b8 // ldp q24, q25, [x5, #96]
+	WORD $0xad4364d8 // ldp q24, q25, [x6, #96]
 	WORD $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
 	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
-	ADD R1, R5, R5
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	ADD R2, R6, R6
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
 	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	WORD $0xad4264b8 // ldp q24, q25, [x5, #64]
+	WORD $0xad4264d8 // ldp q24, q25, [x6, #64]
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0xad4364b8 // ldp q24, q25, [x5, #96]
+	WORD $0xad4364d8 // ldp q24, q25, [x6, #96]
 	WORD $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4064b8 // ldp q24, q25, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4064d8 // ldp q24, q25, [x6, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0xad4164b8 // ldp q24, q25, [x5, #32]
+	WORD $0xad4164d8 // ldp q24, q25, [x6, #32]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
 	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
 	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	WORD $0xad4264b8 // ldp q24, q25, [x5, #64]
+	WORD $0xad4264d8 // ldp q24, q25, [x6, #64]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0xad4364b8 // ldp q24, q25, [x5, #96]
+	WORD $0xad4364d8 // ldp q24, q25, [x6, #96]
 	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
 	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
 	WORD $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
@@ -2555,49 +2590,49 @@ skip8:
 	WORD $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
-	WORD $0xad426478 // ldp q24, q25, [x3, #64]
+	WORD $0xad426498 // ldp q24, q25, [x4, #64]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0xad436478 // ldp q24, q25, [x3, #96]
+	WORD $0xad436498 // ldp q24, q25, [x4, #96]
 	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
 	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
 	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d54a // fadd v10.4s, v10.4s, v24.4s
 	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
-	WORD $0xad426478 // ldp q24, q25, [x3, #64]
+	WORD $0xad426498 // ldp q24, q25, [x4, #64]
 	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
 	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	WORD $0xad436478 // ldp q24, q25, [x3, #96]
+	WORD $0xad436498 // ldp q24, q25, [x4, #96]
 	WORD $0x4e38d5ce // fadd v14.4s, v14.4s, v24.4s
 	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
-	ADD R1, R3, R3
-	WORD $0xad406478 // ldp q24, q25, [x3, #0]
+	ADD R2, R4, R4
+	WORD $0xad406498 // ldp q24, q25, [x4, #0]
 	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
 	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0xad416478 // ldp q24, q25, [x3, #32]
+	WORD $0xad416498 // ldp q24, q25, [x4, #32]
 	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
 	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	WORD $0xad426478 // ldp q24, q25, [x3, #64]
+	WORD $0xad426498 // ldp q24, q25, [x4, #64]
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0xad436478 // ldp q24, q25, [x3, #96]
+	WORD $0xad436498 // ldp q24, q25, [x4, #96]
 	WORD $0x4e38d6d6 // fadd v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F24
 	WORD $0x4e040718 // dup v24.4s, v24.s[0]
 	FMOVS high+120(FP), F25
@@ -2651,36 +2686,40 @@ skip10:
 	WORD $0x4e38f6f7 // fmax v23.4s, v23.4s, v24.4s
 	WORD $0x4eb9f6f7 // fmin v23.4s, v23.4s, v25.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	WORD $0xad021404 // stp q4, q5, [x0, #64]
-	WORD $0xad031c06 // stp q6, q7, [x0, #96]
-	ADD R1, R0, R0
-	WORD $0xad002408 // stp q8, q9, [x0, #0]
-	WORD $0xad012c0a // stp q10, q11, [x0, #32]
-	WORD $0xad02340c // stp q12, q13, [x0, #64]
-	WORD $0xad033c0e // stp q14, q15, [x0, #96]
-	ADD R1, R0, R0
-	WORD $0xad004410 // stp q16, q17, [x0, #0]
-	WORD $0xad014c12 // stp q18, q19, [x0, #32]
-	WORD $0xad025414 // stp q20, q21, [x0, #64]
-	WORD $0xad035c16 // stp q22, q23, [x0, #96]
-	ADD R1, R0, R0
-	ADD $24, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	ADD R2, R1, R1
+	WORD $0xad002428 // stp q8, q9, [x1, #0]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	ADD R2, R1, R1
+	WORD $0xad004430 // stp q16, q17, [x1, #0]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	ADD R2, R1, R1
+	ADD $24, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET
 
 // func gemm1x64Neon(times int, c *float32, ldc int, add bool, x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·gemm1x64Neon(SB), NOSPLIT, $0-124
-	MOVD c+8(FP), R0
-	MOVD ldc+16(FP), R1
-	LSL $2, R1, R1
-	MOVD at+48(FP), R2
-	MOVD plus+104(FP), R3
-	MOVD times+0(FP), R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD c+8(FP), R1
+	MOVD ldc+16(FP), R2
+	LSL $2, R2, R2
+	MOVD at+48(FP), R3
+	MOVD plus+104(FP), R4
+	MOVD times+0(FP), R5
 again1:
-	MOVD b+80(FP), R5
+	MOVD b+80(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -2697,259 +2736,259 @@ again1:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	MOVD ldb+88(FP), R6
-	LSL $2, R6, R6
-	ADD R6, R5, R7
-	ADD R6, R7, R8
-	ADD R6, R8, R6
-	MOVD runs+72(FP), R9
-	CBZ R9, skip2
-	MOVD R2, R10
-	MOVD lens+64(FP), R11
+	MOVD ldb+88(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R6, R8
+	ADD R7, R8, R9
+	ADD R7, R9, R7
+	MOVD runs+72(FP), R10
+	CBZ R10, skip2
+	MOVD R3, R11
+	MOVD lens+64(FP), R12
 again3:
-	MOVD x+32(FP), R12
-	MOVD zeros+40(FP), R13
-	MOVD stride+56(FP), R14
-	MOVD 0(R10), R15
-	ADD R15<<2, R12, R12
-	CMP $0, R15
-	CSEL LT, R13, R12, R12
-	ADD R14<<3, R10, R10
-	MOVD 0(R11), R13
-	ADD $8, R11, R11
-	MOVD $0, R14
-	SUBS $4, R13, R13
+	MOVD x+32(FP), R13
+	MOVD zeros+40(FP), R14
+	MOVD stride+56(FP), R15
+	MOVD 0(R11), R16
+	ADD R16<<2, R13, R13
+	CMP $0, R16
+	CSEL LT, R14, R13, R13
+	ADD R15<<3, R11, R11
+	MOVD 0(R12), R14
+	ADD $8, R12, R12
+	MOVD $0, R15
+	SUBS $4, R14, R14
 	BLT rest5
 terms4:
-	WORD $0x3cee6990 // ldr q16, [x12, x14]
-	WORD $0xad4048b1 // ldp q17, q18, [x5, #0]
+	WORD $0x3cef69b0 // ldr q16, [x13, x15]
+	WORD $0xad4048d1 // ldp q17, q18, [x6, #0]
 	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
 	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	WORD $0xad4148b1 // ldp q17, q18, [x5, #32]
+	WORD $0xad4148d1 // ldp q17, q18, [x6, #32]
 	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
 	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	WORD $0xad4048f1 // ldp q17, q18, [x7, #0]
+	WORD $0xad404911 // ldp q17, q18, [x8, #0]
 	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
 	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	WORD $0xad4148f1 // ldp q17, q18, [x7, #32]
+	WORD $0xad414911 // ldp q17, q18, [x8, #32]
 	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
 	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	WORD $0xad404911 // ldp q17, q18, [x8, #0]
+	WORD $0xad404931 // ldp q17, q18, [x9, #0]
 	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
 	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
-	WORD $0xad414911 // ldp q17, q18, [x8, #32]
+	WORD $0xad414931 // ldp q17, q18, [x9, #32]
 	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
 	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
-	WORD $0xad4048d1 // ldp q17, q18, [x6, #0]
+	WORD $0xad4048f1 // ldp q17, q18, [x7, #0]
 	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
 	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
-	WORD $0xad4148d1 // ldp q17, q18, [x6, #32]
+	WORD $0xad4148f1 // ldp q17, q18, [x7, #32]
 	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
 	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
-	WORD $0xad4248b1 // ldp q17, q18, [x5, #64]
+	WORD $0xad4248d1 // ldp q17, q18, [x6, #64]
 	WORD $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
 	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
-	WORD $0xad4348b1 // ldp q17, q18, [x5, #96]
+	WORD $0xad4348d1 // ldp q17, q18, [x6, #96]
 	WORD $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
 	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
-	WORD $0xad4248f1 // ldp q17, q18, [x7, #64]
+	WORD $0xad424911 // ldp q17, q18, [x8, #64]
 	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
 	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
-	WORD $0xad4348f1 // ldp q17, q18, [x7, #96]
+	WORD $0xad434911 // ldp q17, q18, [x8, #96]
 	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
 	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
-	WORD $0xad424911 // ldp q17, q18, [x8, #64]
+	WORD $0xad424931 // ldp q17, q18, [x9, #64]
 	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
 	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
-	WORD $0xad434911 // ldp q17, q18, [x8, #96]
+	WORD $0xad434931 // ldp q17, q18, [x9, #96]
 	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
 	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
-	WORD $0xad4248d1 // ldp q17, q18, [x6, #64]
+	WORD $0xad4248f1 // ldp q17, q18, [x7, #64]
 	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
 	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
-	WORD $0xad4348d1 // ldp q17, q18, [x6, #96]
+	WORD $0xad4348f1 // ldp q17, q18, [x7, #96]
 	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
 	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
-	WORD $0xad4448b1 // ldp q17, q18, [x5, #128]
+	WORD $0xad4448d1 // ldp q17, q18, [x6, #128]
 	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
-	WORD $0xad4548b1 // ldp q17, q18, [x5, #160]
+	WORD $0xad4548d1 // ldp q17, q18, [x6, #160]
 	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
-	WORD $0xad4448f1 // ldp q17, q18, [x7, #128]
+	WORD $0xad444911 // ldp q17, q18, [x8, #128]
 	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
-	WORD $0xad4548f1 // ldp q17, q18, [x7, #160]
+	WORD $0xad454911 // ldp q17, q18, [x8, #160]
 	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
-	WORD $0xad444911 // ldp q17, q18, [x8, #128]
+	WORD $0xad444931 // ldp q17, q18, [x9, #128]
 	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
-	WORD $0xad454911 // ldp q17, q18, [x8, #160]
+	WORD $0xad454931 // ldp q17, q18, [x9, #160]
 	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
-	WORD $0xad4448d1 // ldp q17, q18, [x6, #128]
+	WORD $0xad4448f1 // ldp q17, q18, [x7, #128]
 	WORD $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
-	WORD $0xad4548d1 // ldp q17, q18, [x6, #160]
+	WORD $0xad4548f1 // ldp q17, q18, [x7, #160]
 	WORD $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
 	WORD $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
-	WORD $0xad4648b1 // ldp q17, q18, [x5, #192]
+	WORD $0xad4648d1 // ldp q17, q18, [x6, #192]
 	WORD $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
-	WORD $0xad4748b1 // ldp q17, q18, [x5, #224]
+	WORD $0xad4748d1 // ldp q17, q18, [x6, #224]
 	WORD $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
-	WORD $0xad4648f1 // ldp q17, q18, [x7, #192]
+	WORD $0xad464911 // ldp q17, q18, [x8, #192]
 	WORD $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
-	WORD $0xad4748f1 // ldp q17, q18, [x7, #224]
+	WORD $0xad474911 // ldp q17, q18, [x8, #224]
 	WORD $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
-	WORD $0xad464911 // ldp q17, q18, [x8, #192]
+	WORD $0xad464931 // ldp q17, q18, [x9, #192]
 	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
-	WORD $0xad474911 // ldp q17, q18, [x8, #224]
+	WORD $0xad474931 // ldp q17, q18, [x9, #224]
 	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
-	WORD $0xad4648d1 // ldp q17, q18, [x6, #192]
+	WORD $0xad4648f1 // ldp q17, q18, [x7, #192]
 	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
-	WORD $0xad4748d1 // ldp q17, q18, [x6, #224]
+	WORD $0xad4748f1 // ldp q17, q18, [x7, #224]
 	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
 	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
-	ADD $16, R14, R14
-	ADD $256, R5, R5
-	ADD $256, R7, R7
-	ADD $256, R8, R8
+	ADD $16, R15, R15
 	ADD $256, R6, R6
-	SUBS $4, R13, R13
+	ADD $256, R8, R8
+	ADD $256, R9, R9
+	ADD $256, R7, R7
+	SUBS $4, R14, R14
 	BGE terms4
 rest5:
-	ADD $4, R13, R13
-	CBZ R13, skip6
+	ADD $4, R14, R14
+	CBZ R14, skip6
 again7:
-	WORD $0xbc6e6990 // ldr s16, [x12, x14]
-	WORD $0xad4048b1 // ldp q17, q18, [x5, #0]
+	WORD $0xbc6f69b0 // ldr s16, [x13, x15]
+	WORD $0xad4048d1 // ldp q17, q18, [x6, #0]
 	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
 	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	WORD $0xad4148b1 // ldp q17, q18, [x5, #32]
+	WORD $0xad4148d1 // ldp q17, q18, [x6, #32]
 	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
 	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	WORD $0xad4048f1 // ldp q17, q18, [x7, #0]
+	WORD $0xad404911 // ldp q17, q18, [x8, #0]
 	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
 	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	WORD $0xad4148f1 // ldp q17, q18, [x7, #32]
+	WORD $0xad414911 // ldp q17, q18, [x8, #32]
 	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
 	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	WORD $0xad404911 // ldp q17, q18, [x8, #0]
+	WORD $0xad404931 // ldp q17, q18, [x9, #0]
 	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
 	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
-	WORD $0xad414911 // ldp q17, q18, [x8, #32]
+	WORD $0xad414931 // ldp q17, q18, [x9, #32]
 	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
 	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
-	WORD $0xad4048d1 // ldp q17, q18, [x6, #0]
+	WORD $0xad4048f1 // ldp q17, q18, [x7, #0]
 	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
 	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
-	WORD $0xad4148d1 // ldp q17, q18, [x6, #32]
+	WORD $0xad4148f1 // ldp q17, q18, [x7, #32]
 	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
 	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
-	ADD $4, R14, R14
-	ADD $64, R5, R5
-	ADD $64, R7, R7
-	ADD $64, R8, R8
+	ADD $4, R15, R15
 	ADD $64, R6, R6
-	SUB $1, R13, R13
-	CBNZ R13, again7
+	ADD $64, R8, R8
+	ADD $64, R9, R9
+	ADD $64, R7, R7
+	SUB $1, R14, R14
+	CBNZ R14, again7
 skip6:
-	SUB $1, R9, R9
-	CBNZ R9, again3
+	SUB $1, R10, R10
+	CBNZ R10, again3
 skip2:
-	MOVBU add+24(FP), R5
-	CBZ R5, skip8
-	MOVD R0, R5
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	MOVBU add+24(FP), R6
+	CBZ R6, skip8
+	MOVD R1, R6
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xad4244b0 // ldp q16, q17, [x5, #64]
+	WORD $0xad4244d0 // ldp q16, q17, [x6, #64]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad4344b0 // ldp q16, q17, [x5, #96]
+	WORD $0xad4344d0 // ldp q16, q17, [x6, #96]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0xad4444b0 // ldp q16, q17, [x5, #128]
+	WORD $0xad4444d0 // ldp q16, q17, [x6, #128]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad4544b0 // ldp q16, q17, [x5, #160]
+	WORD $0xad4544d0 // ldp q16, q17, [x6, #160]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xad4644b0 // ldp q16, q17, [x5, #192]
+	WORD $0xad4644d0 // ldp q16, q17, [x6, #192]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad4744b0 // ldp q16, q17, [x5, #224]
+	WORD $0xad4744d0 // ldp q16, q17, [x6, #224]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R1, R5, R5
+	ADD R2, R6, R6
 skip8:
-	MOVD bias+96(FP), R5
-	CBZ R5, skip9
-	WORD $0xad4044b0 // ldp q16, q17, [x5, #0]
+	MOVD bias+96(FP), R6
+	CBZ R6, skip9
+	WORD $0xad4044d0 // ldp q16, q17, [x6, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad4144b0 // ldp q16, q17, [x5, #32]
+	WORD $0xad4144d0 // ldp q16, q17, [x6, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xad4244b0 // ldp q16, q17, [x5, #64]
+	WORD $0xad4244d0 // ldp q16, q17, [x6, #64]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad4344b0 // ldp q16, q17, [x5, #96]
+	WORD $0xad4344d0 // ldp q16, q17, [x6, #96]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0xad4444b0 // ldp q16, q17, [x5, #128]
+	WORD $0xad4444d0 // ldp q16, q17, [x6, #128]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad4544b0 // ldp q16, q17, [x5, #160]
+	WORD $0xad4544d0 // ldp q16, q17, [x6, #160]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xad4644b0 // ldp q16, q17, [x5, #192]
+	WORD $0xad4644d0 // ldp q16, q17, [x6, #192]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad4744b0 // ldp q16, q17, [x5, #224]
+	WORD $0xad4744d0 // ldp q16, q17, [x6, #224]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 skip9:
-	CBZ R3, skip10
-	WORD $0xad404470 // ldp q16, q17, [x3, #0]
+	CBZ R4, skip10
+	WORD $0xad404490 // ldp q16, q17, [x4, #0]
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0xad414470 // ldp q16, q17, [x3, #32]
+	WORD $0xad414490 // ldp q16, q17, [x4, #32]
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xad424470 // ldp q16, q17, [x3, #64]
+	WORD $0xad424490 // ldp q16, q17, [x4, #64]
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0xad434470 // ldp q16, q17, [x3, #96]
+	WORD $0xad434490 // ldp q16, q17, [x4, #96]
 	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0xad444470 // ldp q16, q17, [x3, #128]
+	WORD $0xad444490 // ldp q16, q17, [x4, #128]
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0xad454470 // ldp q16, q17, [x3, #160]
+	WORD $0xad454490 // ldp q16, q17, [x4, #160]
 	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xad464470 // ldp q16, q17, [x3, #192]
+	WORD $0xad464490 // ldp q16, q17, [x4, #192]
 	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0xad474470 // ldp q16, q17, [x3, #224]
+	WORD $0xad474490 // ldp q16, q17, [x4, #224]
 	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	ADD R1, R3, R3
+	ADD R2, R4, R4
 skip10:
-	MOVBU clamp+112(FP), R5
-	CBZ R5, skip11
+	MOVBU clamp+112(FP), R6
+	CBZ R6, skip11
 	FMOVS low+116(FP), F16
 	WORD $0x4e040610 // dup v16.4s, v16.s[0]
 	FMOVS high+120(FP), F17
@@ -2987,16 +3026,17 @@ skip10:
 	WORD $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
 	WORD $0x4eb1f5ef // fmin v15.4s, v15.4s, v17.4s
 skip11:
-	WORD $0xad000400 // stp q0, q1, [x0, #0]
-	WORD $0xad010c02 // stp q2, q3, [x0, #32]
-	WORD $0xad021404 // stp q4, q5, [x0, #64]
-	WORD $0xad031c06 // stp q6, q7, [x0, #96]
-	WORD $0xad042408 // stp q8, q9, [x0, #128]
-	WORD $0xad052c0a // stp q10, q11, [x0, #160]
-	WORD $0xad06340c // stp q12, q13, [x0, #192]
-	WORD $0xad073c0e // stp q14, q15, [x0, #224]
-	ADD R1, R0, R0
-	ADD $8, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, again1
+	WORD $0xad000420 // stp q0, q1, [x1, #0]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0xad06342c // stp q12, q13, [x1, #192]
+	WORD $0xad073c2e // stp q14, q15, [x1, #224]
+	ADD R2, R1, R1
+	ADD $8, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	MSR R0, FPCR
 	RET

@@ -75,20 +75,12 @@ func testGemm(t *testing.T, r *rand.Rand, memory [6]fence, m, n, k int) {
 		if j := i % ldc; j < n {
 			var s float32
 			for x := range k {
-				s = FMA(a[i/ldc*lda+x], b[x*row+j*col], s)
+				s = FMANormal(a[i/ldc*lda+x], b[x*row+j*col], s)
 			}
 			if want = s; add {
-				want = was[i] + s
+				want = sumOf(was[i], s)
 			}
-			if end.Bias != nil {
-				want += end.Bias[j]
-			}
-			if end.Plus != nil {
-				want += end.Plus[i]
-			}
-			if end.Clamp {
-				want = min(max(want, end.Low), end.High)
-			}
+			want = end.of(want, j, i)
 		}
 		if !sameBits(c[i], want) {
 			t.Fatalf("(%d, %d, %d): element %d is %v, want %v", m, n, k, i, c[i], want)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -102,4 +103,52 @@ func TestAVX2Registers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Subnormal numbers are zeros for a product: one of each kind gives what zeros
+// in their place give.
+func TestFlush(t *testing.T) {
+	tiny := math.Float32frombits(0x007fffff)
+	for _, c := range []struct{ got, want float32 }{
+		{FMANormal(tiny, 0x1p100, 1), 1}, {FMANormal(1, 1, -tiny), 1}, {FMANormal(0x1p-63, 0x1p-64, 0), 0},
+		{FMANormal(-0x1p-63, 0x1p-63, 0), -0x1p-126}, {FMANormal(1-0x1p-24, 0x1p-126, 0), 0},
+		{FMANormal(1-0x1p-24, 0x1p-126*(1+0x1p-23), 0), 0x1p-126},
+		{sumOf[float32](0x1p-125, -0x1.8p-126), 0}, {sumOf[float32](0x1p-126, tiny), 0x1p-126},
+		{productOf[float32](0x1p-100, 0x1p-27), 0}, {quotientOf[float32](0x1p-126, 2), 0}, {quotientOf(1, tiny), float32(math.Inf(1))},
+	} {
+		if c.got != c.want {
+			t.Errorf("%g, want %g", c.got, c.want)
+		}
+	}
+	if x := FMANormal(-0x1p-63, 0x1p-64, float32(math.Copysign(0, -1))); x != 0 || !math.Signbit(float64(x)) {
+		t.Errorf("%g where a negative number is flushed", x)
+	}
+	if x := sumOf(0x1p-1030, 0x1p-1030); x != 0x1p-1029 {
+		t.Errorf("%g of float64s", x)
+	}
+}
+
+// Products that lie next to the smallest normal number are rounded before they
+// are compared with it.
+func TestFlushAfterRounding(t *testing.T) {
+	if runtime.GOARCH == "arm64" {
+		t.Skip("arm64 compares before")
+	}
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(21, 22))
+		var b [Panel]float32
+		for range 10000 {
+			a := 0.5 + r.Float32()/2
+			for j := range b {
+				b[j] = math.Float32frombits(math.Float32bits(0x1p-126/a) + uint32(r.IntN(5)) - 2)
+			}
+			var got [Panel]float32
+			Gemm(got[:], Panel, []float32{a}, 1, b[:], Panel, 1, Panel, 1, false, &Ending{})
+			for j, v := range b {
+				if want := FMANormal(a, v, 0); got[j] != want {
+					t.Fatalf("%b·%b is %b, want %b", a, v, got[j], want)
+				}
+			}
+		}
+	})
 }

@@ -96,25 +96,30 @@ func tail(x []float32, i int) []float32 { return x[min(i, len(x)):] }
 
 // inward is Bᵀ times a column, outward Aᵀ times one.
 func inward(d *[WinogradWindow]float32) (t [WinogradWindow]float32) {
-	t[0] = (d[0] - float32(2.5*d[2])) + d[4]
-	even, odd := d[4]-float32(2*d[2]), float32(near*(d[3]-float32(2*d[1])))
-	t[1], t[2] = even+odd, even-odd
-	even, odd = d[4]-float32(0.5*d[2]), float32(far*(d[3]-float32(0.5*d[1])))
-	t[3], t[4] = even+odd, even-odd
-	t[5] = (d[1] - float32(2.5*d[3])) + d[5]
+	pair := func(scale, of float32) (plus, minus float32) {
+		even, odd := differenceOf(d[4], productOf(of, d[2])), productOf(scale, differenceOf(d[3], productOf(of, d[1])))
+		return sumOf(even, odd), differenceOf(even, odd)
+	}
+	t[0], t[5] = sumOf(differenceOf(d[0], productOf(2.5, d[2])), d[4]), sumOf(differenceOf(d[1], productOf(2.5, d[3])), d[5])
+	t[1], t[2] = pair(near, 2)
+	t[3], t[4] = pair(far, 0.5)
 	return t
 }
 
 func outward(m *[WinogradWindow]float32) [WinogradTile]float32 {
-	nearSum, nearDiff := m[1]+m[2], m[1]-m[2]
-	farSum, farDiff := m[3]+m[4], m[3]-m[4]
+	nearSum, nearDiff := sumOf(m[1], m[2]), differenceOf(m[1], m[2])
+	farSum, farDiff := sumOf(m[3], m[4]), differenceOf(m[3], m[4])
+	mix := func(a, by, b, times float32) float32 { return sumOf(productOf(by, a), productOf(times, b)) }
 	return [WinogradTile]float32{
-		(m[0] + nearSum) + farSum,
-		float32(near*nearDiff) + float32(far*farDiff),
-		float32(0.5*nearSum) + float32(2*farSum),
-		(float32(near/2*nearDiff) + float32(2*far*farDiff)) + m[5],
+		sumOf(sumOf(m[0], nearSum), farSum),
+		mix(nearDiff, near, farDiff, far),
+		mix(nearSum, 0.5, farSum, 2),
+		sumOf(mix(nearDiff, near/2, farDiff, 2*far), m[5]),
 	}
 }
+
+// differenceOf is a-b.
+func differenceOf(a, b float32) float32 { return sumOf(a, -b) }
 
 func winogradInputPortable(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {
 	var half [WinogradWindow][WinogradWindow]float32
@@ -156,16 +161,7 @@ func winogradOutputPortable(y []float32, at *[WinogradTile * WinogradTile]int, m
 				if p < 0 {
 					continue
 				}
-				if end.Bias != nil {
-					s += end.Bias[c]
-				}
-				if end.Plus != nil {
-					s += end.Plus[p+c]
-				}
-				if end.Clamp {
-					s = min(max(s, end.Low), end.High)
-				}
-				y[p+c] = s
+				y[p+c] = end.of(s, c, p+c)
 			}
 		}
 	}

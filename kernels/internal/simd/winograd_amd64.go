@@ -20,11 +20,12 @@ func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int,
 func winogradOutput(y []float32, at *[WinogradTile * WinogradTile]int, m []float32, plane, channels int, end *Ending) {
 	var temp winogradTemp
 	bias, plus := first(end.Bias), first(end.Plus)
+	low, high := end.bounds()
 	switch active {
 	case avx512:
-		winogradOutput512(first(y), &at[0], &m[0], plane, &temp[0], channels, bias, plus, end.Clamp, end.Low, end.High, end.zero())
+		winogradOutput512(first(y), &at[0], &m[0], plane, &temp[0], channels, bias, plus, end.Clamp, low, high, zeroFor(low))
 	case avx2:
-		winogradOutput256(first(y), &at[0], &m[0], plane, &temp[0], channels, bias, plus, end.Clamp, end.Low, end.High, end.zero())
+		winogradOutput256(first(y), &at[0], &m[0], plane, &temp[0], channels, bias, plus, end.Clamp, low, high, zeroFor(low))
 	default:
 		winogradOutputPortable(y, at, m, plane, channels, end)
 	}

@@ -5,23 +5,28 @@
 #include "textflag.h"
 
 // func winogradInput512(v *float32, plane int, x *float32, zeros *float32, at *int, temp *float32, channels int)
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·winogradInput512(SB), NOSPLIT, $0-56
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+, SSE
+TEXT ·winogradInput512(SB), NOSPLIT, $8-56
 	JMP constants
 
 begin:
-	MOVQ v+0(FP), AX
-	MOVQ x+16(FP), CX
-	MOVQ zeros+24(FP), DX
-	MOVQ plane+8(FP), BX
-	MOVQ at+32(FP), SI
-	MOVQ temp+40(FP), DI
-	SHLQ $0x02, BX
-	MOVQ channels+48(FP), R8
-	SHLQ $0x04, R8
-	MOVQ channels+48(FP), R9
-	SUBQ $0x10, R9
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    v+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    zeros+24(FP), DX
+	MOVQ    plane+8(FP), BX
+	MOVQ    at+32(FP), SI
+	MOVQ    temp+40(FP), DI
+	SHLQ    $0x02, BX
+	MOVQ    channels+48(FP), R8
+	SHLQ    $0x04, R8
+	MOVQ    channels+48(FP), R9
+	SUBQ    $0x10, R9
+	JLT     rest
 
 vector:
 	MOVQ       (SI), R10
@@ -1215,6 +1220,7 @@ rest:
 	ADDQ       BX, AX
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1242,22 +1248,27 @@ DATA word3fb504f3<>+0(SB)/4, $0x3fb504f3
 GLOBL word3fb504f3<>(SB), RODATA|NOPTR, $4
 
 // func winogradOutput512(y *float32, at *int, m *float32, plane int, temp *float32, channels int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·winogradOutput512(SB), NOSPLIT, $0-80
+// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+TEXT ·winogradOutput512(SB), NOSPLIT, $8-80
 	JMP constants
 
 begin:
-	MOVQ y+0(FP), AX
-	MOVQ m+16(FP), CX
-	MOVQ at+8(FP), DX
-	MOVQ plane+24(FP), BX
-	MOVQ temp+32(FP), SI
-	SHLQ $0x02, BX
-	MOVQ channels+40(FP), DI
-	SHLQ $0x04, DI
-	MOVQ channels+40(FP), R8
-	SUBQ $0x10, R8
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    y+0(FP), AX
+	MOVQ    m+16(FP), CX
+	MOVQ    at+8(FP), DX
+	MOVQ    plane+24(FP), BX
+	MOVQ    temp+32(FP), SI
+	SHLQ    $0x02, BX
+	MOVQ    channels+40(FP), DI
+	SHLQ    $0x04, DI
+	MOVQ    channels+40(FP), R8
+	SUBQ    $0x10, R8
+	JLT     rest
 
 vector:
 	MOVQ    CX, R9
@@ -2913,6 +2924,7 @@ outside87:
 
 outside88:
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -2932,23 +2944,28 @@ DATA word403504f3<>+0(SB)/4, $0x403504f3
 GLOBL word403504f3<>(SB), RODATA|NOPTR, $4
 
 // func winogradInput256(v *float32, plane int, x *float32, zeros *float32, at *int, temp *float32, channels int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·winogradInput256(SB), NOSPLIT, $0-56
+// Requires: AVX, AVX2, CMOV, MMX+, SSE
+TEXT ·winogradInput256(SB), NOSPLIT, $8-56
 	JMP constants
 
 begin:
-	MOVQ v+0(FP), AX
-	MOVQ x+16(FP), CX
-	MOVQ zeros+24(FP), DX
-	MOVQ plane+8(FP), BX
-	MOVQ at+32(FP), SI
-	MOVQ temp+40(FP), DI
-	SHLQ $0x02, BX
-	MOVQ channels+48(FP), R8
-	SHLQ $0x04, R8
-	MOVQ channels+48(FP), R9
-	SUBQ $0x08, R9
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    v+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    zeros+24(FP), DX
+	MOVQ    plane+8(FP), BX
+	MOVQ    at+32(FP), SI
+	MOVQ    temp+40(FP), DI
+	SHLQ    $0x02, BX
+	MOVQ    channels+48(FP), R8
+	SHLQ    $0x04, R8
+	MOVQ    channels+48(FP), R9
+	SUBQ    $0x08, R9
+	JLT     rest
 
 vector:
 	MOVQ       (SI), R10
@@ -4143,6 +4160,7 @@ rest:
 	ADDQ         BX, AX
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -4173,22 +4191,27 @@ DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
 // func winogradOutput256(y *float32, at *int, m *float32, plane int, temp *float32, channels int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
-// Requires: AVX, AVX2, MMX+
-TEXT ·winogradOutput256(SB), NOSPLIT, $0-80
+// Requires: AVX, AVX2, MMX+, SSE
+TEXT ·winogradOutput256(SB), NOSPLIT, $8-80
 	JMP constants
 
 begin:
-	MOVQ y+0(FP), AX
-	MOVQ m+16(FP), CX
-	MOVQ at+8(FP), DX
-	MOVQ plane+24(FP), BX
-	MOVQ temp+32(FP), SI
-	SHLQ $0x02, BX
-	MOVQ channels+40(FP), DI
-	SHLQ $0x04, DI
-	MOVQ channels+40(FP), R8
-	SUBQ $0x08, R8
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    y+0(FP), AX
+	MOVQ    m+16(FP), CX
+	MOVQ    at+8(FP), DX
+	MOVQ    plane+24(FP), BX
+	MOVQ    temp+32(FP), SI
+	SHLQ    $0x02, BX
+	MOVQ    channels+40(FP), DI
+	SHLQ    $0x04, DI
+	MOVQ    channels+40(FP), R8
+	SUBQ    $0x08, R8
+	JLT     rest
 
 vector:
 	MOVQ    CX, R9
@@ -5845,6 +5868,7 @@ outside175:
 
 outside176:
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 

@@ -20,5 +20,6 @@ func winogradOutput(y []float32, at *[WinogradTile * WinogradTile]int, m []float
 		return
 	}
 	var temp winogradTemp
-	winogradOutputNeon(first(y), &at[0], &m[0], plane, &temp[0], channels, first(end.Bias), first(end.Plus), end.Clamp, end.Low, end.High)
+	low, high := end.bounds()
+	winogradOutputNeon(first(y), &at[0], &m[0], plane, &temp[0], channels, first(end.Bias), first(end.Plus), end.Clamp, low, high)
 }

@@ -28,47 +28,50 @@ TEXT ·winogradInputNeon(SB), NOSPLIT, $0-56
 	WORD $0x3dc00802 // ldr q2, [x0, #32]
 	WORD $0x3dc00c03 // ldr q3, [x0, #48]
 	WORD $0x3dc01004 // ldr q4, [x0, #64]
-	MOVD v+0(FP), R0
-	MOVD x+16(FP), R1
-	MOVD zeros+24(FP), R2
-	MOVD plane+8(FP), R3
-	LSL $2, R3, R3
-	MOVD at+32(FP), R4
-	MOVD temp+40(FP), R5
-	MOVD channels+48(FP), R6
-	SUBS $4, R6, R6
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD v+0(FP), R1
+	MOVD x+16(FP), R2
+	MOVD zeros+24(FP), R3
+	MOVD plane+8(FP), R4
+	LSL $2, R4, R4
+	MOVD at+32(FP), R5
+	MOVD temp+40(FP), R6
+	MOVD channels+48(FP), R7
+	SUBS $4, R7, R7
 	BLT rest2
 next1:
-	MOVD 0(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00105 // ldr q5, [x8, #0]
-	MOVD 48(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00106 // ldr q6, [x8, #0]
-	MOVD 96(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00107 // ldr q7, [x8, #0]
-	MOVD 144(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00108 // ldr q8, [x8, #0]
-	MOVD 192(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00109 // ldr q9, [x8, #0]
-	MOVD 240(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc0010a // ldr q10, [x8, #0]
+	MOVD 0(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00125 // ldr q5, [x9, #0]
+	MOVD 48(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00126 // ldr q6, [x9, #0]
+	MOVD 96(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00127 // ldr q7, [x9, #0]
+	MOVD 144(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00128 // ldr q8, [x9, #0]
+	MOVD 192(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00129 // ldr q9, [x9, #0]
+	MOVD 240(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc0012a // ldr q10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -89,42 +92,42 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8000a5 // str q5, [x5, #0]
-	WORD $0x3d8018ad // str q13, [x5, #96]
-	WORD $0x3d8030ab // str q11, [x5, #192]
-	WORD $0x3d8048a8 // str q8, [x5, #288]
-	WORD $0x3d8060a6 // str q6, [x5, #384]
-	WORD $0x3d8078aa // str q10, [x5, #480]
-	MOVD 8(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00105 // ldr q5, [x8, #0]
-	MOVD 56(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00106 // ldr q6, [x8, #0]
-	MOVD 104(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00107 // ldr q7, [x8, #0]
-	MOVD 152(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00108 // ldr q8, [x8, #0]
-	MOVD 200(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00109 // ldr q9, [x8, #0]
-	MOVD 248(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc0010a // ldr q10, [x8, #0]
+	WORD $0x3d8000c5 // str q5, [x6, #0]
+	WORD $0x3d8018cd // str q13, [x6, #96]
+	WORD $0x3d8030cb // str q11, [x6, #192]
+	WORD $0x3d8048c8 // str q8, [x6, #288]
+	WORD $0x3d8060c6 // str q6, [x6, #384]
+	WORD $0x3d8078ca // str q10, [x6, #480]
+	MOVD 8(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00125 // ldr q5, [x9, #0]
+	MOVD 56(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00126 // ldr q6, [x9, #0]
+	MOVD 104(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00127 // ldr q7, [x9, #0]
+	MOVD 152(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00128 // ldr q8, [x9, #0]
+	MOVD 200(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00129 // ldr q9, [x9, #0]
+	MOVD 248(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc0012a // ldr q10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -145,42 +148,42 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8004a5 // str q5, [x5, #16]
-	WORD $0x3d801cad // str q13, [x5, #112]
-	WORD $0x3d8034ab // str q11, [x5, #208]
-	WORD $0x3d804ca8 // str q8, [x5, #304]
-	WORD $0x3d8064a6 // str q6, [x5, #400]
-	WORD $0x3d807caa // str q10, [x5, #496]
-	MOVD 16(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00105 // ldr q5, [x8, #0]
-	MOVD 64(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00106 // ldr q6, [x8, #0]
-	MOVD 112(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00107 // ldr q7, [x8, #0]
-	MOVD 160(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00108 // ldr q8, [x8, #0]
-	MOVD 208(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00109 // ldr q9, [x8, #0]
-	MOVD 256(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc0010a // ldr q10, [x8, #0]
+	WORD $0x3d8004c5 // str q5, [x6, #16]
+	WORD $0x3d801ccd // str q13, [x6, #112]
+	WORD $0x3d8034cb // str q11, [x6, #208]
+	WORD $0x3d804cc8 // str q8, [x6, #304]
+	WORD $0x3d8064c6 // str q6, [x6, #400]
+	WORD $0x3d807cca // str q10, [x6, #496]
+	MOVD 16(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00125 // ldr q5, [x9, #0]
+	MOVD 64(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00126 // ldr q6, [x9, #0]
+	MOVD 112(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00127 // ldr q7, [x9, #0]
+	MOVD 160(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00128 // ldr q8, [x9, #0]
+	MOVD 208(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00129 // ldr q9, [x9, #0]
+	MOVD 256(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc0012a // ldr q10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -201,42 +204,42 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8008a5 // str q5, [x5, #32]
-	WORD $0x3d8020ad // str q13, [x5, #128]
-	WORD $0x3d8038ab // str q11, [x5, #224]
-	WORD $0x3d8050a8 // str q8, [x5, #320]
-	WORD $0x3d8068a6 // str q6, [x5, #416]
-	WORD $0x3d8080aa // str q10, [x5, #512]
-	MOVD 24(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00105 // ldr q5, [x8, #0]
-	MOVD 72(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00106 // ldr q6, [x8, #0]
-	MOVD 120(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00107 // ldr q7, [x8, #0]
-	MOVD 168(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00108 // ldr q8, [x8, #0]
-	MOVD 216(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00109 // ldr q9, [x8, #0]
-	MOVD 264(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc0010a // ldr q10, [x8, #0]
+	WORD $0x3d8008c5 // str q5, [x6, #32]
+	WORD $0x3d8020cd // str q13, [x6, #128]
+	WORD $0x3d8038cb // str q11, [x6, #224]
+	WORD $0x3d8050c8 // str q8, [x6, #320]
+	WORD $0x3d8068c6 // str q6, [x6, #416]
+	WORD $0x3d8080ca // str q10, [x6, #512]
+	MOVD 24(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00125 // ldr q5, [x9, #0]
+	MOVD 72(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00126 // ldr q6, [x9, #0]
+	MOVD 120(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00127 // ldr q7, [x9, #0]
+	MOVD 168(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00128 // ldr q8, [x9, #0]
+	MOVD 216(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00129 // ldr q9, [x9, #0]
+	MOVD 264(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc0012a // ldr q10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -257,42 +260,42 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d800ca5 // str q5, [x5, #48]
-	WORD $0x3d8024ad // str q13, [x5, #144]
-	WORD $0x3d803cab // str q11, [x5, #240]
-	WORD $0x3d8054a8 // str q8, [x5, #336]
-	WORD $0x3d806ca6 // str q6, [x5, #432]
-	WORD $0x3d8084aa // str q10, [x5, #528]
-	MOVD 32(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00105 // ldr q5, [x8, #0]
-	MOVD 80(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00106 // ldr q6, [x8, #0]
-	MOVD 128(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00107 // ldr q7, [x8, #0]
-	MOVD 176(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00108 // ldr q8, [x8, #0]
-	MOVD 224(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00109 // ldr q9, [x8, #0]
-	MOVD 272(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc0010a // ldr q10, [x8, #0]
+	WORD $0x3d800cc5 // str q5, [x6, #48]
+	WORD $0x3d8024cd // str q13, [x6, #144]
+	WORD $0x3d803ccb // str q11, [x6, #240]
+	WORD $0x3d8054c8 // str q8, [x6, #336]
+	WORD $0x3d806cc6 // str q6, [x6, #432]
+	WORD $0x3d8084ca // str q10, [x6, #528]
+	MOVD 32(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00125 // ldr q5, [x9, #0]
+	MOVD 80(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00126 // ldr q6, [x9, #0]
+	MOVD 128(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00127 // ldr q7, [x9, #0]
+	MOVD 176(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00128 // ldr q8, [x9, #0]
+	MOVD 224(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00129 // ldr q9, [x9, #0]
+	MOVD 272(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc0012a // ldr q10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -313,42 +316,42 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8010a5 // str q5, [x5, #64]
-	WORD $0x3d8028ad // str q13, [x5, #160]
-	WORD $0x3d8040ab // str q11, [x5, #256]
-	WORD $0x3d8058a8 // str q8, [x5, #352]
-	WORD $0x3d8070a6 // str q6, [x5, #448]
-	WORD $0x3d8088aa // str q10, [x5, #544]
-	MOVD 40(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00105 // ldr q5, [x8, #0]
-	MOVD 88(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00106 // ldr q6, [x8, #0]
-	MOVD 136(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00107 // ldr q7, [x8, #0]
-	MOVD 184(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00108 // ldr q8, [x8, #0]
-	MOVD 232(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc00109 // ldr q9, [x8, #0]
-	MOVD 280(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0x3dc0010a // ldr q10, [x8, #0]
+	WORD $0x3d8010c5 // str q5, [x6, #64]
+	WORD $0x3d8028cd // str q13, [x6, #160]
+	WORD $0x3d8040cb // str q11, [x6, #256]
+	WORD $0x3d8058c8 // str q8, [x6, #352]
+	WORD $0x3d8070c6 // str q6, [x6, #448]
+	WORD $0x3d8088ca // str q10, [x6, #544]
+	MOVD 40(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00125 // ldr q5, [x9, #0]
+	MOVD 88(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00126 // ldr q6, [x9, #0]
+	MOVD 136(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00127 // ldr q7, [x9, #0]
+	MOVD 184(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00128 // ldr q8, [x9, #0]
+	MOVD 232(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc00129 // ldr q9, [x9, #0]
+	MOVD 280(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0x3dc0012a // ldr q10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -369,19 +372,19 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8014a5 // str q5, [x5, #80]
-	WORD $0x3d802cad // str q13, [x5, #176]
-	WORD $0x3d8044ab // str q11, [x5, #272]
-	WORD $0x3d805ca8 // str q8, [x5, #368]
-	WORD $0x3d8074a6 // str q6, [x5, #464]
-	WORD $0x3d808caa // str q10, [x5, #560]
-	MOVD R0, R7
-	WORD $0x3dc000a5 // ldr q5, [x5, #0]
-	WORD $0x3dc004a6 // ldr q6, [x5, #16]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x3dc00ca8 // ldr q8, [x5, #48]
-	WORD $0x3dc010a9 // ldr q9, [x5, #64]
-	WORD $0x3dc014aa // ldr q10, [x5, #80]
+	WORD $0x3d8014c5 // str q5, [x6, #80]
+	WORD $0x3d802ccd // str q13, [x6, #176]
+	WORD $0x3d8044cb // str q11, [x6, #272]
+	WORD $0x3d805cc8 // str q8, [x6, #368]
+	WORD $0x3d8074c6 // str q6, [x6, #464]
+	WORD $0x3d808cca // str q10, [x6, #560]
+	MOVD R1, R8
+	WORD $0x3dc000c5 // ldr q5, [x6, #0]
+	WORD $0x3dc004c6 // ldr q6, [x6, #16]
+	WORD $0x3dc008c7 // ldr q7, [x6, #32]
+	WORD $0x3dc00cc8 // ldr q8, [x6, #48]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x3dc014ca // ldr q10, [x6, #80]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -402,23 +405,23 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8000e5 // str q5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ed // str q13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e8 // str q8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ea // str q10, [x7, #0]
-	WORD $0x3dc018a5 // ldr q5, [x5, #96]
-	WORD $0x3dc01ca6 // ldr q6, [x5, #112]
-	WORD $0x3dc020a7 // ldr q7, [x5, #128]
-	WORD $0x3dc024a8 // ldr q8, [x5, #144]
-	WORD $0x3dc028a9 // ldr q9, [x5, #160]
-	WORD $0x3dc02caa // ldr q10, [x5, #176]
+	WORD $0x3d800105 // str q5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010d // str q13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010b // str q11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800108 // str q8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800106 // str q6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010a // str q10, [x8, #0]
+	WORD $0x3dc018c5 // ldr q5, [x6, #96]
+	WORD $0x3dc01cc6 // ldr q6, [x6, #112]
+	WORD $0x3dc020c7 // ldr q7, [x6, #128]
+	WORD $0x3dc024c8 // ldr q8, [x6, #144]
+	WORD $0x3dc028c9 // ldr q9, [x6, #160]
+	WORD $0x3dc02cca // ldr q10, [x6, #176]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -439,24 +442,24 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0x3d8000e5 // str q5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ed // str q13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e8 // str q8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ea // str q10, [x7, #0]
-	WORD $0x3dc030a5 // ldr q5, [x5, #192]
-	WORD $0x3dc034a6 // ldr q6, [x5, #208]
-	WORD $0x3dc038a7 // ldr q7, [x5, #224]
-	WORD $0x3dc03ca8 // ldr q8, [x5, #240]
-	WORD $0x3dc040a9 // ldr q9, [x5, #256]
-	WORD $0x3dc044aa // ldr q10, [x5, #272]
+	ADD R4, R8, R8
+	WORD $0x3d800105 // str q5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010d // str q13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010b // str q11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800108 // str q8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800106 // str q6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010a // str q10, [x8, #0]
+	WORD $0x3dc030c5 // ldr q5, [x6, #192]
+	WORD $0x3dc034c6 // ldr q6, [x6, #208]
+	WORD $0x3dc038c7 // ldr q7, [x6, #224]
+	WORD $0x3dc03cc8 // ldr q8, [x6, #240]
+	WORD $0x3dc040c9 // ldr q9, [x6, #256]
+	WORD $0x3dc044ca // ldr q10, [x6, #272]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -477,24 +480,24 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0x3d8000e5 // str q5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ed // str q13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e8 // str q8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ea // str q10, [x7, #0]
-	WORD $0x3dc048a5 // ldr q5, [x5, #288]
-	WORD $0x3dc04ca6 // ldr q6, [x5, #304]
-	WORD $0x3dc050a7 // ldr q7, [x5, #320]
-	WORD $0x3dc054a8 // ldr q8, [x5, #336]
-	WORD $0x3dc058a9 // ldr q9, [x5, #352]
-	WORD $0x3dc05caa // ldr q10, [x5, #368]
+	ADD R4, R8, R8
+	WORD $0x3d800105 // str q5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010d // str q13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010b // str q11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800108 // str q8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800106 // str q6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010a // str q10, [x8, #0]
+	WORD $0x3dc048c5 // ldr q5, [x6, #288]
+	WORD $0x3dc04cc6 // ldr q6, [x6, #304]
+	WORD $0x3dc050c7 // ldr q7, [x6, #320]
+	WORD $0x3dc054c8 // ldr q8, [x6, #336]
+	WORD $0x3dc058c9 // ldr q9, [x6, #352]
+	WORD $0x3dc05cca // ldr q10, [x6, #368]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -515,24 +518,24 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0x3d8000e5 // str q5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ed // str q13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e8 // str q8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ea // str q10, [x7, #0]
-	WORD $0x3dc060a5 // ldr q5, [x5, #384]
-	WORD $0x3dc064a6 // ldr q6, [x5, #400]
-	WORD $0x3dc068a7 // ldr q7, [x5, #416]
-	WORD $0x3dc06ca8 // ldr q8, [x5, #432]
-	WORD $0x3dc070a9 // ldr q9, [x5, #448]
-	WORD $0x3dc074aa // ldr q10, [x5, #464]
+	ADD R4, R8, R8
+	WORD $0x3d800105 // str q5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010d // str q13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010b // str q11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800108 // str q8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800106 // str q6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010a // str q10, [x8, #0]
+	WORD $0x3dc060c5 // ldr q5, [x6, #384]
+	WORD $0x3dc064c6 // ldr q6, [x6, #400]
+	WORD $0x3dc068c7 // ldr q7, [x6, #416]
+	WORD $0x3dc06cc8 // ldr q8, [x6, #432]
+	WORD $0x3dc070c9 // ldr q9, [x6, #448]
+	WORD $0x3dc074ca // ldr q10, [x6, #464]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -553,24 +556,24 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0x3d8000e5 // str q5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ed // str q13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e8 // str q8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ea // str q10, [x7, #0]
-	WORD $0x3dc078a5 // ldr q5, [x5, #480]
-	WORD $0x3dc07ca6 // ldr q6, [x5, #496]
-	WORD $0x3dc080a7 // ldr q7, [x5, #512]
-	WORD $0x3dc084a8 // ldr q8, [x5, #528]
-	WORD $0x3dc088a9 // ldr q9, [x5, #544]
-	WORD $0x3dc08caa // ldr q10, [x5, #560]
+	ADD R4, R8, R8
+	WORD $0x3d800105 // str q5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010d // str q13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010b // str q11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800108 // str q8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800106 // str q6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010a // str q10, [x8, #0]
+	WORD $0x3dc078c5 // ldr q5, [x6, #480]
+	WORD $0x3dc07cc6 // ldr q6, [x6, #496]
+	WORD $0x3dc080c7 // ldr q7, [x6, #512]
+	WORD $0x3dc084c8 // ldr q8, [x6, #528]
+	WORD $0x3dc088c9 // ldr q9, [x6, #544]
+	WORD $0x3dc08cca // ldr q10, [x6, #560]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -591,55 +594,55 @@ next1:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0x3d8000e5 // str q5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ed // str q13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e8 // str q8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0x3d8000ea // str q10, [x7, #0]
-	ADD $16, R0, R0
+	ADD R4, R8, R8
+	WORD $0x3d800105 // str q5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010d // str q13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010b // str q11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800108 // str q8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d800106 // str q6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0x3d80010a // str q10, [x8, #0]
 	ADD $16, R1, R1
 	ADD $16, R2, R2
-	SUBS $4, R6, R6
+	ADD $16, R3, R3
+	SUBS $4, R7, R7
 	BGE next1
 rest2:
-	TBZ $1, R6, skip3
-	MOVD 0(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400105 // ldr d5, [x8, #0]
-	MOVD 48(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400106 // ldr d6, [x8, #0]
-	MOVD 96(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400107 // ldr d7, [x8, #0]
-	MOVD 144(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400108 // ldr d8, [x8, #0]
-	MOVD 192(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400109 // ldr d9, [x8, #0]
-	MOVD 240(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd40010a // ldr d10, [x8, #0]
+	TBZ $1, R7, skip3
+	MOVD 0(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400125 // ldr d5, [x9, #0]
+	MOVD 48(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400126 // ldr d6, [x9, #0]
+	MOVD 96(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400127 // ldr d7, [x9, #0]
+	MOVD 144(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400128 // ldr d8, [x9, #0]
+	MOVD 192(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400129 // ldr d9, [x9, #0]
+	MOVD 240(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd40012a // ldr d10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -660,42 +663,42 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8000a5 // str q5, [x5, #0]
-	WORD $0x3d8018ad // str q13, [x5, #96]
-	WORD $0x3d8030ab // str q11, [x5, #192]
-	WORD $0x3d8048a8 // str q8, [x5, #288]
-	WORD $0x3d8060a6 // str q6, [x5, #384]
-	WORD $0x3d8078aa // str q10, [x5, #480]
-	MOVD 8(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400105 // ldr d5, [x8, #0]
-	MOVD 56(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400106 // ldr d6, [x8, #0]
-	MOVD 104(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400107 // ldr d7, [x8, #0]
-	MOVD 152(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400108 // ldr d8, [x8, #0]
-	MOVD 200(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400109 // ldr d9, [x8, #0]
-	MOVD 248(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd40010a // ldr d10, [x8, #0]
+	WORD $0x3d8000c5 // str q5, [x6, #0]
+	WORD $0x3d8018cd // str q13, [x6, #96]
+	WORD $0x3d8030cb // str q11, [x6, #192]
+	WORD $0x3d8048c8 // str q8, [x6, #288]
+	WORD $0x3d8060c6 // str q6, [x6, #384]
+	WORD $0x3d8078ca // str q10, [x6, #480]
+	MOVD 8(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400125 // ldr d5, [x9, #0]
+	MOVD 56(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400126 // ldr d6, [x9, #0]
+	MOVD 104(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400127 // ldr d7, [x9, #0]
+	MOVD 152(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400128 // ldr d8, [x9, #0]
+	MOVD 200(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400129 // ldr d9, [x9, #0]
+	MOVD 248(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd40012a // ldr d10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -716,42 +719,42 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8004a5 // str q5, [x5, #16]
-	WORD $0x3d801cad // str q13, [x5, #112]
-	WORD $0x3d8034ab // str q11, [x5, #208]
-	WORD $0x3d804ca8 // str q8, [x5, #304]
-	WORD $0x3d8064a6 // str q6, [x5, #400]
-	WORD $0x3d807caa // str q10, [x5, #496]
-	MOVD 16(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400105 // ldr d5, [x8, #0]
-	MOVD 64(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400106 // ldr d6, [x8, #0]
-	MOVD 112(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400107 // ldr d7, [x8, #0]
-	MOVD 160(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400108 // ldr d8, [x8, #0]
-	MOVD 208(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400109 // ldr d9, [x8, #0]
-	MOVD 256(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd40010a // ldr d10, [x8, #0]
+	WORD $0x3d8004c5 // str q5, [x6, #16]
+	WORD $0x3d801ccd // str q13, [x6, #112]
+	WORD $0x3d8034cb // str q11, [x6, #208]
+	WORD $0x3d804cc8 // str q8, [x6, #304]
+	WORD $0x3d8064c6 // str q6, [x6, #400]
+	WORD $0x3d807cca // str q10, [x6, #496]
+	MOVD 16(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400125 // ldr d5, [x9, #0]
+	MOVD 64(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400126 // ldr d6, [x9, #0]
+	MOVD 112(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400127 // ldr d7, [x9, #0]
+	MOVD 160(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400128 // ldr d8, [x9, #0]
+	MOVD 208(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400129 // ldr d9, [x9, #0]
+	MOVD 256(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd40012a // ldr d10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -772,42 +775,42 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8008a5 // str q5, [x5, #32]
-	WORD $0x3d8020ad // str q13, [x5, #128]
-	WORD $0x3d8038ab // str q11, [x5, #224]
-	WORD $0x3d8050a8 // str q8, [x5, #320]
-	WORD $0x3d8068a6 // str q6, [x5, #416]
-	WORD $0x3d8080aa // str q10, [x5, #512]
-	MOVD 24(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400105 // ldr d5, [x8, #0]
-	MOVD 72(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400106 // ldr d6, [x8, #0]
-	MOVD 120(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400107 // ldr d7, [x8, #0]
-	MOVD 168(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400108 // ldr d8, [x8, #0]
-	MOVD 216(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400109 // ldr d9, [x8, #0]
-	MOVD 264(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd40010a // ldr d10, [x8, #0]
+	WORD $0x3d8008c5 // str q5, [x6, #32]
+	WORD $0x3d8020cd // str q13, [x6, #128]
+	WORD $0x3d8038cb // str q11, [x6, #224]
+	WORD $0x3d8050c8 // str q8, [x6, #320]
+	WORD $0x3d8068c6 // str q6, [x6, #416]
+	WORD $0x3d8080ca // str q10, [x6, #512]
+	MOVD 24(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400125 // ldr d5, [x9, #0]
+	MOVD 72(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400126 // ldr d6, [x9, #0]
+	MOVD 120(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400127 // ldr d7, [x9, #0]
+	MOVD 168(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400128 // ldr d8, [x9, #0]
+	MOVD 216(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400129 // ldr d9, [x9, #0]
+	MOVD 264(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd40012a // ldr d10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -828,42 +831,42 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d800ca5 // str q5, [x5, #48]
-	WORD $0x3d8024ad // str q13, [x5, #144]
-	WORD $0x3d803cab // str q11, [x5, #240]
-	WORD $0x3d8054a8 // str q8, [x5, #336]
-	WORD $0x3d806ca6 // str q6, [x5, #432]
-	WORD $0x3d8084aa // str q10, [x5, #528]
-	MOVD 32(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400105 // ldr d5, [x8, #0]
-	MOVD 80(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400106 // ldr d6, [x8, #0]
-	MOVD 128(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400107 // ldr d7, [x8, #0]
-	MOVD 176(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400108 // ldr d8, [x8, #0]
-	MOVD 224(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400109 // ldr d9, [x8, #0]
-	MOVD 272(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd40010a // ldr d10, [x8, #0]
+	WORD $0x3d800cc5 // str q5, [x6, #48]
+	WORD $0x3d8024cd // str q13, [x6, #144]
+	WORD $0x3d803ccb // str q11, [x6, #240]
+	WORD $0x3d8054c8 // str q8, [x6, #336]
+	WORD $0x3d806cc6 // str q6, [x6, #432]
+	WORD $0x3d8084ca // str q10, [x6, #528]
+	MOVD 32(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400125 // ldr d5, [x9, #0]
+	MOVD 80(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400126 // ldr d6, [x9, #0]
+	MOVD 128(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400127 // ldr d7, [x9, #0]
+	MOVD 176(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400128 // ldr d8, [x9, #0]
+	MOVD 224(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400129 // ldr d9, [x9, #0]
+	MOVD 272(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd40012a // ldr d10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -884,42 +887,42 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8010a5 // str q5, [x5, #64]
-	WORD $0x3d8028ad // str q13, [x5, #160]
-	WORD $0x3d8040ab // str q11, [x5, #256]
-	WORD $0x3d8058a8 // str q8, [x5, #352]
-	WORD $0x3d8070a6 // str q6, [x5, #448]
-	WORD $0x3d8088aa // str q10, [x5, #544]
-	MOVD 40(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400105 // ldr d5, [x8, #0]
-	MOVD 88(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400106 // ldr d6, [x8, #0]
-	MOVD 136(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400107 // ldr d7, [x8, #0]
-	MOVD 184(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400108 // ldr d8, [x8, #0]
-	MOVD 232(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd400109 // ldr d9, [x8, #0]
-	MOVD 280(R4), R7
-	ADD R7<<2, R1, R8
-	CMP $0, R7
-	CSEL LT, R2, R8, R8
-	WORD $0xfd40010a // ldr d10, [x8, #0]
+	WORD $0x3d8010c5 // str q5, [x6, #64]
+	WORD $0x3d8028cd // str q13, [x6, #160]
+	WORD $0x3d8040cb // str q11, [x6, #256]
+	WORD $0x3d8058c8 // str q8, [x6, #352]
+	WORD $0x3d8070c6 // str q6, [x6, #448]
+	WORD $0x3d8088ca // str q10, [x6, #544]
+	MOVD 40(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400125 // ldr d5, [x9, #0]
+	MOVD 88(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400126 // ldr d6, [x9, #0]
+	MOVD 136(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400127 // ldr d7, [x9, #0]
+	MOVD 184(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400128 // ldr d8, [x9, #0]
+	MOVD 232(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd400129 // ldr d9, [x9, #0]
+	MOVD 280(R5), R8
+	ADD R8<<2, R2, R9
+	CMP $0, R8
+	CSEL LT, R3, R9, R9
+	WORD $0xfd40012a // ldr d10, [x9, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -940,19 +943,19 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8014a5 // str q5, [x5, #80]
-	WORD $0x3d802cad // str q13, [x5, #176]
-	WORD $0x3d8044ab // str q11, [x5, #272]
-	WORD $0x3d805ca8 // str q8, [x5, #368]
-	WORD $0x3d8074a6 // str q6, [x5, #464]
-	WORD $0x3d808caa // str q10, [x5, #560]
-	MOVD R0, R7
-	WORD $0x3dc000a5 // ldr q5, [x5, #0]
-	WORD $0x3dc004a6 // ldr q6, [x5, #16]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x3dc00ca8 // ldr q8, [x5, #48]
-	WORD $0x3dc010a9 // ldr q9, [x5, #64]
-	WORD $0x3dc014aa // ldr q10, [x5, #80]
+	WORD $0x3d8014c5 // str q5, [x6, #80]
+	WORD $0x3d802ccd // str q13, [x6, #176]
+	WORD $0x3d8044cb // str q11, [x6, #272]
+	WORD $0x3d805cc8 // str q8, [x6, #368]
+	WORD $0x3d8074c6 // str q6, [x6, #464]
+	WORD $0x3d808cca // str q10, [x6, #560]
+	MOVD R1, R8
+	WORD $0x3dc000c5 // ldr q5, [x6, #0]
+	WORD $0x3dc004c6 // ldr q6, [x6, #16]
+	WORD $0x3dc008c7 // ldr q7, [x6, #32]
+	WORD $0x3dc00cc8 // ldr q8, [x6, #48]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x3dc014ca // ldr q10, [x6, #80]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -973,23 +976,23 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0xfd0000e5 // str d5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ed // str d13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000eb // str d11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e8 // str d8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e6 // str d6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ea // str d10, [x7, #0]
-	WORD $0x3dc018a5 // ldr q5, [x5, #96]
-	WORD $0x3dc01ca6 // ldr q6, [x5, #112]
-	WORD $0x3dc020a7 // ldr q7, [x5, #128]
-	WORD $0x3dc024a8 // ldr q8, [x5, #144]
-	WORD $0x3dc028a9 // ldr q9, [x5, #160]
-	WORD $0x3dc02caa // ldr q10, [x5, #176]
+	WORD $0xfd000105 // str d5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010d // str d13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010b // str d11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000108 // str d8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000106 // str d6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010a // str d10, [x8, #0]
+	WORD $0x3dc018c5 // ldr q5, [x6, #96]
+	WORD $0x3dc01cc6 // ldr q6, [x6, #112]
+	WORD $0x3dc020c7 // ldr q7, [x6, #128]
+	WORD $0x3dc024c8 // ldr q8, [x6, #144]
+	WORD $0x3dc028c9 // ldr q9, [x6, #160]
+	WORD $0x3dc02cca // ldr q10, [x6, #176]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1010,24 +1013,24 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0xfd0000e5 // str d5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ed // str d13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000eb // str d11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e8 // str d8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e6 // str d6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ea // str d10, [x7, #0]
-	WORD $0x3dc030a5 // ldr q5, [x5, #192]
-	WORD $0x3dc034a6 // ldr q6, [x5, #208]
-	WORD $0x3dc038a7 // ldr q7, [x5, #224]
-	WORD $0x3dc03ca8 // ldr q8, [x5, #240]
-	WORD $0x3dc040a9 // ldr q9, [x5, #256]
-	WORD $0x3dc044aa // ldr q10, [x5, #272]
+	ADD R4, R8, R8
+	WORD $0xfd000105 // str d5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010d // str d13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010b // str d11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000108 // str d8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000106 // str d6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010a // str d10, [x8, #0]
+	WORD $0x3dc030c5 // ldr q5, [x6, #192]
+	WORD $0x3dc034c6 // ldr q6, [x6, #208]
+	WORD $0x3dc038c7 // ldr q7, [x6, #224]
+	WORD $0x3dc03cc8 // ldr q8, [x6, #240]
+	WORD $0x3dc040c9 // ldr q9, [x6, #256]
+	WORD $0x3dc044ca // ldr q10, [x6, #272]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1048,24 +1051,24 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0xfd0000e5 // str d5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ed // str d13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000eb // str d11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e8 // str d8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e6 // str d6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ea // str d10, [x7, #0]
-	WORD $0x3dc048a5 // ldr q5, [x5, #288]
-	WORD $0x3dc04ca6 // ldr q6, [x5, #304]
-	WORD $0x3dc050a7 // ldr q7, [x5, #320]
-	WORD $0x3dc054a8 // ldr q8, [x5, #336]
-	WORD $0x3dc058a9 // ldr q9, [x5, #352]
-	WORD $0x3dc05caa // ldr q10, [x5, #368]
+	ADD R4, R8, R8
+	WORD $0xfd000105 // str d5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010d // str d13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010b // str d11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000108 // str d8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000106 // str d6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010a // str d10, [x8, #0]
+	WORD $0x3dc048c5 // ldr q5, [x6, #288]
+	WORD $0x3dc04cc6 // ldr q6, [x6, #304]
+	WORD $0x3dc050c7 // ldr q7, [x6, #320]
+	WORD $0x3dc054c8 // ldr q8, [x6, #336]
+	WORD $0x3dc058c9 // ldr q9, [x6, #352]
+	WORD $0x3dc05cca // ldr q10, [x6, #368]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1086,24 +1089,24 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0xfd0000e5 // str d5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ed // str d13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000eb // str d11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e8 // str d8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e6 // str d6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ea // str d10, [x7, #0]
-	WORD $0x3dc060a5 // ldr q5, [x5, #384]
-	WORD $0x3dc064a6 // ldr q6, [x5, #400]
-	WORD $0x3dc068a7 // ldr q7, [x5, #416]
-	WORD $0x3dc06ca8 // ldr q8, [x5, #432]
-	WORD $0x3dc070a9 // ldr q9, [x5, #448]
-	WORD $0x3dc074aa // ldr q10, [x5, #464]
+	ADD R4, R8, R8
+	WORD $0xfd000105 // str d5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010d // str d13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010b // str d11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000108 // str d8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000106 // str d6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010a // str d10, [x8, #0]
+	WORD $0x3dc060c5 // ldr q5, [x6, #384]
+	WORD $0x3dc064c6 // ldr q6, [x6, #400]
+	WORD $0x3dc068c7 // ldr q7, [x6, #416]
+	WORD $0x3dc06cc8 // ldr q8, [x6, #432]
+	WORD $0x3dc070c9 // ldr q9, [x6, #448]
+	WORD $0x3dc074ca // ldr q10, [x6, #464]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1124,24 +1127,24 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0xfd0000e5 // str d5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ed // str d13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000eb // str d11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e8 // str d8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e6 // str d6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ea // str d10, [x7, #0]
-	WORD $0x3dc078a5 // ldr q5, [x5, #480]
-	WORD $0x3dc07ca6 // ldr q6, [x5, #496]
-	WORD $0x3dc080a7 // ldr q7, [x5, #512]
-	WORD $0x3dc084a8 // ldr q8, [x5, #528]
-	WORD $0x3dc088a9 // ldr q9, [x5, #544]
-	WORD $0x3dc08caa // ldr q10, [x5, #560]
+	ADD R4, R8, R8
+	WORD $0xfd000105 // str d5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010d // str d13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010b // str d11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000108 // str d8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000106 // str d6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010a // str d10, [x8, #0]
+	WORD $0x3dc078c5 // ldr q5, [x6, #480]
+	WORD $0x3dc07cc6 // ldr q6, [x6, #496]
+	WORD $0x3dc080c7 // ldr q7, [x6, #512]
+	WORD $0x3dc084c8 // ldr q8, [x6, #528]
+	WORD $0x3dc088c9 // ldr q9, [x6, #544]
+	WORD $0x3dc08cca // ldr q10, [x6, #560]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1162,52 +1165,332 @@ rest2:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R7, R7
-	WORD $0xfd0000e5 // str d5, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ed // str d13, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000eb // str d11, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e8 // str d8, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000e6 // str d6, [x7, #0]
-	ADD R3, R7, R7
-	WORD $0xfd0000ea // str d10, [x7, #0]
-	ADD $8, R0, R0
+	ADD R4, R8, R8
+	WORD $0xfd000105 // str d5, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010d // str d13, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010b // str d11, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000108 // str d8, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd000106 // str d6, [x8, #0]
+	ADD R4, R8, R8
+	WORD $0xfd00010a // str d10, [x8, #0]
 	ADD $8, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip3:
-	TBZ $0, R6, skip4
-	MOVD 0(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e5 // ldr s5, [x7, #0]
-	MOVD 48(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e6 // ldr s6, [x7, #0]
-	MOVD 96(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e7 // ldr s7, [x7, #0]
-	MOVD 144(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e8 // ldr s8, [x7, #0]
-	MOVD 192(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e9 // ldr s9, [x7, #0]
-	MOVD 240(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
+	TBZ $0, R7, skip4
+	MOVD 0(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	MOVD 48(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400106 // ldr s6, [x8, #0]
+	MOVD 96(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400107 // ldr s7, [x8, #0]
+	MOVD 144(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400108 // ldr s8, [x8, #0]
+	MOVD 192(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 240(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd40010a // ldr s10, [x8, #0]
+	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
+	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
+	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
+	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
+	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
+	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
+	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
+	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
+	WORD $0x3d8000c5 // str q5, [x6, #0]
+	WORD $0x3d8018cd // str q13, [x6, #96]
+	WORD $0x3d8030cb // str q11, [x6, #192]
+	WORD $0x3d8048c8 // str q8, [x6, #288]
+	WORD $0x3d8060c6 // str q6, [x6, #384]
+	WORD $0x3d8078ca // str q10, [x6, #480]
+	MOVD 8(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	MOVD 56(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400106 // ldr s6, [x8, #0]
+	MOVD 104(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400107 // ldr s7, [x8, #0]
+	MOVD 152(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400108 // ldr s8, [x8, #0]
+	MOVD 200(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 248(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd40010a // ldr s10, [x8, #0]
+	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
+	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
+	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
+	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
+	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
+	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
+	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
+	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
+	WORD $0x3d8004c5 // str q5, [x6, #16]
+	WORD $0x3d801ccd // str q13, [x6, #112]
+	WORD $0x3d8034cb // str q11, [x6, #208]
+	WORD $0x3d804cc8 // str q8, [x6, #304]
+	WORD $0x3d8064c6 // str q6, [x6, #400]
+	WORD $0x3d807cca // str q10, [x6, #496]
+	MOVD 16(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	MOVD 64(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400106 // ldr s6, [x8, #0]
+	MOVD 112(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400107 // ldr s7, [x8, #0]
+	MOVD 160(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400108 // ldr s8, [x8, #0]
+	MOVD 208(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 256(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd40010a // ldr s10, [x8, #0]
+	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
+	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
+	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
+	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
+	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
+	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
+	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
+	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
+	WORD $0x3d8008c5 // str q5, [x6, #32]
+	WORD $0x3d8020cd // str q13, [x6, #128]
+	WORD $0x3d8038cb // str q11, [x6, #224]
+	WORD $0x3d8050c8 // str q8, [x6, #320]
+	WORD $0x3d8068c6 // str q6, [x6, #416]
+	WORD $0x3d8080ca // str q10, [x6, #512]
+	MOVD 24(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	MOVD 72(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400106 // ldr s6, [x8, #0]
+	MOVD 120(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400107 // ldr s7, [x8, #0]
+	MOVD 168(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400108 // ldr s8, [x8, #0]
+	MOVD 216(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 264(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd40010a // ldr s10, [x8, #0]
+	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
+	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
+	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
+	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
+	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
+	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
+	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
+	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
+	WORD $0x3d800cc5 // str q5, [x6, #48]
+	WORD $0x3d8024cd // str q13, [x6, #144]
+	WORD $0x3d803ccb // str q11, [x6, #240]
+	WORD $0x3d8054c8 // str q8, [x6, #336]
+	WORD $0x3d806cc6 // str q6, [x6, #432]
+	WORD $0x3d8084ca // str q10, [x6, #528]
+	MOVD 32(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	MOVD 80(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400106 // ldr s6, [x8, #0]
+	MOVD 128(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400107 // ldr s7, [x8, #0]
+	MOVD 176(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400108 // ldr s8, [x8, #0]
+	MOVD 224(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 272(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd40010a // ldr s10, [x8, #0]
+	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
+	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
+	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
+	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
+	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
+	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
+	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
+	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
+	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
+	WORD $0x3d8010c5 // str q5, [x6, #64]
+	WORD $0x3d8028cd // str q13, [x6, #160]
+	WORD $0x3d8040cb // str q11, [x6, #256]
+	WORD $0x3d8058c8 // str q8, [x6, #352]
+	WORD $0x3d8070c6 // str q6, [x6, #448]
+	WORD $0x3d8088ca // str q10, [x6, #544]
+	MOVD 40(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	MOVD 88(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400106 // ldr s6, [x8, #0]
+	MOVD 136(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400107 // ldr s7, [x8, #0]
+	MOVD 184(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400108 // ldr s8, [x8, #0]
+	MOVD 232(R5), R7
+	ADD R7<<2, R2, R8
+	CMP $0, R7
+	CSEL LT, R3, R8, R8
+	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 280(R5), R5
+	ADD R5<<2, R2, R7
+	CMP $0, R5
+	CSEL LT, R3, R7, R7
 	WORD $0xbd4000ea // ldr s10, [x7, #0]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
@@ -1229,42 +1512,19 @@ skip3:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8000a5 // str q5, [x5, #0]
-	WORD $0x3d8018ad // str q13, [x5, #96]
-	WORD $0x3d8030ab // str q11, [x5, #192]
-	WORD $0x3d8048a8 // str q8, [x5, #288]
-	WORD $0x3d8060a6 // str q6, [x5, #384]
-	WORD $0x3d8078aa // str q10, [x5, #480]
-	MOVD 8(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e5 // ldr s5, [x7, #0]
-	MOVD 56(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e6 // ldr s6, [x7, #0]
-	MOVD 104(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e7 // ldr s7, [x7, #0]
-	MOVD 152(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e8 // ldr s8, [x7, #0]
-	MOVD 200(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e9 // ldr s9, [x7, #0]
-	MOVD 248(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000ea // ldr s10, [x7, #0]
+	WORD $0x3d8014c5 // str q5, [x6, #80]
+	WORD $0x3d802ccd // str q13, [x6, #176]
+	WORD $0x3d8044cb // str q11, [x6, #272]
+	WORD $0x3d805cc8 // str q8, [x6, #368]
+	WORD $0x3d8074c6 // str q6, [x6, #464]
+	WORD $0x3d808cca // str q10, [x6, #560]
+	MOVD R1, R5
+	WORD $0x3dc000c5 // ldr q5, [x6, #0]
+	WORD $0x3dc004c6 // ldr q6, [x6, #16]
+	WORD $0x3dc008c7 // ldr q7, [x6, #32]
+	WORD $0x3dc00cc8 // ldr q8, [x6, #48]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x3dc014ca // ldr q10, [x6, #80]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1285,42 +1545,23 @@ skip3:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8004a5 // str q5, [x5, #16]
-	WORD $0x3d801cad // str q13, [x5, #112]
-	WORD $0x3d8034ab // str q11, [x5, #208]
-	WORD $0x3d804ca8 // str q8, [x5, #304]
-	WORD $0x3d8064a6 // str q6, [x5, #400]
-	WORD $0x3d807caa // str q10, [x5, #496]
-	MOVD 16(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e5 // ldr s5, [x7, #0]
-	MOVD 64(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e6 // ldr s6, [x7, #0]
-	MOVD 112(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e7 // ldr s7, [x7, #0]
-	MOVD 160(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e8 // ldr s8, [x7, #0]
-	MOVD 208(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e9 // ldr s9, [x7, #0]
-	MOVD 256(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000ea // ldr s10, [x7, #0]
+	WORD $0xbd0000a5 // str s5, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ad // str s13, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ab // str s11, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a8 // str s8, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a6 // str s6, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000aa // str s10, [x5, #0]
+	WORD $0x3dc018c5 // ldr q5, [x6, #96]
+	WORD $0x3dc01cc6 // ldr q6, [x6, #112]
+	WORD $0x3dc020c7 // ldr q7, [x6, #128]
+	WORD $0x3dc024c8 // ldr q8, [x6, #144]
+	WORD $0x3dc028c9 // ldr q9, [x6, #160]
+	WORD $0x3dc02cca // ldr q10, [x6, #176]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1341,42 +1582,24 @@ skip3:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8008a5 // str q5, [x5, #32]
-	WORD $0x3d8020ad // str q13, [x5, #128]
-	WORD $0x3d8038ab // str q11, [x5, #224]
-	WORD $0x3d8050a8 // str q8, [x5, #320]
-	WORD $0x3d8068a6 // str q6, [x5, #416]
-	WORD $0x3d8080aa // str q10, [x5, #512]
-	MOVD 24(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e5 // ldr s5, [x7, #0]
-	MOVD 72(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e6 // ldr s6, [x7, #0]
-	MOVD 120(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e7 // ldr s7, [x7, #0]
-	MOVD 168(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e8 // ldr s8, [x7, #0]
-	MOVD 216(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e9 // ldr s9, [x7, #0]
-	MOVD 264(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000ea // ldr s10, [x7, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a5 // str s5, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ad // str s13, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ab // str s11, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a8 // str s8, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a6 // str s6, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000aa // str s10, [x5, #0]
+	WORD $0x3dc030c5 // ldr q5, [x6, #192]
+	WORD $0x3dc034c6 // ldr q6, [x6, #208]
+	WORD $0x3dc038c7 // ldr q7, [x6, #224]
+	WORD $0x3dc03cc8 // ldr q8, [x6, #240]
+	WORD $0x3dc040c9 // ldr q9, [x6, #256]
+	WORD $0x3dc044ca // ldr q10, [x6, #272]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1397,42 +1620,24 @@ skip3:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d800ca5 // str q5, [x5, #48]
-	WORD $0x3d8024ad // str q13, [x5, #144]
-	WORD $0x3d803cab // str q11, [x5, #240]
-	WORD $0x3d8054a8 // str q8, [x5, #336]
-	WORD $0x3d806ca6 // str q6, [x5, #432]
-	WORD $0x3d8084aa // str q10, [x5, #528]
-	MOVD 32(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e5 // ldr s5, [x7, #0]
-	MOVD 80(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e6 // ldr s6, [x7, #0]
-	MOVD 128(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e7 // ldr s7, [x7, #0]
-	MOVD 176(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e8 // ldr s8, [x7, #0]
-	MOVD 224(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e9 // ldr s9, [x7, #0]
-	MOVD 272(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000ea // ldr s10, [x7, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a5 // str s5, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ad // str s13, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ab // str s11, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a8 // str s8, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a6 // str s6, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000aa // str s10, [x5, #0]
+	WORD $0x3dc048c5 // ldr q5, [x6, #288]
+	WORD $0x3dc04cc6 // ldr q6, [x6, #304]
+	WORD $0x3dc050c7 // ldr q7, [x6, #320]
+	WORD $0x3dc054c8 // ldr q8, [x6, #336]
+	WORD $0x3dc058c9 // ldr q9, [x6, #352]
+	WORD $0x3dc05cca // ldr q10, [x6, #368]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1453,42 +1658,24 @@ skip3:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8010a5 // str q5, [x5, #64]
-	WORD $0x3d8028ad // str q13, [x5, #160]
-	WORD $0x3d8040ab // str q11, [x5, #256]
-	WORD $0x3d8058a8 // str q8, [x5, #352]
-	WORD $0x3d8070a6 // str q6, [x5, #448]
-	WORD $0x3d8088aa // str q10, [x5, #544]
-	MOVD 40(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e5 // ldr s5, [x7, #0]
-	MOVD 88(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e6 // ldr s6, [x7, #0]
-	MOVD 136(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e7 // ldr s7, [x7, #0]
-	MOVD 184(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e8 // ldr s8, [x7, #0]
-	MOVD 232(R4), R6
-	ADD R6<<2, R1, R7
-	CMP $0, R6
-	CSEL LT, R2, R7, R7
-	WORD $0xbd4000e9 // ldr s9, [x7, #0]
-	MOVD 280(R4), R4
-	ADD R4<<2, R1, R6
-	CMP $0, R4
-	CSEL LT, R2, R6, R6
-	WORD $0xbd4000ca // ldr s10, [x6, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a5 // str s5, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ad // str s13, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ab // str s11, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a8 // str s8, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a6 // str s6, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000aa // str s10, [x5, #0]
+	WORD $0x3dc060c5 // ldr q5, [x6, #384]
+	WORD $0x3dc064c6 // ldr q6, [x6, #400]
+	WORD $0x3dc068c7 // ldr q7, [x6, #416]
+	WORD $0x3dc06cc8 // ldr q8, [x6, #432]
+	WORD $0x3dc070c9 // ldr q9, [x6, #448]
+	WORD $0x3dc074ca // ldr q10, [x6, #464]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1509,208 +1696,24 @@ skip3:
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
 	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
 	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0x3d8014a5 // str q5, [x5, #80]
-	WORD $0x3d802cad // str q13, [x5, #176]
-	WORD $0x3d8044ab // str q11, [x5, #272]
-	WORD $0x3d805ca8 // str q8, [x5, #368]
-	WORD $0x3d8074a6 // str q6, [x5, #464]
-	WORD $0x3d808caa // str q10, [x5, #560]
-	MOVD R0, R4
-	WORD $0x3dc000a5 // ldr q5, [x5, #0]
-	WORD $0x3dc004a6 // ldr q6, [x5, #16]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x3dc00ca8 // ldr q8, [x5, #48]
-	WORD $0x3dc010a9 // ldr q9, [x5, #64]
-	WORD $0x3dc014aa // ldr q10, [x5, #80]
-	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
-	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
-	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
-	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
-	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
-	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
-	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
-	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	WORD $0xbd000085 // str s5, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008d // str s13, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008b // str s11, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000088 // str s8, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000086 // str s6, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008a // str s10, [x4, #0]
-	WORD $0x3dc018a5 // ldr q5, [x5, #96]
-	WORD $0x3dc01ca6 // ldr q6, [x5, #112]
-	WORD $0x3dc020a7 // ldr q7, [x5, #128]
-	WORD $0x3dc024a8 // ldr q8, [x5, #144]
-	WORD $0x3dc028a9 // ldr q9, [x5, #160]
-	WORD $0x3dc02caa // ldr q10, [x5, #176]
-	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
-	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
-	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
-	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
-	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
-	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
-	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
-	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R4, R4
-	WORD $0xbd000085 // str s5, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008d // str s13, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008b // str s11, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000088 // str s8, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000086 // str s6, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008a // str s10, [x4, #0]
-	WORD $0x3dc030a5 // ldr q5, [x5, #192]
-	WORD $0x3dc034a6 // ldr q6, [x5, #208]
-	WORD $0x3dc038a7 // ldr q7, [x5, #224]
-	WORD $0x3dc03ca8 // ldr q8, [x5, #240]
-	WORD $0x3dc040a9 // ldr q9, [x5, #256]
-	WORD $0x3dc044aa // ldr q10, [x5, #272]
-	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
-	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
-	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
-	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
-	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
-	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
-	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
-	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R4, R4
-	WORD $0xbd000085 // str s5, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008d // str s13, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008b // str s11, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000088 // str s8, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000086 // str s6, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008a // str s10, [x4, #0]
-	WORD $0x3dc048a5 // ldr q5, [x5, #288]
-	WORD $0x3dc04ca6 // ldr q6, [x5, #304]
-	WORD $0x3dc050a7 // ldr q7, [x5, #320]
-	WORD $0x3dc054a8 // ldr q8, [x5, #336]
-	WORD $0x3dc058a9 // ldr q9, [x5, #352]
-	WORD $0x3dc05caa // ldr q10, [x5, #368]
-	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
-	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
-	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
-	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
-	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
-	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
-	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
-	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R4, R4
-	WORD $0xbd000085 // str s5, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008d // str s13, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008b // str s11, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000088 // str s8, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000086 // str s6, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008a // str s10, [x4, #0]
-	WORD $0x3dc060a5 // ldr q5, [x5, #384]
-	WORD $0x3dc064a6 // ldr q6, [x5, #400]
-	WORD $0x3dc068a7 // ldr q7, [x5, #416]
-	WORD $0x3dc06ca8 // ldr q8, [x5, #432]
-	WORD $0x3dc070a9 // ldr q9, [x5, #448]
-	WORD $0x3dc074aa // ldr q10, [x5, #464]
-	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
-	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x6e20dd0b // fmul v11.4s, v8.4s, v0.4s
-	WORD $0x4eabd4cb // fsub v11.4s, v6.4s, v11.4s
-	WORD $0x4e2ad56a // fadd v10.4s, v11.4s, v10.4s
-	WORD $0x6e21dceb // fmul v11.4s, v7.4s, v1.4s
-	WORD $0x4eabd52b // fsub v11.4s, v9.4s, v11.4s
-	WORD $0x6e21dccc // fmul v12.4s, v6.4s, v1.4s
-	WORD $0x4eacd50c // fsub v12.4s, v8.4s, v12.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4ea6d506 // fsub v6.4s, v8.4s, v6.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e26d4e8 // fadd v8.4s, v7.4s, v6.4s
-	WORD $0x4ea6d4e6 // fsub v6.4s, v7.4s, v6.4s
-	ADD R3, R4, R4
-	WORD $0xbd000085 // str s5, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008d // str s13, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008b // str s11, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000088 // str s8, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000086 // str s6, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd00008a // str s10, [x4, #0]
-	WORD $0x3dc078a5 // ldr q5, [x5, #480]
-	WORD $0x3dc07ca6 // ldr q6, [x5, #496]
-	WORD $0x3dc080a7 // ldr q7, [x5, #512]
-	WORD $0x3dc084a8 // ldr q8, [x5, #528]
-	WORD $0x3dc088a9 // ldr q9, [x5, #544]
-	WORD $0x3dc08caa // ldr q10, [x5, #560]
+	ADD R4, R5, R5
+	WORD $0xbd0000a5 // str s5, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ad // str s13, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000ab // str s11, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a8 // str s8, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a6 // str s6, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000aa // str s10, [x5, #0]
+	WORD $0x3dc078c5 // ldr q5, [x6, #480]
+	WORD $0x3dc07cc6 // ldr q6, [x6, #496]
+	WORD $0x3dc080c7 // ldr q7, [x6, #512]
+	WORD $0x3dc084c8 // ldr q8, [x6, #528]
+	WORD $0x3dc088c9 // ldr q9, [x6, #544]
+	WORD $0x3dc08cca // ldr q10, [x6, #560]
 	WORD $0x6e20dceb // fmul v11.4s, v7.4s, v0.4s
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
@@ -1731,22 +1734,23 @@ skip3:
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e23d4e4 // fadd v4.4s, v7.4s, v3.4s
 	WORD $0x4ea3d4e3 // fsub v3.4s, v7.4s, v3.4s
-	ADD R3, R4, R4
-	WORD $0xbd000085 // str s5, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000082 // str s2, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000081 // str s1, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000084 // str s4, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000083 // str s3, [x4, #0]
-	ADD R3, R4, R4
-	WORD $0xbd000080 // str s0, [x4, #0]
-	ADD $4, R0, R0
+	ADD R4, R5, R5
+	WORD $0xbd0000a5 // str s5, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a2 // str s2, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a1 // str s1, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a4 // str s4, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a3 // str s3, [x5, #0]
+	ADD R4, R5, R5
+	WORD $0xbd0000a0 // str s0, [x5, #0]
 	ADD $4, R1, R1
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip4:
+	MSR R0, FPCR
 	RET
 
 // func winogradOutputNeon(y *float32, at *int, m *float32, plane int, temp *float32, channels int, bias, plus *float32, clamp bool, low, high float32)
@@ -1758,281 +1762,284 @@ TEXT ·winogradOutputNeon(SB), NOSPLIT, $0-76
 	WORD $0x3dc00403 // ldr q3, [x0, #16]
 	WORD $0x3dc01404 // ldr q4, [x0, #80]
 	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	MOVD y+0(FP), R0
-	MOVD m+16(FP), R1
-	MOVD bias+48(FP), R2
-	MOVD plus+56(FP), R3
-	MOVD at+8(FP), R4
-	MOVD plane+24(FP), R5
-	LSL $2, R5, R5
-	MOVD temp+32(FP), R6
-	MOVD $0, R7
-	ADD R5<<1, R5, R8
-	LSL $1, R8, R8
-	MOVD channels+40(FP), R9
-	SUBS $4, R9, R9
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD y+0(FP), R1
+	MOVD m+16(FP), R2
+	MOVD bias+48(FP), R3
+	MOVD plus+56(FP), R4
+	MOVD at+8(FP), R5
+	MOVD plane+24(FP), R6
+	LSL $2, R6, R6
+	MOVD temp+32(FP), R7
+	MOVD $0, R8
+	ADD R6<<1, R6, R9
+	LSL $1, R9, R9
+	MOVD channels+40(FP), R10
+	SUBS $4, R10, R10
 	BLT rest2
 next1:
-	MOVD R1, R10
-	MOVD R10, R11
-	WORD $0x3dc00166 // ldr q6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00167 // ldr q7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00168 // ldr q8, [x11, #0]
+	MOVD R2, R11
+	MOVD R11, R12
+	WORD $0x3dc00186 // ldr q6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00187 // ldr q7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00188 // ldr q8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018a // ldr q10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018b // ldr q11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8000e6 // str q6, [x7, #0]
+	WORD $0x3d8018ea // str q10, [x7, #96]
+	WORD $0x3d8030e8 // str q8, [x7, #192]
+	WORD $0x3d8048e7 // str q7, [x7, #288]
+	MOVD R11, R12
+	WORD $0x3dc00186 // ldr q6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00187 // ldr q7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00188 // ldr q8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018a // ldr q10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018b // ldr q11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8004e6 // str q6, [x7, #16]
+	WORD $0x3d801cea // str q10, [x7, #112]
+	WORD $0x3d8034e8 // str q8, [x7, #208]
+	WORD $0x3d804ce7 // str q7, [x7, #304]
+	MOVD R11, R12
+	WORD $0x3dc00186 // ldr q6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00187 // ldr q7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00188 // ldr q8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018a // ldr q10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018b // ldr q11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8008e6 // str q6, [x7, #32]
+	WORD $0x3d8020ea // str q10, [x7, #128]
+	WORD $0x3d8038e8 // str q8, [x7, #224]
+	WORD $0x3d8050e7 // str q7, [x7, #320]
+	MOVD R11, R12
+	WORD $0x3dc00186 // ldr q6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00187 // ldr q7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00188 // ldr q8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018a // ldr q10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018b // ldr q11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d800ce6 // str q6, [x7, #48]
+	WORD $0x3d8024ea // str q10, [x7, #144]
+	WORD $0x3d803ce8 // str q8, [x7, #240]
+	WORD $0x3d8054e7 // str q7, [x7, #336]
+	MOVD R11, R12
+	WORD $0x3dc00186 // ldr q6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00187 // ldr q7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00188 // ldr q8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018a // ldr q10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018b // ldr q11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8010e6 // str q6, [x7, #64]
+	WORD $0x3d8028ea // str q10, [x7, #160]
+	WORD $0x3d8040e8 // str q8, [x7, #256]
+	WORD $0x3d8058e7 // str q7, [x7, #352]
+	MOVD R11, R12
+	WORD $0x3dc00186 // ldr q6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00187 // ldr q7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00188 // ldr q8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018a // ldr q10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0x3dc0018b // ldr q11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8014e6 // str q6, [x7, #80]
+	WORD $0x3d802cea // str q10, [x7, #176]
+	WORD $0x3d8044e8 // str q8, [x7, #272]
+	WORD $0x3d805ce7 // str q7, [x7, #368]
+	WORD $0x3dc000e6 // ldr q6, [x7, #0]
+	WORD $0x3dc004e7 // ldr q7, [x7, #16]
+	WORD $0x3dc008e8 // ldr q8, [x7, #32]
+	WORD $0x3dc00ce9 // ldr q9, [x7, #48]
+	WORD $0x3dc010ea // ldr q10, [x7, #64]
+	WORD $0x3dc014eb // ldr q11, [x7, #80]
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	CBZ R3, skip3
+	MOVD R3, R11
 	ADD R8, R11, R11
 	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016a // ldr q10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016b // ldr q11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8000c6 // str q6, [x6, #0]
-	WORD $0x3d8018ca // str q10, [x6, #96]
-	WORD $0x3d8030c8 // str q8, [x6, #192]
-	WORD $0x3d8048c7 // str q7, [x6, #288]
-	MOVD R10, R11
-	WORD $0x3dc00166 // ldr q6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00167 // ldr q7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00168 // ldr q8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016a // ldr q10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016b // ldr q11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8004c6 // str q6, [x6, #16]
-	WORD $0x3d801cca // str q10, [x6, #112]
-	WORD $0x3d8034c8 // str q8, [x6, #208]
-	WORD $0x3d804cc7 // str q7, [x6, #304]
-	MOVD R10, R11
-	WORD $0x3dc00166 // ldr q6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00167 // ldr q7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00168 // ldr q8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016a // ldr q10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016b // ldr q11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8008c6 // str q6, [x6, #32]
-	WORD $0x3d8020ca // str q10, [x6, #128]
-	WORD $0x3d8038c8 // str q8, [x6, #224]
-	WORD $0x3d8050c7 // str q7, [x6, #320]
-	MOVD R10, R11
-	WORD $0x3dc00166 // ldr q6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00167 // ldr q7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00168 // ldr q8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016a // ldr q10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016b // ldr q11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d800cc6 // str q6, [x6, #48]
-	WORD $0x3d8024ca // str q10, [x6, #144]
-	WORD $0x3d803cc8 // str q8, [x6, #240]
-	WORD $0x3d8054c7 // str q7, [x6, #336]
-	MOVD R10, R11
-	WORD $0x3dc00166 // ldr q6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00167 // ldr q7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00168 // ldr q8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016a // ldr q10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016b // ldr q11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8010c6 // str q6, [x6, #64]
-	WORD $0x3d8028ca // str q10, [x6, #160]
-	WORD $0x3d8040c8 // str q8, [x6, #256]
-	WORD $0x3d8058c7 // str q7, [x6, #352]
-	MOVD R10, R11
-	WORD $0x3dc00166 // ldr q6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00167 // ldr q7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00168 // ldr q8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016a // ldr q10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0x3dc0016b // ldr q11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8014c6 // str q6, [x6, #80]
-	WORD $0x3d802cca // str q10, [x6, #176]
-	WORD $0x3d8044c8 // str q8, [x6, #272]
-	WORD $0x3d805cc7 // str q7, [x6, #368]
-	WORD $0x3dc000c6 // ldr q6, [x6, #0]
-	WORD $0x3dc004c7 // ldr q7, [x6, #16]
-	WORD $0x3dc008c8 // ldr q8, [x6, #32]
-	WORD $0x3dc00cc9 // ldr q9, [x6, #48]
-	WORD $0x3dc010ca // ldr q10, [x6, #64]
-	WORD $0x3dc014cb // ldr q11, [x6, #80]
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip3
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0x3dc00149 // ldr q9, [x10, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip3:
-	CBZ R3, skip4
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 0(R4), R11
-	TBNZ $63, R11, outside5
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	CBZ R4, skip4
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 0(R5), R12
+	TBNZ $63, R12, outside5
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside5:
-	MOVD 8(R4), R11
-	TBNZ $63, R11, outside6
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 8(R5), R12
+	TBNZ $63, R12, outside6
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside6:
-	MOVD 16(R4), R11
-	TBNZ $63, R11, outside7
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 16(R5), R12
+	TBNZ $63, R12, outside7
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside7:
-	MOVD 24(R4), R11
-	TBNZ $63, R11, outside8
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 24(R5), R12
+	TBNZ $63, R12, outside8
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside8:
 skip4:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip9
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip9
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2046,32 +2053,32 @@ skip4:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip9:
-	MOVD 0(R4), R10
-	TBNZ $63, R10, outside10
-	ADD R10<<2, R0, R10
-	WORD $0x3d800146 // str q6, [x10, #0]
+	MOVD 0(R5), R11
+	TBNZ $63, R11, outside10
+	ADD R11<<2, R1, R11
+	WORD $0x3d800166 // str q6, [x11, #0]
 outside10:
-	MOVD 8(R4), R10
-	TBNZ $63, R10, outside11
-	ADD R10<<2, R0, R10
-	WORD $0x3d80014a // str q10, [x10, #0]
+	MOVD 8(R5), R11
+	TBNZ $63, R11, outside11
+	ADD R11<<2, R1, R11
+	WORD $0x3d80016a // str q10, [x11, #0]
 outside11:
-	MOVD 16(R4), R10
-	TBNZ $63, R10, outside12
-	ADD R10<<2, R0, R10
-	WORD $0x3d800148 // str q8, [x10, #0]
+	MOVD 16(R5), R11
+	TBNZ $63, R11, outside12
+	ADD R11<<2, R1, R11
+	WORD $0x3d800168 // str q8, [x11, #0]
 outside12:
-	MOVD 24(R4), R10
-	TBNZ $63, R10, outside13
-	ADD R10<<2, R0, R10
-	WORD $0x3d800147 // str q7, [x10, #0]
+	MOVD 24(R5), R11
+	TBNZ $63, R11, outside13
+	ADD R11<<2, R1, R11
+	WORD $0x3d800167 // str q7, [x11, #0]
 outside13:
-	WORD $0x3dc018c6 // ldr q6, [x6, #96]
-	WORD $0x3dc01cc7 // ldr q7, [x6, #112]
-	WORD $0x3dc020c8 // ldr q8, [x6, #128]
-	WORD $0x3dc024c9 // ldr q9, [x6, #144]
-	WORD $0x3dc028ca // ldr q10, [x6, #160]
-	WORD $0x3dc02ccb // ldr q11, [x6, #176]
+	WORD $0x3dc018e6 // ldr q6, [x7, #96]
+	WORD $0x3dc01ce7 // ldr q7, [x7, #112]
+	WORD $0x3dc020e8 // ldr q8, [x7, #128]
+	WORD $0x3dc024e9 // ldr q9, [x7, #144]
+	WORD $0x3dc028ea // ldr q10, [x7, #160]
+	WORD $0x3dc02ceb // ldr q11, [x7, #176]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2088,45 +2095,45 @@ outside13:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip14
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0x3dc00149 // ldr q9, [x10, #0]
+	CBZ R3, skip14
+	MOVD R3, R11
+	ADD R8, R11, R11
+	WORD $0x3dc00169 // ldr q9, [x11, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip14:
-	CBZ R3, skip15
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 32(R4), R11
-	TBNZ $63, R11, outside16
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	CBZ R4, skip15
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 32(R5), R12
+	TBNZ $63, R12, outside16
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside16:
-	MOVD 40(R4), R11
-	TBNZ $63, R11, outside17
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 40(R5), R12
+	TBNZ $63, R12, outside17
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside17:
-	MOVD 48(R4), R11
-	TBNZ $63, R11, outside18
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 48(R5), R12
+	TBNZ $63, R12, outside18
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside18:
-	MOVD 56(R4), R11
-	TBNZ $63, R11, outside19
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 56(R5), R12
+	TBNZ $63, R12, outside19
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside19:
 skip15:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip20
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip20
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2140,32 +2147,32 @@ skip15:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip20:
-	MOVD 32(R4), R10
-	TBNZ $63, R10, outside21
-	ADD R10<<2, R0, R10
-	WORD $0x3d800146 // str q6, [x10, #0]
+	MOVD 32(R5), R11
+	TBNZ $63, R11, outside21
+	ADD R11<<2, R1, R11
+	WORD $0x3d800166 // str q6, [x11, #0]
 outside21:
-	MOVD 40(R4), R10
-	TBNZ $63, R10, outside22
-	ADD R10<<2, R0, R10
-	WORD $0x3d80014a // str q10, [x10, #0]
+	MOVD 40(R5), R11
+	TBNZ $63, R11, outside22
+	ADD R11<<2, R1, R11
+	WORD $0x3d80016a // str q10, [x11, #0]
 outside22:
-	MOVD 48(R4), R10
-	TBNZ $63, R10, outside23
-	ADD R10<<2, R0, R10
-	WORD $0x3d800148 // str q8, [x10, #0]
+	MOVD 48(R5), R11
+	TBNZ $63, R11, outside23
+	ADD R11<<2, R1, R11
+	WORD $0x3d800168 // str q8, [x11, #0]
 outside23:
-	MOVD 56(R4), R10
-	TBNZ $63, R10, outside24
-	ADD R10<<2, R0, R10
-	WORD $0x3d800147 // str q7, [x10, #0]
+	MOVD 56(R5), R11
+	TBNZ $63, R11, outside24
+	ADD R11<<2, R1, R11
+	WORD $0x3d800167 // str q7, [x11, #0]
 outside24:
-	WORD $0x3dc030c6 // ldr q6, [x6, #192]
-	WORD $0x3dc034c7 // ldr q7, [x6, #208]
-	WORD $0x3dc038c8 // ldr q8, [x6, #224]
-	WORD $0x3dc03cc9 // ldr q9, [x6, #240]
-	WORD $0x3dc040ca // ldr q10, [x6, #256]
-	WORD $0x3dc044cb // ldr q11, [x6, #272]
+	WORD $0x3dc030e6 // ldr q6, [x7, #192]
+	WORD $0x3dc034e7 // ldr q7, [x7, #208]
+	WORD $0x3dc038e8 // ldr q8, [x7, #224]
+	WORD $0x3dc03ce9 // ldr q9, [x7, #240]
+	WORD $0x3dc040ea // ldr q10, [x7, #256]
+	WORD $0x3dc044eb // ldr q11, [x7, #272]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2182,45 +2189,45 @@ outside24:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip25
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0x3dc00149 // ldr q9, [x10, #0]
+	CBZ R3, skip25
+	MOVD R3, R11
+	ADD R8, R11, R11
+	WORD $0x3dc00169 // ldr q9, [x11, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip25:
-	CBZ R3, skip26
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 64(R4), R11
-	TBNZ $63, R11, outside27
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	CBZ R4, skip26
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 64(R5), R12
+	TBNZ $63, R12, outside27
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside27:
-	MOVD 72(R4), R11
-	TBNZ $63, R11, outside28
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 72(R5), R12
+	TBNZ $63, R12, outside28
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside28:
-	MOVD 80(R4), R11
-	TBNZ $63, R11, outside29
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 80(R5), R12
+	TBNZ $63, R12, outside29
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside29:
-	MOVD 88(R4), R11
-	TBNZ $63, R11, outside30
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 88(R5), R12
+	TBNZ $63, R12, outside30
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside30:
 skip26:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip31
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip31
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2234,32 +2241,32 @@ skip26:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip31:
-	MOVD 64(R4), R10
-	TBNZ $63, R10, outside32
-	ADD R10<<2, R0, R10
-	WORD $0x3d800146 // str q6, [x10, #0]
+	MOVD 64(R5), R11
+	TBNZ $63, R11, outside32
+	ADD R11<<2, R1, R11
+	WORD $0x3d800166 // str q6, [x11, #0]
 outside32:
-	MOVD 72(R4), R10
-	TBNZ $63, R10, outside33
-	ADD R10<<2, R0, R10
-	WORD $0x3d80014a // str q10, [x10, #0]
+	MOVD 72(R5), R11
+	TBNZ $63, R11, outside33
+	ADD R11<<2, R1, R11
+	WORD $0x3d80016a // str q10, [x11, #0]
 outside33:
-	MOVD 80(R4), R10
-	TBNZ $63, R10, outside34
-	ADD R10<<2, R0, R10
-	WORD $0x3d800148 // str q8, [x10, #0]
+	MOVD 80(R5), R11
+	TBNZ $63, R11, outside34
+	ADD R11<<2, R1, R11
+	WORD $0x3d800168 // str q8, [x11, #0]
 outside34:
-	MOVD 88(R4), R10
-	TBNZ $63, R10, outside35
-	ADD R10<<2, R0, R10
-	WORD $0x3d800147 // str q7, [x10, #0]
+	MOVD 88(R5), R11
+	TBNZ $63, R11, outside35
+	ADD R11<<2, R1, R11
+	WORD $0x3d800167 // str q7, [x11, #0]
 outside35:
-	WORD $0x3dc048c6 // ldr q6, [x6, #288]
-	WORD $0x3dc04cc7 // ldr q7, [x6, #304]
-	WORD $0x3dc050c8 // ldr q8, [x6, #320]
-	WORD $0x3dc054c9 // ldr q9, [x6, #336]
-	WORD $0x3dc058ca // ldr q10, [x6, #352]
-	WORD $0x3dc05ccb // ldr q11, [x6, #368]
+	WORD $0x3dc048e6 // ldr q6, [x7, #288]
+	WORD $0x3dc04ce7 // ldr q7, [x7, #304]
+	WORD $0x3dc050e8 // ldr q8, [x7, #320]
+	WORD $0x3dc054e9 // ldr q9, [x7, #336]
+	WORD $0x3dc058ea // ldr q10, [x7, #352]
+	WORD $0x3dc05ceb // ldr q11, [x7, #368]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2276,45 +2283,45 @@ outside35:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip36
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0x3dc00149 // ldr q9, [x10, #0]
+	CBZ R3, skip36
+	MOVD R3, R11
+	ADD R8, R11, R11
+	WORD $0x3dc00169 // ldr q9, [x11, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip36:
-	CBZ R3, skip37
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 96(R4), R11
-	TBNZ $63, R11, outside38
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	CBZ R4, skip37
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 96(R5), R12
+	TBNZ $63, R12, outside38
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside38:
-	MOVD 104(R4), R11
-	TBNZ $63, R11, outside39
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 104(R5), R12
+	TBNZ $63, R12, outside39
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside39:
-	MOVD 112(R4), R11
-	TBNZ $63, R11, outside40
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 112(R5), R12
+	TBNZ $63, R12, outside40
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside40:
-	MOVD 120(R4), R11
-	TBNZ $63, R11, outside41
-	ADD R11<<2, R10, R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD 120(R5), R12
+	TBNZ $63, R12, outside41
+	ADD R12<<2, R11, R12
+	WORD $0x3dc00189 // ldr q9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside41:
 skip37:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip42
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip42
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2328,293 +2335,293 @@ skip37:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip42:
-	MOVD 96(R4), R10
-	TBNZ $63, R10, outside43
-	ADD R10<<2, R0, R10
-	WORD $0x3d800146 // str q6, [x10, #0]
+	MOVD 96(R5), R11
+	TBNZ $63, R11, outside43
+	ADD R11<<2, R1, R11
+	WORD $0x3d800166 // str q6, [x11, #0]
 outside43:
-	MOVD 104(R4), R10
-	TBNZ $63, R10, outside44
-	ADD R10<<2, R0, R10
-	WORD $0x3d80014a // str q10, [x10, #0]
+	MOVD 104(R5), R11
+	TBNZ $63, R11, outside44
+	ADD R11<<2, R1, R11
+	WORD $0x3d80016a // str q10, [x11, #0]
 outside44:
-	MOVD 112(R4), R10
-	TBNZ $63, R10, outside45
-	ADD R10<<2, R0, R10
-	WORD $0x3d800148 // str q8, [x10, #0]
+	MOVD 112(R5), R11
+	TBNZ $63, R11, outside45
+	ADD R11<<2, R1, R11
+	WORD $0x3d800168 // str q8, [x11, #0]
 outside45:
-	MOVD 120(R4), R10
-	TBNZ $63, R10, outside46
-	ADD R10<<2, R0, R10
-	WORD $0x3d800147 // str q7, [x10, #0]
+	MOVD 120(R5), R11
+	TBNZ $63, R11, outside46
+	ADD R11<<2, R1, R11
+	WORD $0x3d800167 // str q7, [x11, #0]
 outside46:
-	ADD $16, R0, R0
 	ADD $16, R1, R1
-	ADD $16, R7, R7
-	SUBS $4, R9, R9
+	ADD $16, R2, R2
+	ADD $16, R8, R8
+	SUBS $4, R10, R10
 	BGE next1
 rest2:
-	TBZ $1, R9, skip47
-	MOVD R1, R10
-	MOVD R10, R11
-	WORD $0xfd400166 // ldr d6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400167 // ldr d7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400168 // ldr d8, [x11, #0]
+	TBZ $1, R10, skip47
+	MOVD R2, R11
+	MOVD R11, R12
+	WORD $0xfd400186 // ldr d6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400187 // ldr d7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400188 // ldr d8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018a // ldr d10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018b // ldr d11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8000e6 // str q6, [x7, #0]
+	WORD $0x3d8018ea // str q10, [x7, #96]
+	WORD $0x3d8030e8 // str q8, [x7, #192]
+	WORD $0x3d8048e7 // str q7, [x7, #288]
+	MOVD R11, R12
+	WORD $0xfd400186 // ldr d6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400187 // ldr d7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400188 // ldr d8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018a // ldr d10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018b // ldr d11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8004e6 // str q6, [x7, #16]
+	WORD $0x3d801cea // str q10, [x7, #112]
+	WORD $0x3d8034e8 // str q8, [x7, #208]
+	WORD $0x3d804ce7 // str q7, [x7, #304]
+	MOVD R11, R12
+	WORD $0xfd400186 // ldr d6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400187 // ldr d7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400188 // ldr d8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018a // ldr d10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018b // ldr d11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8008e6 // str q6, [x7, #32]
+	WORD $0x3d8020ea // str q10, [x7, #128]
+	WORD $0x3d8038e8 // str q8, [x7, #224]
+	WORD $0x3d8050e7 // str q7, [x7, #320]
+	MOVD R11, R12
+	WORD $0xfd400186 // ldr d6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400187 // ldr d7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400188 // ldr d8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018a // ldr d10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018b // ldr d11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d800ce6 // str q6, [x7, #48]
+	WORD $0x3d8024ea // str q10, [x7, #144]
+	WORD $0x3d803ce8 // str q8, [x7, #240]
+	WORD $0x3d8054e7 // str q7, [x7, #336]
+	MOVD R11, R12
+	WORD $0xfd400186 // ldr d6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400187 // ldr d7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400188 // ldr d8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018a // ldr d10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018b // ldr d11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8010e6 // str q6, [x7, #64]
+	WORD $0x3d8028ea // str q10, [x7, #160]
+	WORD $0x3d8040e8 // str q8, [x7, #256]
+	WORD $0x3d8058e7 // str q7, [x7, #352]
+	MOVD R11, R12
+	WORD $0xfd400186 // ldr d6, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400187 // ldr d7, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400188 // ldr d8, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018a // ldr d10, [x12, #0]
+	ADD R9, R12, R12
+	WORD $0xfd40018b // ldr d11, [x12, #0]
+	ADD R6, R11, R11
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x3d8014e6 // str q6, [x7, #80]
+	WORD $0x3d802cea // str q10, [x7, #176]
+	WORD $0x3d8044e8 // str q8, [x7, #272]
+	WORD $0x3d805ce7 // str q7, [x7, #368]
+	WORD $0x3dc000e6 // ldr q6, [x7, #0]
+	WORD $0x3dc004e7 // ldr q7, [x7, #16]
+	WORD $0x3dc008e8 // ldr q8, [x7, #32]
+	WORD $0x3dc00ce9 // ldr q9, [x7, #48]
+	WORD $0x3dc010ea // ldr q10, [x7, #64]
+	WORD $0x3dc014eb // ldr q11, [x7, #80]
+	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
+	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	CBZ R3, skip48
+	MOVD R3, R11
 	ADD R8, R11, R11
 	WORD $0xfd400169 // ldr d9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016a // ldr d10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016b // ldr d11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8000c6 // str q6, [x6, #0]
-	WORD $0x3d8018ca // str q10, [x6, #96]
-	WORD $0x3d8030c8 // str q8, [x6, #192]
-	WORD $0x3d8048c7 // str q7, [x6, #288]
-	MOVD R10, R11
-	WORD $0xfd400166 // ldr d6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400167 // ldr d7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400168 // ldr d8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016a // ldr d10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016b // ldr d11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8004c6 // str q6, [x6, #16]
-	WORD $0x3d801cca // str q10, [x6, #112]
-	WORD $0x3d8034c8 // str q8, [x6, #208]
-	WORD $0x3d804cc7 // str q7, [x6, #304]
-	MOVD R10, R11
-	WORD $0xfd400166 // ldr d6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400167 // ldr d7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400168 // ldr d8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016a // ldr d10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016b // ldr d11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8008c6 // str q6, [x6, #32]
-	WORD $0x3d8020ca // str q10, [x6, #128]
-	WORD $0x3d8038c8 // str q8, [x6, #224]
-	WORD $0x3d8050c7 // str q7, [x6, #320]
-	MOVD R10, R11
-	WORD $0xfd400166 // ldr d6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400167 // ldr d7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400168 // ldr d8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016a // ldr d10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016b // ldr d11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d800cc6 // str q6, [x6, #48]
-	WORD $0x3d8024ca // str q10, [x6, #144]
-	WORD $0x3d803cc8 // str q8, [x6, #240]
-	WORD $0x3d8054c7 // str q7, [x6, #336]
-	MOVD R10, R11
-	WORD $0xfd400166 // ldr d6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400167 // ldr d7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400168 // ldr d8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016a // ldr d10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016b // ldr d11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8010c6 // str q6, [x6, #64]
-	WORD $0x3d8028ca // str q10, [x6, #160]
-	WORD $0x3d8040c8 // str q8, [x6, #256]
-	WORD $0x3d8058c7 // str q7, [x6, #352]
-	MOVD R10, R11
-	WORD $0xfd400166 // ldr d6, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400167 // ldr d7, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400168 // ldr d8, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016a // ldr d10, [x11, #0]
-	ADD R8, R11, R11
-	WORD $0xfd40016b // ldr d11, [x11, #0]
-	ADD R5, R10, R10
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8014c6 // str q6, [x6, #80]
-	WORD $0x3d802cca // str q10, [x6, #176]
-	WORD $0x3d8044c8 // str q8, [x6, #272]
-	WORD $0x3d805cc7 // str q7, [x6, #368]
-	WORD $0x3dc000c6 // ldr q6, [x6, #0]
-	WORD $0x3dc004c7 // ldr q7, [x6, #16]
-	WORD $0x3dc008c8 // ldr q8, [x6, #32]
-	WORD $0x3dc00cc9 // ldr q9, [x6, #48]
-	WORD $0x3dc010ca // ldr q10, [x6, #64]
-	WORD $0x3dc014cb // ldr q11, [x6, #80]
-	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x6e20dcea // fmul v10.4s, v7.4s, v0.4s
-	WORD $0x6e21dd2d // fmul v13.4s, v9.4s, v1.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x6e22dd8c // fmul v12.4s, v12.4s, v2.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip48
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0xfd400149 // ldr d9, [x10, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip48:
-	CBZ R3, skip49
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 0(R4), R11
-	TBNZ $63, R11, outside50
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	CBZ R4, skip49
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 0(R5), R12
+	TBNZ $63, R12, outside50
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside50:
-	MOVD 8(R4), R11
-	TBNZ $63, R11, outside51
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 8(R5), R12
+	TBNZ $63, R12, outside51
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside51:
-	MOVD 16(R4), R11
-	TBNZ $63, R11, outside52
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 16(R5), R12
+	TBNZ $63, R12, outside52
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside52:
-	MOVD 24(R4), R11
-	TBNZ $63, R11, outside53
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 24(R5), R12
+	TBNZ $63, R12, outside53
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside53:
 skip49:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip54
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip54
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2628,32 +2635,32 @@ skip49:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip54:
-	MOVD 0(R4), R10
-	TBNZ $63, R10, outside55
-	ADD R10<<2, R0, R10
-	WORD $0xfd000146 // str d6, [x10, #0]
+	MOVD 0(R5), R11
+	TBNZ $63, R11, outside55
+	ADD R11<<2, R1, R11
+	WORD $0xfd000166 // str d6, [x11, #0]
 outside55:
-	MOVD 8(R4), R10
-	TBNZ $63, R10, outside56
-	ADD R10<<2, R0, R10
-	WORD $0xfd00014a // str d10, [x10, #0]
+	MOVD 8(R5), R11
+	TBNZ $63, R11, outside56
+	ADD R11<<2, R1, R11
+	WORD $0xfd00016a // str d10, [x11, #0]
 outside56:
-	MOVD 16(R4), R10
-	TBNZ $63, R10, outside57
-	ADD R10<<2, R0, R10
-	WORD $0xfd000148 // str d8, [x10, #0]
+	MOVD 16(R5), R11
+	TBNZ $63, R11, outside57
+	ADD R11<<2, R1, R11
+	WORD $0xfd000168 // str d8, [x11, #0]
 outside57:
-	MOVD 24(R4), R10
-	TBNZ $63, R10, outside58
-	ADD R10<<2, R0, R10
-	WORD $0xfd000147 // str d7, [x10, #0]
+	MOVD 24(R5), R11
+	TBNZ $63, R11, outside58
+	ADD R11<<2, R1, R11
+	WORD $0xfd000167 // str d7, [x11, #0]
 outside58:
-	WORD $0x3dc018c6 // ldr q6, [x6, #96]
-	WORD $0x3dc01cc7 // ldr q7, [x6, #112]
-	WORD $0x3dc020c8 // ldr q8, [x6, #128]
-	WORD $0x3dc024c9 // ldr q9, [x6, #144]
-	WORD $0x3dc028ca // ldr q10, [x6, #160]
-	WORD $0x3dc02ccb // ldr q11, [x6, #176]
+	WORD $0x3dc018e6 // ldr q6, [x7, #96]
+	WORD $0x3dc01ce7 // ldr q7, [x7, #112]
+	WORD $0x3dc020e8 // ldr q8, [x7, #128]
+	WORD $0x3dc024e9 // ldr q9, [x7, #144]
+	WORD $0x3dc028ea // ldr q10, [x7, #160]
+	WORD $0x3dc02ceb // ldr q11, [x7, #176]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2670,45 +2677,45 @@ outside58:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip59
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0xfd400149 // ldr d9, [x10, #0]
+	CBZ R3, skip59
+	MOVD R3, R11
+	ADD R8, R11, R11
+	WORD $0xfd400169 // ldr d9, [x11, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip59:
-	CBZ R3, skip60
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 32(R4), R11
-	TBNZ $63, R11, outside61
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	CBZ R4, skip60
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 32(R5), R12
+	TBNZ $63, R12, outside61
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside61:
-	MOVD 40(R4), R11
-	TBNZ $63, R11, outside62
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 40(R5), R12
+	TBNZ $63, R12, outside62
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside62:
-	MOVD 48(R4), R11
-	TBNZ $63, R11, outside63
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 48(R5), R12
+	TBNZ $63, R12, outside63
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside63:
-	MOVD 56(R4), R11
-	TBNZ $63, R11, outside64
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 56(R5), R12
+	TBNZ $63, R12, outside64
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside64:
 skip60:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip65
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip65
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2722,32 +2729,32 @@ skip60:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip65:
-	MOVD 32(R4), R10
-	TBNZ $63, R10, outside66
-	ADD R10<<2, R0, R10
-	WORD $0xfd000146 // str d6, [x10, #0]
+	MOVD 32(R5), R11
+	TBNZ $63, R11, outside66
+	ADD R11<<2, R1, R11
+	WORD $0xfd000166 // str d6, [x11, #0]
 outside66:
-	MOVD 40(R4), R10
-	TBNZ $63, R10, outside67
-	ADD R10<<2, R0, R10
-	WORD $0xfd00014a // str d10, [x10, #0]
+	MOVD 40(R5), R11
+	TBNZ $63, R11, outside67
+	ADD R11<<2, R1, R11
+	WORD $0xfd00016a // str d10, [x11, #0]
 outside67:
-	MOVD 48(R4), R10
-	TBNZ $63, R10, outside68
-	ADD R10<<2, R0, R10
-	WORD $0xfd000148 // str d8, [x10, #0]
+	MOVD 48(R5), R11
+	TBNZ $63, R11, outside68
+	ADD R11<<2, R1, R11
+	WORD $0xfd000168 // str d8, [x11, #0]
 outside68:
-	MOVD 56(R4), R10
-	TBNZ $63, R10, outside69
-	ADD R10<<2, R0, R10
-	WORD $0xfd000147 // str d7, [x10, #0]
+	MOVD 56(R5), R11
+	TBNZ $63, R11, outside69
+	ADD R11<<2, R1, R11
+	WORD $0xfd000167 // str d7, [x11, #0]
 outside69:
-	WORD $0x3dc030c6 // ldr q6, [x6, #192]
-	WORD $0x3dc034c7 // ldr q7, [x6, #208]
-	WORD $0x3dc038c8 // ldr q8, [x6, #224]
-	WORD $0x3dc03cc9 // ldr q9, [x6, #240]
-	WORD $0x3dc040ca // ldr q10, [x6, #256]
-	WORD $0x3dc044cb // ldr q11, [x6, #272]
+	WORD $0x3dc030e6 // ldr q6, [x7, #192]
+	WORD $0x3dc034e7 // ldr q7, [x7, #208]
+	WORD $0x3dc038e8 // ldr q8, [x7, #224]
+	WORD $0x3dc03ce9 // ldr q9, [x7, #240]
+	WORD $0x3dc040ea // ldr q10, [x7, #256]
+	WORD $0x3dc044eb // ldr q11, [x7, #272]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2764,45 +2771,45 @@ outside69:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip70
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0xfd400149 // ldr d9, [x10, #0]
+	CBZ R3, skip70
+	MOVD R3, R11
+	ADD R8, R11, R11
+	WORD $0xfd400169 // ldr d9, [x11, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip70:
-	CBZ R3, skip71
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 64(R4), R11
-	TBNZ $63, R11, outside72
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	CBZ R4, skip71
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 64(R5), R12
+	TBNZ $63, R12, outside72
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside72:
-	MOVD 72(R4), R11
-	TBNZ $63, R11, outside73
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 72(R5), R12
+	TBNZ $63, R12, outside73
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside73:
-	MOVD 80(R4), R11
-	TBNZ $63, R11, outside74
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 80(R5), R12
+	TBNZ $63, R12, outside74
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside74:
-	MOVD 88(R4), R11
-	TBNZ $63, R11, outside75
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 88(R5), R12
+	TBNZ $63, R12, outside75
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside75:
 skip71:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip76
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip76
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2816,32 +2823,32 @@ skip71:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip76:
-	MOVD 64(R4), R10
-	TBNZ $63, R10, outside77
-	ADD R10<<2, R0, R10
-	WORD $0xfd000146 // str d6, [x10, #0]
+	MOVD 64(R5), R11
+	TBNZ $63, R11, outside77
+	ADD R11<<2, R1, R11
+	WORD $0xfd000166 // str d6, [x11, #0]
 outside77:
-	MOVD 72(R4), R10
-	TBNZ $63, R10, outside78
-	ADD R10<<2, R0, R10
-	WORD $0xfd00014a // str d10, [x10, #0]
+	MOVD 72(R5), R11
+	TBNZ $63, R11, outside78
+	ADD R11<<2, R1, R11
+	WORD $0xfd00016a // str d10, [x11, #0]
 outside78:
-	MOVD 80(R4), R10
-	TBNZ $63, R10, outside79
-	ADD R10<<2, R0, R10
-	WORD $0xfd000148 // str d8, [x10, #0]
+	MOVD 80(R5), R11
+	TBNZ $63, R11, outside79
+	ADD R11<<2, R1, R11
+	WORD $0xfd000168 // str d8, [x11, #0]
 outside79:
-	MOVD 88(R4), R10
-	TBNZ $63, R10, outside80
-	ADD R10<<2, R0, R10
-	WORD $0xfd000147 // str d7, [x10, #0]
+	MOVD 88(R5), R11
+	TBNZ $63, R11, outside80
+	ADD R11<<2, R1, R11
+	WORD $0xfd000167 // str d7, [x11, #0]
 outside80:
-	WORD $0x3dc048c6 // ldr q6, [x6, #288]
-	WORD $0x3dc04cc7 // ldr q7, [x6, #304]
-	WORD $0x3dc050c8 // ldr q8, [x6, #320]
-	WORD $0x3dc054c9 // ldr q9, [x6, #336]
-	WORD $0x3dc058ca // ldr q10, [x6, #352]
-	WORD $0x3dc05ccb // ldr q11, [x6, #368]
+	WORD $0x3dc048e6 // ldr q6, [x7, #288]
+	WORD $0x3dc04ce7 // ldr q7, [x7, #304]
+	WORD $0x3dc050e8 // ldr q8, [x7, #320]
+	WORD $0x3dc054e9 // ldr q9, [x7, #336]
+	WORD $0x3dc058ea // ldr q10, [x7, #352]
+	WORD $0x3dc05ceb // ldr q11, [x7, #368]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2858,45 +2865,45 @@ outside80:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip81
-	MOVD R2, R10
-	ADD R7, R10, R10
-	WORD $0xfd400149 // ldr d9, [x10, #0]
+	CBZ R3, skip81
+	MOVD R3, R11
+	ADD R8, R11, R11
+	WORD $0xfd400169 // ldr d9, [x11, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip81:
-	CBZ R3, skip82
-	MOVD R3, R10
-	ADD R7, R10, R10
-	MOVD 96(R4), R11
-	TBNZ $63, R11, outside83
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	CBZ R4, skip82
+	MOVD R4, R11
+	ADD R8, R11, R11
+	MOVD 96(R5), R12
+	TBNZ $63, R12, outside83
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside83:
-	MOVD 104(R4), R11
-	TBNZ $63, R11, outside84
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 104(R5), R12
+	TBNZ $63, R12, outside84
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside84:
-	MOVD 112(R4), R11
-	TBNZ $63, R11, outside85
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 112(R5), R12
+	TBNZ $63, R12, outside85
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside85:
-	MOVD 120(R4), R11
-	TBNZ $63, R11, outside86
-	ADD R11<<2, R10, R11
-	WORD $0xfd400169 // ldr d9, [x11, #0]
+	MOVD 120(R5), R12
+	TBNZ $63, R12, outside86
+	ADD R12<<2, R11, R12
+	WORD $0xfd400189 // ldr d9, [x12, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside86:
 skip82:
-	MOVBU clamp+64(FP), R10
-	CBZ R10, skip87
+	MOVBU clamp+64(FP), R11
+	CBZ R11, skip87
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -2910,45 +2917,45 @@ skip82:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip87:
-	MOVD 96(R4), R10
-	TBNZ $63, R10, outside88
-	ADD R10<<2, R0, R10
-	WORD $0xfd000146 // str d6, [x10, #0]
+	MOVD 96(R5), R11
+	TBNZ $63, R11, outside88
+	ADD R11<<2, R1, R11
+	WORD $0xfd000166 // str d6, [x11, #0]
 outside88:
-	MOVD 104(R4), R10
-	TBNZ $63, R10, outside89
-	ADD R10<<2, R0, R10
-	WORD $0xfd00014a // str d10, [x10, #0]
+	MOVD 104(R5), R11
+	TBNZ $63, R11, outside89
+	ADD R11<<2, R1, R11
+	WORD $0xfd00016a // str d10, [x11, #0]
 outside89:
-	MOVD 112(R4), R10
-	TBNZ $63, R10, outside90
-	ADD R10<<2, R0, R10
-	WORD $0xfd000148 // str d8, [x10, #0]
+	MOVD 112(R5), R11
+	TBNZ $63, R11, outside90
+	ADD R11<<2, R1, R11
+	WORD $0xfd000168 // str d8, [x11, #0]
 outside90:
-	MOVD 120(R4), R10
-	TBNZ $63, R10, outside91
-	ADD R10<<2, R0, R10
-	WORD $0xfd000147 // str d7, [x10, #0]
+	MOVD 120(R5), R11
+	TBNZ $63, R11, outside91
+	ADD R11<<2, R1, R11
+	WORD $0xfd000167 // str d7, [x11, #0]
 outside91:
-	ADD $8, R0, R0
 	ADD $8, R1, R1
-	ADD $8, R7, R7
+	ADD $8, R2, R2
+	ADD $8, R8, R8
 skip47:
-	TBZ $0, R9, skip92
-	MOVD R1, R9
-	MOVD R9, R10
-	WORD $0xbd400146 // ldr s6, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400147 // ldr s7, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400148 // ldr s8, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400149 // ldr s9, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014a // ldr s10, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014b // ldr s11, [x10, #0]
-	ADD R5, R9, R9
+	TBZ $0, R10, skip92
+	MOVD R2, R10
+	MOVD R10, R11
+	WORD $0xbd400166 // ldr s6, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400167 // ldr s7, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400168 // ldr s8, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400169 // ldr s9, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016a // ldr s10, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016b // ldr s11, [x11, #0]
+	ADD R6, R10, R10
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2965,23 +2972,23 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8000c6 // str q6, [x6, #0]
-	WORD $0x3d8018ca // str q10, [x6, #96]
-	WORD $0x3d8030c8 // str q8, [x6, #192]
-	WORD $0x3d8048c7 // str q7, [x6, #288]
-	MOVD R9, R10
-	WORD $0xbd400146 // ldr s6, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400147 // ldr s7, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400148 // ldr s8, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400149 // ldr s9, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014a // ldr s10, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014b // ldr s11, [x10, #0]
-	ADD R5, R9, R9
+	WORD $0x3d8000e6 // str q6, [x7, #0]
+	WORD $0x3d8018ea // str q10, [x7, #96]
+	WORD $0x3d8030e8 // str q8, [x7, #192]
+	WORD $0x3d8048e7 // str q7, [x7, #288]
+	MOVD R10, R11
+	WORD $0xbd400166 // ldr s6, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400167 // ldr s7, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400168 // ldr s8, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400169 // ldr s9, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016a // ldr s10, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016b // ldr s11, [x11, #0]
+	ADD R6, R10, R10
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -2998,23 +3005,23 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8004c6 // str q6, [x6, #16]
-	WORD $0x3d801cca // str q10, [x6, #112]
-	WORD $0x3d8034c8 // str q8, [x6, #208]
-	WORD $0x3d804cc7 // str q7, [x6, #304]
-	MOVD R9, R10
-	WORD $0xbd400146 // ldr s6, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400147 // ldr s7, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400148 // ldr s8, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400149 // ldr s9, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014a // ldr s10, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014b // ldr s11, [x10, #0]
-	ADD R5, R9, R9
+	WORD $0x3d8004e6 // str q6, [x7, #16]
+	WORD $0x3d801cea // str q10, [x7, #112]
+	WORD $0x3d8034e8 // str q8, [x7, #208]
+	WORD $0x3d804ce7 // str q7, [x7, #304]
+	MOVD R10, R11
+	WORD $0xbd400166 // ldr s6, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400167 // ldr s7, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400168 // ldr s8, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400169 // ldr s9, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016a // ldr s10, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016b // ldr s11, [x11, #0]
+	ADD R6, R10, R10
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3031,23 +3038,23 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8008c6 // str q6, [x6, #32]
-	WORD $0x3d8020ca // str q10, [x6, #128]
-	WORD $0x3d8038c8 // str q8, [x6, #224]
-	WORD $0x3d8050c7 // str q7, [x6, #320]
-	MOVD R9, R10
-	WORD $0xbd400146 // ldr s6, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400147 // ldr s7, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400148 // ldr s8, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400149 // ldr s9, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014a // ldr s10, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014b // ldr s11, [x10, #0]
-	ADD R5, R9, R9
+	WORD $0x3d8008e6 // str q6, [x7, #32]
+	WORD $0x3d8020ea // str q10, [x7, #128]
+	WORD $0x3d8038e8 // str q8, [x7, #224]
+	WORD $0x3d8050e7 // str q7, [x7, #320]
+	MOVD R10, R11
+	WORD $0xbd400166 // ldr s6, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400167 // ldr s7, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400168 // ldr s8, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400169 // ldr s9, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016a // ldr s10, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016b // ldr s11, [x11, #0]
+	ADD R6, R10, R10
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3064,23 +3071,23 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d800cc6 // str q6, [x6, #48]
-	WORD $0x3d8024ca // str q10, [x6, #144]
-	WORD $0x3d803cc8 // str q8, [x6, #240]
-	WORD $0x3d8054c7 // str q7, [x6, #336]
-	MOVD R9, R10
-	WORD $0xbd400146 // ldr s6, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400147 // ldr s7, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400148 // ldr s8, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400149 // ldr s9, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014a // ldr s10, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014b // ldr s11, [x10, #0]
-	ADD R5, R9, R9
+	WORD $0x3d800ce6 // str q6, [x7, #48]
+	WORD $0x3d8024ea // str q10, [x7, #144]
+	WORD $0x3d803ce8 // str q8, [x7, #240]
+	WORD $0x3d8054e7 // str q7, [x7, #336]
+	MOVD R10, R11
+	WORD $0xbd400166 // ldr s6, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400167 // ldr s7, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400168 // ldr s8, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400169 // ldr s9, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016a // ldr s10, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016b // ldr s11, [x11, #0]
+	ADD R6, R10, R10
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3097,23 +3104,23 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8010c6 // str q6, [x6, #64]
-	WORD $0x3d8028ca // str q10, [x6, #160]
-	WORD $0x3d8040c8 // str q8, [x6, #256]
-	WORD $0x3d8058c7 // str q7, [x6, #352]
-	MOVD R9, R10
-	WORD $0xbd400146 // ldr s6, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400147 // ldr s7, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400148 // ldr s8, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd400149 // ldr s9, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014a // ldr s10, [x10, #0]
-	ADD R8, R10, R10
-	WORD $0xbd40014b // ldr s11, [x10, #0]
-	ADD R5, R9, R9
+	WORD $0x3d8010e6 // str q6, [x7, #64]
+	WORD $0x3d8028ea // str q10, [x7, #160]
+	WORD $0x3d8040e8 // str q8, [x7, #256]
+	WORD $0x3d8058e7 // str q7, [x7, #352]
+	MOVD R10, R11
+	WORD $0xbd400166 // ldr s6, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400167 // ldr s7, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400168 // ldr s8, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd400169 // ldr s9, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016a // ldr s10, [x11, #0]
+	ADD R9, R11, R11
+	WORD $0xbd40016b // ldr s11, [x11, #0]
+	ADD R6, R10, R10
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3130,16 +3137,16 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x3d8014c6 // str q6, [x6, #80]
-	WORD $0x3d802cca // str q10, [x6, #176]
-	WORD $0x3d8044c8 // str q8, [x6, #272]
-	WORD $0x3d805cc7 // str q7, [x6, #368]
-	WORD $0x3dc000c6 // ldr q6, [x6, #0]
-	WORD $0x3dc004c7 // ldr q7, [x6, #16]
-	WORD $0x3dc008c8 // ldr q8, [x6, #32]
-	WORD $0x3dc00cc9 // ldr q9, [x6, #48]
-	WORD $0x3dc010ca // ldr q10, [x6, #64]
-	WORD $0x3dc014cb // ldr q11, [x6, #80]
+	WORD $0x3d8014e6 // str q6, [x7, #80]
+	WORD $0x3d802cea // str q10, [x7, #176]
+	WORD $0x3d8044e8 // str q8, [x7, #272]
+	WORD $0x3d805ce7 // str q7, [x7, #368]
+	WORD $0x3dc000e6 // ldr q6, [x7, #0]
+	WORD $0x3dc004e7 // ldr q7, [x7, #16]
+	WORD $0x3dc008e8 // ldr q8, [x7, #32]
+	WORD $0x3dc00ce9 // ldr q9, [x7, #48]
+	WORD $0x3dc010ea // ldr q10, [x7, #64]
+	WORD $0x3dc014eb // ldr q11, [x7, #80]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3156,45 +3163,45 @@ skip47:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip93
-	MOVD R2, R5
-	ADD R7, R5, R5
-	WORD $0xbd4000a9 // ldr s9, [x5, #0]
+	CBZ R3, skip93
+	MOVD R3, R6
+	ADD R8, R6, R6
+	WORD $0xbd4000c9 // ldr s9, [x6, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip93:
-	CBZ R3, skip94
-	MOVD R3, R5
-	ADD R7, R5, R5
-	MOVD 0(R4), R8
-	TBNZ $63, R8, outside95
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	CBZ R4, skip94
+	MOVD R4, R6
+	ADD R8, R6, R6
+	MOVD 0(R5), R9
+	TBNZ $63, R9, outside95
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside95:
-	MOVD 8(R4), R8
-	TBNZ $63, R8, outside96
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 8(R5), R9
+	TBNZ $63, R9, outside96
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside96:
-	MOVD 16(R4), R8
-	TBNZ $63, R8, outside97
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 16(R5), R9
+	TBNZ $63, R9, outside97
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside97:
-	MOVD 24(R4), R8
-	TBNZ $63, R8, outside98
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 24(R5), R9
+	TBNZ $63, R9, outside98
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside98:
 skip94:
-	MOVBU clamp+64(FP), R5
-	CBZ R5, skip99
+	MOVBU clamp+64(FP), R6
+	CBZ R6, skip99
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -3208,32 +3215,32 @@ skip94:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip99:
-	MOVD 0(R4), R5
-	TBNZ $63, R5, outside100
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a6 // str s6, [x5, #0]
+	MOVD 0(R5), R6
+	TBNZ $63, R6, outside100
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c6 // str s6, [x6, #0]
 outside100:
-	MOVD 8(R4), R5
-	TBNZ $63, R5, outside101
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000aa // str s10, [x5, #0]
+	MOVD 8(R5), R6
+	TBNZ $63, R6, outside101
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000ca // str s10, [x6, #0]
 outside101:
-	MOVD 16(R4), R5
-	TBNZ $63, R5, outside102
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a8 // str s8, [x5, #0]
+	MOVD 16(R5), R6
+	TBNZ $63, R6, outside102
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c8 // str s8, [x6, #0]
 outside102:
-	MOVD 24(R4), R5
-	TBNZ $63, R5, outside103
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a7 // str s7, [x5, #0]
+	MOVD 24(R5), R6
+	TBNZ $63, R6, outside103
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c7 // str s7, [x6, #0]
 outside103:
-	WORD $0x3dc018c6 // ldr q6, [x6, #96]
-	WORD $0x3dc01cc7 // ldr q7, [x6, #112]
-	WORD $0x3dc020c8 // ldr q8, [x6, #128]
-	WORD $0x3dc024c9 // ldr q9, [x6, #144]
-	WORD $0x3dc028ca // ldr q10, [x6, #160]
-	WORD $0x3dc02ccb // ldr q11, [x6, #176]
+	WORD $0x3dc018e6 // ldr q6, [x7, #96]
+	WORD $0x3dc01ce7 // ldr q7, [x7, #112]
+	WORD $0x3dc020e8 // ldr q8, [x7, #128]
+	WORD $0x3dc024e9 // ldr q9, [x7, #144]
+	WORD $0x3dc028ea // ldr q10, [x7, #160]
+	WORD $0x3dc02ceb // ldr q11, [x7, #176]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3250,45 +3257,45 @@ outside103:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip104
-	MOVD R2, R5
-	ADD R7, R5, R5
-	WORD $0xbd4000a9 // ldr s9, [x5, #0]
+	CBZ R3, skip104
+	MOVD R3, R6
+	ADD R8, R6, R6
+	WORD $0xbd4000c9 // ldr s9, [x6, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip104:
-	CBZ R3, skip105
-	MOVD R3, R5
-	ADD R7, R5, R5
-	MOVD 32(R4), R8
-	TBNZ $63, R8, outside106
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	CBZ R4, skip105
+	MOVD R4, R6
+	ADD R8, R6, R6
+	MOVD 32(R5), R9
+	TBNZ $63, R9, outside106
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside106:
-	MOVD 40(R4), R8
-	TBNZ $63, R8, outside107
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 40(R5), R9
+	TBNZ $63, R9, outside107
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside107:
-	MOVD 48(R4), R8
-	TBNZ $63, R8, outside108
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 48(R5), R9
+	TBNZ $63, R9, outside108
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside108:
-	MOVD 56(R4), R8
-	TBNZ $63, R8, outside109
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 56(R5), R9
+	TBNZ $63, R9, outside109
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside109:
 skip105:
-	MOVBU clamp+64(FP), R5
-	CBZ R5, skip110
+	MOVBU clamp+64(FP), R6
+	CBZ R6, skip110
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -3302,32 +3309,32 @@ skip105:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip110:
-	MOVD 32(R4), R5
-	TBNZ $63, R5, outside111
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a6 // str s6, [x5, #0]
+	MOVD 32(R5), R6
+	TBNZ $63, R6, outside111
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c6 // str s6, [x6, #0]
 outside111:
-	MOVD 40(R4), R5
-	TBNZ $63, R5, outside112
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000aa // str s10, [x5, #0]
+	MOVD 40(R5), R6
+	TBNZ $63, R6, outside112
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000ca // str s10, [x6, #0]
 outside112:
-	MOVD 48(R4), R5
-	TBNZ $63, R5, outside113
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a8 // str s8, [x5, #0]
+	MOVD 48(R5), R6
+	TBNZ $63, R6, outside113
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c8 // str s8, [x6, #0]
 outside113:
-	MOVD 56(R4), R5
-	TBNZ $63, R5, outside114
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a7 // str s7, [x5, #0]
+	MOVD 56(R5), R6
+	TBNZ $63, R6, outside114
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c7 // str s7, [x6, #0]
 outside114:
-	WORD $0x3dc030c6 // ldr q6, [x6, #192]
-	WORD $0x3dc034c7 // ldr q7, [x6, #208]
-	WORD $0x3dc038c8 // ldr q8, [x6, #224]
-	WORD $0x3dc03cc9 // ldr q9, [x6, #240]
-	WORD $0x3dc040ca // ldr q10, [x6, #256]
-	WORD $0x3dc044cb // ldr q11, [x6, #272]
+	WORD $0x3dc030e6 // ldr q6, [x7, #192]
+	WORD $0x3dc034e7 // ldr q7, [x7, #208]
+	WORD $0x3dc038e8 // ldr q8, [x7, #224]
+	WORD $0x3dc03ce9 // ldr q9, [x7, #240]
+	WORD $0x3dc040ea // ldr q10, [x7, #256]
+	WORD $0x3dc044eb // ldr q11, [x7, #272]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3344,45 +3351,45 @@ outside114:
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	CBZ R2, skip115
-	MOVD R2, R5
-	ADD R7, R5, R5
-	WORD $0xbd4000a9 // ldr s9, [x5, #0]
+	CBZ R3, skip115
+	MOVD R3, R6
+	ADD R8, R6, R6
+	WORD $0xbd4000c9 // ldr s9, [x6, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 skip115:
-	CBZ R3, skip116
-	MOVD R3, R5
-	ADD R7, R5, R5
-	MOVD 64(R4), R8
-	TBNZ $63, R8, outside117
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	CBZ R4, skip116
+	MOVD R4, R6
+	ADD R8, R6, R6
+	MOVD 64(R5), R9
+	TBNZ $63, R9, outside117
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 outside117:
-	MOVD 72(R4), R8
-	TBNZ $63, R8, outside118
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 72(R5), R9
+	TBNZ $63, R9, outside118
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 outside118:
-	MOVD 80(R4), R8
-	TBNZ $63, R8, outside119
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 80(R5), R9
+	TBNZ $63, R9, outside119
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 outside119:
-	MOVD 88(R4), R8
-	TBNZ $63, R8, outside120
-	ADD R8<<2, R5, R8
-	WORD $0xbd400109 // ldr s9, [x8, #0]
+	MOVD 88(R5), R9
+	TBNZ $63, R9, outside120
+	ADD R9<<2, R6, R9
+	WORD $0xbd400129 // ldr s9, [x9, #0]
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 outside120:
 skip116:
-	MOVBU clamp+64(FP), R5
-	CBZ R5, skip121
+	MOVBU clamp+64(FP), R6
+	CBZ R6, skip121
 	FMOVS low+68(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
 	FMOVS high+72(FP), F11
@@ -3396,32 +3403,32 @@ skip116:
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4eabf4e7 // fmin v7.4s, v7.4s, v11.4s
 skip121:
-	MOVD 64(R4), R5
-	TBNZ $63, R5, outside122
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a6 // str s6, [x5, #0]
+	MOVD 64(R5), R6
+	TBNZ $63, R6, outside122
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c6 // str s6, [x6, #0]
 outside122:
-	MOVD 72(R4), R5
-	TBNZ $63, R5, outside123
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000aa // str s10, [x5, #0]
+	MOVD 72(R5), R6
+	TBNZ $63, R6, outside123
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000ca // str s10, [x6, #0]
 outside123:
-	MOVD 80(R4), R5
-	TBNZ $63, R5, outside124
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a8 // str s8, [x5, #0]
+	MOVD 80(R5), R6
+	TBNZ $63, R6, outside124
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c8 // str s8, [x6, #0]
 outside124:
-	MOVD 88(R4), R5
-	TBNZ $63, R5, outside125
-	ADD R5<<2, R0, R5
-	WORD $0xbd0000a7 // str s7, [x5, #0]
+	MOVD 88(R5), R6
+	TBNZ $63, R6, outside125
+	ADD R6<<2, R1, R6
+	WORD $0xbd0000c7 // str s7, [x6, #0]
 outside125:
-	WORD $0x3dc048c6 // ldr q6, [x6, #288]
-	WORD $0x3dc04cc7 // ldr q7, [x6, #304]
-	WORD $0x3dc050c8 // ldr q8, [x6, #320]
-	WORD $0x3dc054c9 // ldr q9, [x6, #336]
-	WORD $0x3dc058ca // ldr q10, [x6, #352]
-	WORD $0x3dc05ccb // ldr q11, [x6, #368]
+	WORD $0x3dc048e6 // ldr q6, [x7, #288]
+	WORD $0x3dc04ce7 // ldr q7, [x7, #304]
+	WORD $0x3dc050e8 // ldr q8, [x7, #320]
+	WORD $0x3dc054e9 // ldr q9, [x7, #336]
+	WORD $0x3dc058ea // ldr q10, [x7, #352]
+	WORD $0x3dc05ceb // ldr q11, [x7, #368]
 	WORD $0x4e28d4ec // fadd v12.4s, v7.4s, v8.4s
 	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
@@ -3438,43 +3445,43 @@ outside125:
 	WORD $0x6e25dd23 // fmul v3.4s, v9.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	CBZ R2, skip126
-	ADD R7, R2, R2
-	WORD $0xbd400043 // ldr s3, [x2, #0]
+	CBZ R3, skip126
+	ADD R8, R3, R3
+	WORD $0xbd400063 // ldr s3, [x3, #0]
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 skip126:
-	CBZ R3, skip127
-	ADD R7, R3, R3
-	MOVD 96(R4), R2
-	TBNZ $63, R2, outside128
-	ADD R2<<2, R3, R2
-	WORD $0xbd400043 // ldr s3, [x2, #0]
+	CBZ R4, skip127
+	ADD R8, R4, R4
+	MOVD 96(R5), R3
+	TBNZ $63, R3, outside128
+	ADD R3<<2, R4, R3
+	WORD $0xbd400063 // ldr s3, [x3, #0]
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
 outside128:
-	MOVD 104(R4), R2
-	TBNZ $63, R2, outside129
-	ADD R2<<2, R3, R2
-	WORD $0xbd400043 // ldr s3, [x2, #0]
+	MOVD 104(R5), R3
+	TBNZ $63, R3, outside129
+	ADD R3<<2, R4, R3
+	WORD $0xbd400063 // ldr s3, [x3, #0]
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 outside129:
-	MOVD 112(R4), R2
-	TBNZ $63, R2, outside130
-	ADD R2<<2, R3, R2
-	WORD $0xbd400043 // ldr s3, [x2, #0]
+	MOVD 112(R5), R3
+	TBNZ $63, R3, outside130
+	ADD R3<<2, R4, R3
+	WORD $0xbd400063 // ldr s3, [x3, #0]
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 outside130:
-	MOVD 120(R4), R2
-	TBNZ $63, R2, outside131
-	ADD R2<<2, R3, R2
-	WORD $0xbd400043 // ldr s3, [x2, #0]
+	MOVD 120(R5), R3
+	TBNZ $63, R3, outside131
+	ADD R3<<2, R4, R3
+	WORD $0xbd400063 // ldr s3, [x3, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 outside131:
 skip127:
-	MOVBU clamp+64(FP), R2
-	CBZ R2, skip132
+	MOVBU clamp+64(FP), R3
+	CBZ R3, skip132
 	FMOVS low+68(FP), F3
 	WORD $0x4e040463 // dup v3.4s, v3.s[0]
 	FMOVS high+72(FP), F4
@@ -3488,28 +3495,29 @@ skip127:
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 skip132:
-	MOVD 96(R4), R2
-	TBNZ $63, R2, outside133
-	ADD R2<<2, R0, R2
-	WORD $0xbd000046 // str s6, [x2, #0]
+	MOVD 96(R5), R3
+	TBNZ $63, R3, outside133
+	ADD R3<<2, R1, R3
+	WORD $0xbd000066 // str s6, [x3, #0]
 outside133:
-	MOVD 104(R4), R2
-	TBNZ $63, R2, outside134
-	ADD R2<<2, R0, R2
-	WORD $0xbd000040 // str s0, [x2, #0]
+	MOVD 104(R5), R3
+	TBNZ $63, R3, outside134
+	ADD R3<<2, R1, R3
+	WORD $0xbd000060 // str s0, [x3, #0]
 outside134:
-	MOVD 112(R4), R2
-	TBNZ $63, R2, outside135
-	ADD R2<<2, R0, R2
-	WORD $0xbd000041 // str s1, [x2, #0]
+	MOVD 112(R5), R3
+	TBNZ $63, R3, outside135
+	ADD R3<<2, R1, R3
+	WORD $0xbd000061 // str s1, [x3, #0]
 outside135:
-	MOVD 120(R4), R2
-	TBNZ $63, R2, outside136
-	ADD R2<<2, R0, R2
-	WORD $0xbd000042 // str s2, [x2, #0]
+	MOVD 120(R5), R3
+	TBNZ $63, R3, outside136
+	ADD R3<<2, R1, R3
+	WORD $0xbd000062 // str s2, [x3, #0]
 outside136:
-	ADD $4, R0, R0
 	ADD $4, R1, R1
-	ADD $4, R7, R7
+	ADD $4, R2, R2
+	ADD $4, R8, R8
 skip92:
+	MSR R0, FPCR
 	RET

@@ -24,6 +24,7 @@ func depthwise(file *File) {
 		signature := "func(" + SweepArgs + ", w *float32, wNext int, add bool, bias *float32, clamp bool, low, high float32)"
 		file.Func(name, signature, func(f *Func) {
 			d.Sweep = Sweep{Func: f, Together: []int{8, 4, 2, 1}}
+			f.FlushSubnormals()
 			d.wNext = f.Stride("wNext")
 			d.Write(d.sums)
 		})

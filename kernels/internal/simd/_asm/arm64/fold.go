@@ -17,6 +17,7 @@ func fold(file *File) {
 		f.Give(f.Tree(sum, f.Add))
 	})
 	file.Func("deviation", "func(x *float32, n int, mean float32) float32", func(f *Func) {
+		f.FlushSubnormals()
 		x, mean, sum := f.Arg("x"), f.ArgV("mean"), lanes(f, 0)
 		f.Blocks(f.Arg("n"), []R{x}, func(v int, part Part) {
 			d := f.Sub(part.Load(x, v), mean)
@@ -30,6 +31,7 @@ func fold(file *File) {
 		f.Give(f.Tree(high, f.Max))
 	})
 	file.Func("logits", "func(z, x, mask *float32, n int, scale float32) float32", func(f *Func) {
+		f.FlushSubnormals()
 		z, x, mask, scale, high := f.Arg("z"), f.Arg("x"), f.Arg("mask"), f.ArgV("scale"), lanes(f, math.Inf(-1))
 		either(f, mask, func(masked bool) {
 			pointers := []R{z, x}
@@ -48,6 +50,7 @@ func fold(file *File) {
 		f.Give(f.Tree(high, f.Max))
 	})
 	file.Func("exponents", "func(dst, z *float32, n int, peak float32) float32", func(f *Func) {
+		f.FlushSubnormals()
 		dst, z, peak, sum := f.Arg("dst"), f.Arg("z"), f.ArgV("peak"), lanes(f, 0)
 		either(f, dst, func(stored bool) {
 			pointers := []R{z}
@@ -65,6 +68,7 @@ func fold(file *File) {
 		f.Give(f.Tree(sum, f.Add))
 	})
 	file.Func("divide", "func(z *float32, n int, by float32)", func(f *Func) {
+		f.FlushSubnormals()
 		z, by := f.Arg("z"), f.ArgV("by")
 		f.Strips(f.Arg("n"), several, []R{z}, func(s Strip) {
 			list := s.Load(f, z)
@@ -105,6 +109,7 @@ func either(f *Func, p R, do func(given bool)) {
 }
 
 func normalize(f *Func) {
+	f.FlushSubnormals()
 	y, x, gamma, beta := f.Arg("y"), f.Arg("x"), f.Arg("gamma"), f.Arg("beta")
 	mean, scale := f.ArgV("mean"), f.ArgV("scale")
 	either(f, gamma, func(scaled bool) {

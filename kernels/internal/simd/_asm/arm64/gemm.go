@@ -69,6 +69,7 @@ const signature = "func(times int, c *float32, ldc int, add bool, " +
 	"bias, plus *float32, clamp bool, low, high float32)"
 
 func (t *tile) write() {
+	t.FlushSubnormals()
 	t.c, t.ldc, t.at, t.plus = t.Arg("c"), t.Stride("ldc"), t.Arg("at"), t.Arg("plus")
 	t.Loop(t.Arg("times"), func() {
 		t.begin()

@@ -25,6 +25,7 @@ func winograd(file *File) {
 func temp(base R, i, j int) Mem { return Mem{Base: base, Disp: 16 * (i*window + j)} }
 
 func winogradInput(f *Func) {
+	f.FlushSubnormals()
 	v, x, zeros := f.Arg("v"), f.Arg("x"), f.Arg("zeros")
 	plane, at, kept := f.Stride("plane"), f.Arg("at"), f.Arg("temp")
 	f.Strips(f.Arg("channels"), single, []R{v, x, zeros}, func(s Strip) {
@@ -64,6 +65,7 @@ func rowOf(f *Func, kept R, i int) (d []V) {
 }
 
 func winogradOutput(f *Func) {
+	f.FlushSubnormals()
 	y, m, bias, plus := f.Arg("y"), f.Arg("m"), f.Arg("bias"), f.Arg("plus")
 	at, plane, kept, behind := f.Arg("at"), f.Stride("plane"), f.Arg("temp"), f.R()
 	f.Op("MOVD", behind, Imm(0))

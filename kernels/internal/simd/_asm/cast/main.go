@@ -161,7 +161,6 @@ func blocks(f Form, name, signature string, block func(f Form, at func(name stri
 		ADDQ(Imm(Lanes), i)
 		SUBQ(Imm(Lanes), n)
 		JG(LabelRef("block"))
-		VZEROUPPER()
-		RET()
+		Leave()
 	})
 }

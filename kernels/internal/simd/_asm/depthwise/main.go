@@ -38,6 +38,7 @@ func (d *depthwise) write() {
 	}
 	signature := "func(" + SweepArgs + ", w *float32, wNext int, add bool, bias *float32, clamp bool, low, high, zero float32)"
 	d.Function(name, signature, func() {
+		FlushSubnormals()
 		d.wNext = d.Load("wNext")
 		SHLQ(Imm(2), d.wNext)
 	}, d.sums)

@@ -73,6 +73,5 @@ func (fn wideFunction) write(d Doubles) {
 	ADDQ(Imm(uint64(d.Lanes)), i)
 	SUBQ(Imm(uint64(d.Lanes)), n)
 	JG(LabelRef("next"))
-	VZEROUPPER()
-	RET()
+	Leave()
 }

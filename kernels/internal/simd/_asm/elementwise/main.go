@@ -135,8 +135,7 @@ func (fn function) body(f Form) {
 	}
 	mask.Store(fn.of(f, x, params), at(dst))
 	Label("done")
-	VZEROUPPER()
-	RET()
+	Leave()
 }
 
 func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }

@@ -29,6 +29,7 @@ var rows = []row{
 		giveSum(f, sum)
 	}},
 	{"deviation", "func(x *float32, n int, mean float32) float32", func(f Form) {
+		FlushSubnormals()
 		x, mean, sum := pointer("x"), f.Broadcast(Arg("mean")), zeros(f)
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
 			for v, w := range where {
@@ -48,6 +49,7 @@ var rows = []row{
 		p.give()
 	}},
 	{"logits", "func(z, x, mask *float32, n int, scale float32) float32", func(f Form) {
+		FlushSubnormals()
 		z, x, mask, p := pointer("z"), pointer("x"), pointer("mask"), newPeaks(f)
 		scale := f.Broadcast(Arg("scale"))
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
@@ -61,6 +63,7 @@ var rows = []row{
 		p.give()
 	}},
 	{"exponents", "func(dst, z *float32, n int, peak float32) float32", func(f Form) {
+		FlushSubnormals()
 		dst, z, peak, sum := pointer("dst"), pointer("z"), f.Broadcast(Arg("peak")), zeros(f)
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
 			for v, w := range where {
@@ -72,16 +75,17 @@ var rows = []row{
 		giveSum(f, sum)
 	}},
 	{"divide", "func(z *float32, n int, by float32)", func(f Form) {
+		FlushSubnormals()
 		z, by := pointer("z"), f.Broadcast(Arg("by"))
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
 			for v, w := range where {
 				w.Store(f.Div(w.Load(f.At(z, i, v)), by), f.At(z, i, v))
 			}
 		})
-		VZEROUPPER()
-		RET()
+		Leave()
 	}},
 	{"normalize", "func(y, x, gamma, beta *float32, n int, mean, scale float32)", func(f Form) {
+		FlushSubnormals()
 		y, x, gamma, beta := pointer("y"), pointer("x"), pointer("gamma"), pointer("beta")
 		mean, scale := f.Broadcast(Arg("mean")), f.Broadcast(Arg("scale"))
 		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
@@ -92,8 +96,7 @@ var rows = []row{
 				w.Store(a, f.At(y, i, v))
 			}
 		})
-		VZEROUPPER()
-		RET()
+		Leave()
 	}},
 }
 
@@ -138,8 +141,7 @@ func give(v V) {
 		panic(err)
 	}
 	VMOVSS(v.AsX(), to.Addr)
-	VZEROUPPER()
-	RET()
+	Leave()
 }
 
 // peaks are the largest elements so far. The instruction for it loses NaNs,

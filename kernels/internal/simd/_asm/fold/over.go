@@ -21,8 +21,7 @@ var overs = []row{
 				w.Store(p.nan[v].Choose(f.Const(math.NaN()), p.high[v]), f.At(dst, i, v))
 			}
 		})
-		VZEROUPPER()
-		RET()
+		Leave()
 	}},
 	{"addRows", "func(acc, x *float32, at *int, rows, n int)", func(f Form) {
 		next, again := NewLabel("row"), NewLabel("again")
@@ -50,8 +49,7 @@ var overs = []row{
 		JNZ(LabelRef(next))
 		JMP(LabelRef(again))
 		Label(done)
-		VZEROUPPER()
-		RET()
+		Leave()
 	}},
 }
 

@@ -6,6 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/vec"
 )
 
 // A tile is one function. It adds up a[i, k]·b[k, j] for its rows i and
@@ -42,6 +44,7 @@ const signature = "func(times int, c *float32, ldc int, columns uint64, add bool
 func (t *tile) write() {
 	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
 	Pragma("noescape")
+	vec.FlushSubnormals()
 	local := AllocLocal(16)
 	t.left, t.lens = local, local.Offset(8)
 	SHLQ(Imm(2), t.arg("ldc"))
@@ -63,8 +66,7 @@ func (t *tile) write() {
 	t.below()
 	DECQ(t.arg("times"))
 	JNZ(LabelRef("tile"))
-	VZEROUPPER()
-	RET()
+	vec.Leave()
 }
 
 // fetch asks for what is read and written last.

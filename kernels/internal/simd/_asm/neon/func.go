@@ -36,6 +36,7 @@ type Func struct {
 	registers []*virtual
 	kept      map[[4]uint32]V
 	table     R // where the constants lie
+	control   R // the caller's control word, of a function that has its own
 	labels    int
 }
 

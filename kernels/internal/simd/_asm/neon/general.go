@@ -148,8 +148,22 @@ func (f *Func) Loop(n R, do func()) {
 	f.Jump("CBNZ", again, n)
 }
 
+// FlushSubnormals has the instructions from here to Return take subnormal
+// numbers for zeros.
+func (f *Func) FlushSubnormals() {
+	const operandsAndResults = 1 << 24
+	f.control = f.R()
+	f.Op("MRS", f.control, "FPCR")
+	own := f.R()
+	f.Op("ORR", own, Imm(operandsAndResults), f.control)
+	f.Op("MSR", R{}, own, "FPCR")
+}
+
 // Return leaves the function.
 func (f *Func) Return() {
+	if f.control.virtual != nil {
+		f.Op("MSR", R{}, f.control, "FPCR")
+	}
 	f.add(instruction{text: func() string { return "RET" }, ends: true})
 }
 

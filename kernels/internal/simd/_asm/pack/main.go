@@ -52,6 +52,5 @@ func pack(f Form) {
 	ADDQ(Imm(4*columns), dst)
 	DECQ(rows)
 	JNZ(LabelRef("row"))
-	VZEROUPPER()
-	RET()
+	Leave()
 }

@@ -65,8 +65,7 @@ func write(f Form) {
 		}
 		Label(done)
 	}
-	VZEROUPPER()
-	RET()
+	Leave()
 }
 
 func load(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }

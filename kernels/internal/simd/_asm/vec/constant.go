@@ -26,12 +26,12 @@ const (
 	keepNarrow = 6
 )
 
-// Function writes a function, whose body leaves by RET. The constants that the
+// Function writes a function, whose body leaves by Leave. The constants that the
 // body uses are known at its end, so they are loaded there, before it begins.
 func (f Form) Function(name, signature string, body func()) {
 	TEXT(name+f.Name, NOSPLIT, signature)
 	Pragma("noescape")
-	kept = nil
+	kept, control = nil, nil
 	JMP(LabelRef("constants"))
 	Label("begin")
 	body()

@@ -69,8 +69,7 @@ func (s *Sweep) body(load func(), sums func(places int, x reg.GPVirtual, mask Ma
 	s.advance(Arg("xLine"), Arg("lineX"), 1)
 	DECQ(Arg("lines"))
 	JNZ(LabelRef(line))
-	VZEROUPPER()
-	RET()
+	Leave()
 }
 
 // advance moves a pointer by a stride for each of some places, a power of two.

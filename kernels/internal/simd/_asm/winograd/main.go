@@ -71,8 +71,7 @@ func (w *walk) each(do func(m Mask)) {
 	JZ(LabelRef("done"))
 	do(w.First(w.left))
 	Label("done")
-	VZEROUPPER()
-	RET()
+	Leave()
 }
 
 // temp is where element (i, j) of what lies between the two passes is kept.
@@ -82,6 +81,7 @@ func (w *walk) temp(base reg.GPVirtual, i, j int) Mem {
 
 func input(f Form) {
 	f.Function("winogradInput", "func(v *float32, plane int, x, zeros *float32, at *int, temp *float32, channels int)", func() {
+		FlushSubnormals()
 		w := &walk{Form: f}
 		v, x, zeros := w.pointer("v"), w.pointer("x"), w.pointer("zeros")
 		plane, at, temp := load("plane"), load("at"), load("temp")
@@ -124,6 +124,7 @@ func input(f Form) {
 func output(f Form) {
 	f.Function("winogradOutput", "func(y *float32, at *int, m *float32, plane int, temp *float32, channels int, "+
 		"bias, plus *float32, clamp bool, low, high, zero float32)", func() {
+		FlushSubnormals()
 		w := &walk{Form: f}
 		y, m := w.pointer("y"), w.pointer("m")
 		at, plane, temp := load("at"), load("plane"), load("temp")
