@@ -10,6 +10,11 @@ type tile func(times int, c *float32, ldc int, columns uint64, add bool,
 	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int,
 	bias, plus *float32, clamp bool, low, high, zero float32)
 
+// A sparing tile may begin with sums.
+type sparing func(times int, c *float32, ldc int, columns uint64, add bool,
+	x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int,
+	bias, plus *float32, clamp bool, low, high, zero float32, sums *float32)
+
 // tiles512[p] are the tiles of p panels by their number of rows, less one.
 var (
 	tiles512 = [5][]tile{
@@ -18,7 +23,7 @@ var (
 		3: {gemm512_1x48, gemm512_2x48, gemm512_3x48, gemm512_4x48, gemm512_5x48, gemm512_6x48, gemm512_7x48, gemm512_8x48},
 		4: {gemm512_1x64, gemm512_2x64, gemm512_3x64, gemm512_4x64, gemm512_5x64, gemm512_6x64},
 	}
-	tiles256 = []tile{gemm256_1x16, gemm256_2x16, gemm256_3x16, gemm256_4x16, gemm256_5x16, gemm256_6x16}
+	tiles256 = []sparing{gemm256_1x16, gemm256_2x16, gemm256_3x16, gemm256_4x16, gemm256_5x16, gemm256_6x16}
 )
 
 // across512 is how many panels the next tile takes of so many that are left, or
@@ -26,21 +31,22 @@ var (
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
 
 func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
-	if active == portable {
+	switch active {
+	case portable:
 		gemmPortable(c, ldc, a, b, ldb, m, n, add, end)
+		return
+	case avx2:
+		gemm256(c, ldc, a, b, ldb, m, n, k, add, end)
 		return
 	}
 	low, high := end.bounds()
 	zero := zeroFor(low)
 	places := placesOf.Get().(*places)
-	at := places.list(a, m)
-	x, lens, runs := first(a.X), first(a.Lens), len(a.Lens)
+	at, lens := places.list(a, m, Block)
+	x, runs := first(a.X), len(a.Lens)
 	for j := 0; j < n; {
-		wide, family := 1, tiles256
-		if active == avx512 {
-			wide = across512[min((n-j+Panel-1)/Panel, len(across512)-1)]
-			family = tiles512[wide]
-		}
+		wide := across512[min((n-j+Panel-1)/Panel, len(across512)-1)]
+		family := tiles512[wide]
 		columns := uint64(1)<<min(n-j, wide*Panel) - 1
 		panels, bias := first(from(b, j/Panel*ldb)), first(from(end.Bias, j))
 		ahead := from(b, (j/Panel+wide)*ldb)
@@ -59,11 +65,65 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 			}
 			rows = times * tall
 			family[tall-1](times, &c[i*ldc+j], ldc, columns, add,
-				x, &zeros[0], &at[i], m, lens, runs, panels, ldb, first(ahead), fetches,
+				x, &zeros[0], &at[i], m, first(lens), runs, panels, ldb, first(ahead), fetches,
 				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, low, high, zero)
 			ahead, fetches = from(ahead, times*ldb), fetches-times
 		}
 		j += wide * Panel
+	}
+	placesOf.Put(places)
+}
+
+// gemm256 is gemm a panel at a time, of which as many terms are added for all
+// rows as lie in the first cache, and then those that follow.
+func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
+	const most = 256
+	low, high := end.bounds()
+	zero := zeroFor(low)
+	places := placesOf.Get().(*places)
+	at, lens := places.list(a, m, most)
+	for j := 0; j < n; j += Panel {
+		sums := (*float32)(nil)
+		for run, done := 0, 0; ; {
+			runs, terms := 0, 0
+			for run+runs < len(lens) && terms+lens[run+runs] <= most {
+				terms += lens[run+runs]
+				runs++
+			}
+			panel := from(b, j/Panel*ldb+done*Panel)
+			ahead, fetches := from(panel, terms*Panel), 1
+			out, apart, columns, then := places.sums[:], Panel, uint64(1)<<Panel-1, Ending{}
+			last := run+runs == len(lens)
+			if last {
+				out, apart, columns = c[j:], ldc, uint64(1)<<min(n-j, Panel)-1
+				then = Ending{from(end.Bias, j), from(end.Plus, j), end.Clamp, low, high}
+				if ahead = from(b, (j/Panel+1)*ldb); j+Panel >= n {
+					ahead = after(b, ldb, j/Panel+1, k)
+				}
+				if ldb > 0 {
+					fetches = (len(ahead) + ldb - 1) / ldb
+				}
+			}
+			for i, rows := 0, 0; i < m; i += rows {
+				times, tall := (m-i)/len(tiles256), len(tiles256)
+				if times == 0 {
+					times, tall = 1, m-i
+				}
+				rows = times * tall
+				tiles256[tall-1](times, &out[i*apart], apart, columns, add && last,
+					first(a.X), &zeros[0], first(at[run*m+i:]), m, first(from(lens, run)), runs, first(panel), ldb, first(ahead), fetches,
+					first(then.Bias), first(from(then.Plus, i*apart)), then.Clamp, low, high, zero, sums)
+				ahead, fetches = from(ahead, times*ldb), fetches-times
+				if sums != nil {
+					sums = &places.sums[min(i+rows, maxRows-1)*Panel]
+				}
+			}
+			if last {
+				break
+			}
+			sums = &places.sums[0]
+			run, done = run+runs, done+terms
+		}
 	}
 	placesOf.Put(places)
 }

@@ -152,11 +152,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -326,11 +326,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -531,11 +531,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -767,11 +767,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -1034,11 +1034,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -1332,11 +1332,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -1661,11 +1661,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -2021,11 +2021,11 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, BX
@@ -2273,13 +2273,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -2480,13 +2480,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -2735,13 +2735,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -3038,13 +3038,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -3389,13 +3389,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -3788,13 +3788,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -4235,13 +4235,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -4730,13 +4730,13 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -5070,15 +5070,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -5310,15 +5310,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -5615,15 +5615,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -5985,15 +5985,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -6420,15 +6420,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -6920,15 +6920,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -7485,15 +7485,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -8115,15 +8115,15 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, SI
@@ -8547,17 +8547,17 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
+	KMOVW     AX, K4
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
-	KMOVW     DX, K4
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, DI
@@ -8824,17 +8824,17 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
+	KMOVW     AX, K4
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
-	KMOVW     DX, K4
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, DI
@@ -9183,17 +9183,17 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
+	KMOVW     AX, K4
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
-	KMOVW     DX, K4
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, DI
@@ -9624,17 +9624,17 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
+	KMOVW     AX, K4
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
-	KMOVW     DX, K4
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, DI
@@ -10147,17 +10147,17 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
+	KMOVW     AX, K4
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
-	KMOVW     DX, K4
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, DI
@@ -10752,17 +10752,17 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      columns+24(FP), AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	SHRQ      $0x10, AX
+	KMOVW     AX, K3
+	SHRQ      $0x10, AX
+	KMOVW     AX, K4
+	SHRQ      $0x10, AX
 	MOVQ      c+8(FP), AX
 	MOVQ      ldc+16(FP), CX
-	MOVQ      columns+24(FP), DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	SHRQ      $0x10, DX
-	KMOVW     DX, K3
-	SHRQ      $0x10, DX
-	KMOVW     DX, K4
-	SHRQ      $0x10, DX
 	CMPB      add+32(FP), $0x00
 	JEQ       bias
 	MOVQ      AX, DI
@@ -11080,9 +11080,9 @@ round:
 	VZEROUPPER
 	RET
 
-// func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_1x16(SB), NOSPLIT, $24-152
+TEXT ·gemm256_1x16(SB), NOSPLIT, $24-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11114,8 +11114,15 @@ alone:
 	MOVQ       BX, 16(SP)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	CMPQ       8(SP), $0x00
-	JLE        store
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
 
 run:
 	MOVQ    x+40(FP), BX
@@ -11131,6 +11138,8 @@ run:
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
 	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
 
 terms:
 	VMOVUPS      (AX), Y2
@@ -11162,6 +11171,35 @@ terms:
 	ADDQ         $+256, CX
 	SUBQ         $0x04, SI
 	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	VBROADCASTSS (DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	VMOVUPS      64(AX), Y2
+	VMOVUPS      96(AX), Y3
+	VBROADCASTSS 4(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	VMOVUPS      128(AX), Y2
+	VMOVUPS      160(AX), Y3
+	VBROADCASTSS 8(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	VMOVUPS      192(AX), Y2
+	VMOVUPS      224(AX), Y3
+	VBROADCASTSS 12(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
 
 rest:
 	ADDQ $0x04, SI
@@ -11185,8 +11223,8 @@ ran:
 	JNZ  run
 
 store:
-	MOVQ         c+8(FP), AX
-	MOVQ         ldc+16(FP), CX
+	CMPQ         columns+24(FP), $+65535
+	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y2
 	VMOVDQU      columnBits<>+0(SB), Y3
 	VPAND        Y3, Y2, Y4
@@ -11194,8 +11232,10 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y3
 	VPAND        Y3, Y2, Y2
 	VPCMPEQD     Y3, Y2, Y2
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
 	CMPB         add+32(FP), $0x00
-	JEQ          bias
+	JEQ          partbias
 	MOVQ         AX, BX
 	VMASKMOVPS   (BX), Y4, Y3
 	VADDPS       Y0, Y3, Y0
@@ -11203,28 +11243,28 @@ store:
 	VADDPS       Y1, Y3, Y1
 	ADDQ         CX, BX
 
-bias:
+partbias:
 	MOVQ       bias+120(FP), BX
 	TESTQ      BX, BX
-	JZ         plus
+	JZ         partplus
 	VMASKMOVPS (BX), Y4, Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(BX), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-plus:
+partplus:
 	MOVQ       plus+128(FP), BX
 	TESTQ      BX, BX
-	JZ         clamp
+	JZ         partclamp
 	VMASKMOVPS (BX), Y4, Y3
 	VADDPS     Y0, Y3, Y0
 	VMASKMOVPS 32(BX), Y2, Y3
 	VADDPS     Y1, Y3, Y1
 	ADDQ       CX, BX
 
-clamp:
+partclamp:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          set
+	JEQ          partset
 	VBROADCASTSS low+140(FP), Y3
 	VBROADCASTSS zero+148(FP), Y5
 	VMAXPS       Y0, Y3, Y0
@@ -11235,19 +11275,76 @@ clamp:
 	VMINPS       Y0, Y3, Y0
 	VMINPS       Y1, Y3, Y1
 
-set:
+partset:
 	VMASKMOVPS Y0, Y4, (AX)
 	VMASKMOVPS Y1, Y2, 32(AX)
 	ADDQ       CX, AX
-	ADDQ       $0x08, at+56(FP)
-	MOVQ       ldc+16(FP), BX
-	IMUL3Q     $0x01, BX, BX
-	ADDQ       BX, c+8(FP)
-	CMPQ       plus+128(FP), $0x00
-	JEQ        noplus
-	ADDQ       BX, plus+128(FP)
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y2
+	VADDPS  Y0, Y2, Y0
+	VMOVUPS 32(BX), Y2
+	VADDPS  Y1, Y2, Y1
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(BX), Y2
+	VADDPS  Y2, Y1, Y1
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y2
+	VADDPS  Y0, Y2, Y0
+	VMOVUPS 32(BX), Y2
+	VADDPS  Y1, Y2, Y1
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y3, Y0, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS high+144(FP), Y2
+	VMINPS       Y0, Y2, Y0
+	VMINPS       Y1, Y2, Y1
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x08, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x01, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
 
 noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+64, sums+152(FP)
+
+afresh:
 	DECQ fetches+112(FP)
 	JLE  fetched
 	MOVQ ldb+96(FP), BX
@@ -11260,9 +11357,9 @@ fetched:
 	VZEROUPPER
 	RET
 
-// func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_2x16(SB), NOSPLIT, $24-152
+TEXT ·gemm256_2x16(SB), NOSPLIT, $24-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11300,8 +11397,17 @@ alone:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	CMPQ       8(SP), $0x00
-	JLE        store
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
 
 run:
 	MOVQ    x+40(FP), BX
@@ -11321,6 +11427,8 @@ run:
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
 	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
 
 terms:
 	VMOVUPS      (AX), Y4
@@ -11364,6 +11472,47 @@ terms:
 	ADDQ         $+256, CX
 	SUBQ         $0x04, SI
 	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	VBROADCASTSS (DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y6, Y5, Y3
+	VMOVUPS      64(AX), Y4
+	VMOVUPS      96(AX), Y5
+	VBROADCASTSS 4(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 4(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y6, Y5, Y3
+	VMOVUPS      128(AX), Y4
+	VMOVUPS      160(AX), Y5
+	VBROADCASTSS 8(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 8(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y6, Y5, Y3
+	VMOVUPS      192(AX), Y4
+	VMOVUPS      224(AX), Y5
+	VBROADCASTSS 12(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 12(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y6, Y5, Y3
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
 
 rest:
 	ADDQ $0x04, SI
@@ -11390,8 +11539,8 @@ ran:
 	JNZ  run
 
 store:
-	MOVQ         c+8(FP), AX
-	MOVQ         ldc+16(FP), CX
+	CMPQ         columns+24(FP), $+65535
+	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y4
 	VMOVDQU      columnBits<>+0(SB), Y5
 	VPAND        Y5, Y4, Y6
@@ -11399,8 +11548,10 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y5
 	VPAND        Y5, Y4, Y4
 	VPCMPEQD     Y5, Y4, Y4
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
 	CMPB         add+32(FP), $0x00
-	JEQ          bias
+	JEQ          partbias
 	MOVQ         AX, BX
 	VMASKMOVPS   (BX), Y6, Y5
 	VADDPS       Y0, Y5, Y0
@@ -11413,10 +11564,10 @@ store:
 	VADDPS       Y3, Y5, Y3
 	ADDQ         CX, BX
 
-bias:
+partbias:
 	MOVQ       bias+120(FP), BX
 	TESTQ      BX, BX
-	JZ         plus
+	JZ         partplus
 	VMASKMOVPS (BX), Y6, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -11424,10 +11575,10 @@ bias:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-plus:
+partplus:
 	MOVQ       plus+128(FP), BX
 	TESTQ      BX, BX
-	JZ         clamp
+	JZ         partclamp
 	VMASKMOVPS (BX), Y6, Y5
 	VADDPS     Y0, Y5, Y0
 	VMASKMOVPS 32(BX), Y4, Y5
@@ -11439,9 +11590,9 @@ plus:
 	VADDPS     Y3, Y5, Y3
 	ADDQ       CX, BX
 
-clamp:
+partclamp:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          set
+	JEQ          partset
 	VBROADCASTSS low+140(FP), Y5
 	VBROADCASTSS zero+148(FP), Y7
 	VMAXPS       Y0, Y5, Y0
@@ -11458,22 +11609,100 @@ clamp:
 	VMINPS       Y2, Y5, Y2
 	VMINPS       Y3, Y5, Y3
 
-set:
+partset:
 	VMASKMOVPS Y0, Y6, (AX)
 	VMASKMOVPS Y1, Y4, 32(AX)
 	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y6, (AX)
 	VMASKMOVPS Y3, Y4, 32(AX)
 	ADDQ       CX, AX
-	ADDQ       $0x10, at+56(FP)
-	MOVQ       ldc+16(FP), BX
-	IMUL3Q     $0x02, BX, BX
-	ADDQ       BX, c+8(FP)
-	CMPQ       plus+128(FP), $0x00
-	JEQ        noplus
-	ADDQ       BX, plus+128(FP)
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y0, Y4, Y0
+	VMOVUPS 32(BX), Y4
+	VADDPS  Y1, Y4, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y2, Y4, Y2
+	VMOVUPS 32(BX), Y4
+	VADDPS  Y3, Y4, Y3
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(BX), Y4
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y3, Y3
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y4
+	VADDPS  Y0, Y4, Y0
+	VMOVUPS 32(BX), Y4
+	VADDPS  Y1, Y4, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y2, Y4, Y2
+	VMOVUPS 32(BX), Y4
+	VADDPS  Y3, Y4, Y3
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y5, Y0, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y5, Y1, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y5, Y2, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS high+144(FP), Y4
+	VMINPS       Y0, Y4, Y0
+	VMINPS       Y1, Y4, Y1
+	VMINPS       Y2, Y4, Y2
+	VMINPS       Y3, Y4, Y3
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x10, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x02, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
 
 noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+128, sums+152(FP)
+
+afresh:
 	DECQ fetches+112(FP)
 	JLE  fetched
 	MOVQ ldb+96(FP), BX
@@ -11486,9 +11715,9 @@ fetched:
 	VZEROUPPER
 	RET
 
-// func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_3x16(SB), NOSPLIT, $24-152
+TEXT ·gemm256_3x16(SB), NOSPLIT, $24-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11532,8 +11761,19 @@ alone:
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	CMPQ       8(SP), $0x00
-	JLE        store
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
 
 run:
 	MOVQ    x+40(FP), BX
@@ -11557,6 +11797,8 @@ run:
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
 	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
 
 terms:
 	VMOVUPS      (AX), Y6
@@ -11612,6 +11854,59 @@ terms:
 	ADDQ         $+256, CX
 	SUBQ         $0x04, SI
 	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	VBROADCASTSS (DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VFMADD231PS  Y8, Y7, Y5
+	VMOVUPS      64(AX), Y6
+	VMOVUPS      96(AX), Y7
+	VBROADCASTSS 4(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 4(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 4(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VFMADD231PS  Y8, Y7, Y5
+	VMOVUPS      128(AX), Y6
+	VMOVUPS      160(AX), Y7
+	VBROADCASTSS 8(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 8(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 8(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VFMADD231PS  Y8, Y7, Y5
+	VMOVUPS      192(AX), Y6
+	VMOVUPS      224(AX), Y7
+	VBROADCASTSS 12(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 12(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 12(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VFMADD231PS  Y8, Y7, Y5
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
 
 rest:
 	ADDQ $0x04, SI
@@ -11641,8 +11936,8 @@ ran:
 	JNZ  run
 
 store:
-	MOVQ         c+8(FP), AX
-	MOVQ         ldc+16(FP), CX
+	CMPQ         columns+24(FP), $+65535
+	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y6
 	VMOVDQU      columnBits<>+0(SB), Y7
 	VPAND        Y7, Y6, Y8
@@ -11650,8 +11945,10 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VPCMPEQD     Y7, Y6, Y6
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
 	CMPB         add+32(FP), $0x00
-	JEQ          bias
+	JEQ          partbias
 	MOVQ         AX, BX
 	VMASKMOVPS   (BX), Y8, Y7
 	VADDPS       Y0, Y7, Y0
@@ -11669,10 +11966,10 @@ store:
 	VADDPS       Y5, Y7, Y5
 	ADDQ         CX, BX
 
-bias:
+partbias:
 	MOVQ       bias+120(FP), BX
 	TESTQ      BX, BX
-	JZ         plus
+	JZ         partplus
 	VMASKMOVPS (BX), Y8, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -11682,10 +11979,10 @@ bias:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-plus:
+partplus:
 	MOVQ       plus+128(FP), BX
 	TESTQ      BX, BX
-	JZ         clamp
+	JZ         partclamp
 	VMASKMOVPS (BX), Y8, Y7
 	VADDPS     Y0, Y7, Y0
 	VMASKMOVPS 32(BX), Y6, Y7
@@ -11702,9 +11999,9 @@ plus:
 	VADDPS     Y5, Y7, Y5
 	ADDQ       CX, BX
 
-clamp:
+partclamp:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          set
+	JEQ          partset
 	VBROADCASTSS low+140(FP), Y7
 	VBROADCASTSS zero+148(FP), Y9
 	VMAXPS       Y0, Y7, Y0
@@ -11727,7 +12024,7 @@ clamp:
 	VMINPS       Y4, Y7, Y4
 	VMINPS       Y5, Y7, Y5
 
-set:
+partset:
 	VMASKMOVPS Y0, Y8, (AX)
 	VMASKMOVPS Y1, Y6, 32(AX)
 	ADDQ       CX, AX
@@ -11737,15 +12034,114 @@ set:
 	VMASKMOVPS Y4, Y8, (AX)
 	VMASKMOVPS Y5, Y6, 32(AX)
 	ADDQ       CX, AX
-	ADDQ       $0x18, at+56(FP)
-	MOVQ       ldc+16(FP), BX
-	IMUL3Q     $0x03, BX, BX
-	ADDQ       BX, c+8(FP)
-	CMPQ       plus+128(FP), $0x00
-	JEQ        noplus
-	ADDQ       BX, plus+128(FP)
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y0, Y6, Y0
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y1, Y6, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y2, Y6, Y2
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y3, Y6, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y4, Y6, Y4
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y5, Y6, Y5
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y4, Y4
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y6
+	VADDPS  Y0, Y6, Y0
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y1, Y6, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y2, Y6, Y2
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y3, Y6, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y4, Y6, Y4
+	VMOVUPS 32(BX), Y6
+	VADDPS  Y5, Y6, Y5
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y0, Y6, Y0
+	VADDPS       Y7, Y0, Y0
+	VMAXPS       Y1, Y6, Y1
+	VADDPS       Y7, Y1, Y1
+	VMAXPS       Y2, Y6, Y2
+	VADDPS       Y7, Y2, Y2
+	VMAXPS       Y3, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VMAXPS       Y4, Y6, Y4
+	VADDPS       Y7, Y4, Y4
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y7, Y5, Y5
+	VBROADCASTSS high+144(FP), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
+	VMINPS       Y3, Y6, Y3
+	VMINPS       Y4, Y6, Y4
+	VMINPS       Y5, Y6, Y5
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x18, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x03, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
 
 noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+192, sums+152(FP)
+
+afresh:
 	DECQ fetches+112(FP)
 	JLE  fetched
 	MOVQ ldb+96(FP), BX
@@ -11758,9 +12154,9 @@ fetched:
 	VZEROUPPER
 	RET
 
-// func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_4x16(SB), NOSPLIT, $24-152
+TEXT ·gemm256_4x16(SB), NOSPLIT, $24-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11810,8 +12206,21 @@ alone:
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	CMPQ       8(SP), $0x00
-	JLE        store
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+	VMOVUPS    192(BX), Y6
+	VMOVUPS    224(BX), Y7
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
 
 run:
 	MOVQ    x+40(FP), BX
@@ -11839,6 +12248,8 @@ run:
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
 	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
 
 terms:
 	VMOVUPS      (AX), Y8
@@ -11906,6 +12317,71 @@ terms:
 	ADDQ         $+256, CX
 	SUBQ         $0x04, SI
 	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y8
+	VMOVUPS      32(AX), Y9
+	VBROADCASTSS (DI)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (R8)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS (R9)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS (R10)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	VMOVUPS      64(AX), Y8
+	VMOVUPS      96(AX), Y9
+	VBROADCASTSS 4(DI)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS 4(R8)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS 4(R9)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS 4(R10)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	VMOVUPS      128(AX), Y8
+	VMOVUPS      160(AX), Y9
+	VBROADCASTSS 8(DI)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS 8(R8)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS 8(R9)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS 8(R10)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	VMOVUPS      192(AX), Y8
+	VMOVUPS      224(AX), Y9
+	VBROADCASTSS 12(DI)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS 12(R8)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
+	VBROADCASTSS 12(R9)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y5
+	VBROADCASTSS 12(R10)(BX*4), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
 
 rest:
 	ADDQ $0x04, SI
@@ -11938,8 +12414,8 @@ ran:
 	JNZ  run
 
 store:
-	MOVQ         c+8(FP), AX
-	MOVQ         ldc+16(FP), CX
+	CMPQ         columns+24(FP), $+65535
+	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y8
 	VMOVDQU      columnBits<>+0(SB), Y9
 	VPAND        Y9, Y8, Y10
@@ -11947,8 +12423,10 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VPCMPEQD     Y9, Y8, Y8
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
 	CMPB         add+32(FP), $0x00
-	JEQ          bias
+	JEQ          partbias
 	MOVQ         AX, BX
 	VMASKMOVPS   (BX), Y10, Y9
 	VADDPS       Y0, Y9, Y0
@@ -11971,10 +12449,10 @@ store:
 	VADDPS       Y7, Y9, Y7
 	ADDQ         CX, BX
 
-bias:
+partbias:
 	MOVQ       bias+120(FP), BX
 	TESTQ      BX, BX
-	JZ         plus
+	JZ         partplus
 	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -11986,10 +12464,10 @@ bias:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-plus:
+partplus:
 	MOVQ       plus+128(FP), BX
 	TESTQ      BX, BX
-	JZ         clamp
+	JZ         partclamp
 	VMASKMOVPS (BX), Y10, Y9
 	VADDPS     Y0, Y9, Y0
 	VMASKMOVPS 32(BX), Y8, Y9
@@ -12011,9 +12489,9 @@ plus:
 	VADDPS     Y7, Y9, Y7
 	ADDQ       CX, BX
 
-clamp:
+partclamp:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          set
+	JEQ          partset
 	VBROADCASTSS low+140(FP), Y9
 	VBROADCASTSS zero+148(FP), Y11
 	VMAXPS       Y0, Y9, Y0
@@ -12042,7 +12520,7 @@ clamp:
 	VMINPS       Y6, Y9, Y6
 	VMINPS       Y7, Y9, Y7
 
-set:
+partset:
 	VMASKMOVPS Y0, Y10, (AX)
 	VMASKMOVPS Y1, Y8, 32(AX)
 	ADDQ       CX, AX
@@ -12055,15 +12533,135 @@ set:
 	VMASKMOVPS Y6, Y10, (AX)
 	VMASKMOVPS Y7, Y8, 32(AX)
 	ADDQ       CX, AX
-	ADDQ       $0x20, at+56(FP)
-	MOVQ       ldc+16(FP), BX
-	IMUL3Q     $0x04, BX, BX
-	ADDQ       BX, c+8(FP)
-	CMPQ       plus+128(FP), $0x00
-	JEQ        noplus
-	ADDQ       BX, plus+128(FP)
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y0, Y8, Y0
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y1, Y8, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y2, Y8, Y2
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y3, Y8, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y4, Y8, Y4
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y5, Y8, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y6, Y8, Y6
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y7, Y8, Y7
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y6, Y6
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y7, Y7
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y8
+	VADDPS  Y0, Y8, Y0
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y1, Y8, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y2, Y8, Y2
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y3, Y8, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y4, Y8, Y4
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y5, Y8, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y6, Y8, Y6
+	VMOVUPS 32(BX), Y8
+	VADDPS  Y7, Y8, Y7
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS zero+148(FP), Y9
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y9, Y0, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y9, Y1, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y9, Y2, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y9, Y3, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y9, Y5, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y9, Y6, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y9, Y7, Y7
+	VBROADCASTSS high+144(FP), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+	VMINPS       Y6, Y8, Y6
+	VMINPS       Y7, Y8, Y7
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x20, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x04, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
 
 noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+256, sums+152(FP)
+
+afresh:
 	DECQ fetches+112(FP)
 	JLE  fetched
 	MOVQ ldb+96(FP), BX
@@ -12076,9 +12674,9 @@ fetched:
 	VZEROUPPER
 	RET
 
-// func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_5x16(SB), NOSPLIT, $24-152
+TEXT ·gemm256_5x16(SB), NOSPLIT, $24-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -12134,8 +12732,23 @@ alone:
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	CMPQ       8(SP), $0x00
-	JLE        store
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+	VMOVUPS    192(BX), Y6
+	VMOVUPS    224(BX), Y7
+	VMOVUPS    256(BX), Y8
+	VMOVUPS    288(BX), Y9
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
 
 run:
 	MOVQ    x+40(FP), BX
@@ -12167,6 +12780,8 @@ run:
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
 	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
 
 terms:
 	VMOVUPS      (AX), Y10
@@ -12246,6 +12861,83 @@ terms:
 	ADDQ         $+256, CX
 	SUBQ         $0x04, SI
 	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y10
+	VMOVUPS      32(AX), Y11
+	VBROADCASTSS (DI)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (R8)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS (R9)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS (R10)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (R11)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      64(AX), Y10
+	VMOVUPS      96(AX), Y11
+	VBROADCASTSS 4(DI)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS 4(R8)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS 4(R9)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS 4(R10)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS 4(R11)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      128(AX), Y10
+	VMOVUPS      160(AX), Y11
+	VBROADCASTSS 8(DI)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS 8(R8)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS 8(R9)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS 8(R10)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS 8(R11)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      192(AX), Y10
+	VMOVUPS      224(AX), Y11
+	VBROADCASTSS 12(DI)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS 12(R8)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VFMADD231PS  Y12, Y11, Y3
+	VBROADCASTSS 12(R9)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y12, Y11, Y5
+	VBROADCASTSS 12(R10)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS 12(R11)(BX*4), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y12, Y11, Y9
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
 
 rest:
 	ADDQ $0x04, SI
@@ -12281,8 +12973,8 @@ ran:
 	JNZ  run
 
 store:
-	MOVQ         c+8(FP), AX
-	MOVQ         ldc+16(FP), CX
+	CMPQ         columns+24(FP), $+65535
+	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y10
 	VMOVDQU      columnBits<>+0(SB), Y11
 	VPAND        Y11, Y10, Y12
@@ -12290,8 +12982,10 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y11
 	VPAND        Y11, Y10, Y10
 	VPCMPEQD     Y11, Y10, Y10
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
 	CMPB         add+32(FP), $0x00
-	JEQ          bias
+	JEQ          partbias
 	MOVQ         AX, BX
 	VMASKMOVPS   (BX), Y12, Y11
 	VADDPS       Y0, Y11, Y0
@@ -12319,10 +13013,10 @@ store:
 	VADDPS       Y9, Y11, Y9
 	ADDQ         CX, BX
 
-bias:
+partbias:
 	MOVQ       bias+120(FP), BX
 	TESTQ      BX, BX
-	JZ         plus
+	JZ         partplus
 	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -12336,10 +13030,10 @@ bias:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-plus:
+partplus:
 	MOVQ       plus+128(FP), BX
 	TESTQ      BX, BX
-	JZ         clamp
+	JZ         partclamp
 	VMASKMOVPS (BX), Y12, Y11
 	VADDPS     Y0, Y11, Y0
 	VMASKMOVPS 32(BX), Y10, Y11
@@ -12366,9 +13060,9 @@ plus:
 	VADDPS     Y9, Y11, Y9
 	ADDQ       CX, BX
 
-clamp:
+partclamp:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          set
+	JEQ          partset
 	VBROADCASTSS low+140(FP), Y11
 	VBROADCASTSS zero+148(FP), Y13
 	VMAXPS       Y0, Y11, Y0
@@ -12403,7 +13097,7 @@ clamp:
 	VMINPS       Y8, Y11, Y8
 	VMINPS       Y9, Y11, Y9
 
-set:
+partset:
 	VMASKMOVPS Y0, Y12, (AX)
 	VMASKMOVPS Y1, Y10, 32(AX)
 	ADDQ       CX, AX
@@ -12419,15 +13113,156 @@ set:
 	VMASKMOVPS Y8, Y12, (AX)
 	VMASKMOVPS Y9, Y10, 32(AX)
 	ADDQ       CX, AX
-	ADDQ       $0x28, at+56(FP)
-	MOVQ       ldc+16(FP), BX
-	IMUL3Q     $0x05, BX, BX
-	ADDQ       BX, c+8(FP)
-	CMPQ       plus+128(FP), $0x00
-	JEQ        noplus
-	ADDQ       BX, plus+128(FP)
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y0, Y10, Y0
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y1, Y10, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y2, Y10, Y2
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y3, Y10, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y4, Y10, Y4
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y5, Y10, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y6, Y10, Y6
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y7, Y10, Y7
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y8, Y10, Y8
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y9, Y10, Y9
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y10
+	VADDPS  Y10, Y0, Y0
+	VADDPS  Y10, Y2, Y2
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y10, Y1, Y1
+	VADDPS  Y10, Y3, Y3
+	VADDPS  Y10, Y5, Y5
+	VADDPS  Y10, Y7, Y7
+	VADDPS  Y10, Y9, Y9
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y10
+	VADDPS  Y0, Y10, Y0
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y1, Y10, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y2, Y10, Y2
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y3, Y10, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y4, Y10, Y4
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y5, Y10, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y6, Y10, Y6
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y7, Y10, Y7
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y10
+	VADDPS  Y8, Y10, Y8
+	VMOVUPS 32(BX), Y10
+	VADDPS  Y9, Y10, Y9
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y10
+	VBROADCASTSS zero+148(FP), Y11
+	VMAXPS       Y0, Y10, Y0
+	VADDPS       Y11, Y0, Y0
+	VMAXPS       Y1, Y10, Y1
+	VADDPS       Y11, Y1, Y1
+	VMAXPS       Y2, Y10, Y2
+	VADDPS       Y11, Y2, Y2
+	VMAXPS       Y3, Y10, Y3
+	VADDPS       Y11, Y3, Y3
+	VMAXPS       Y4, Y10, Y4
+	VADDPS       Y11, Y4, Y4
+	VMAXPS       Y5, Y10, Y5
+	VADDPS       Y11, Y5, Y5
+	VMAXPS       Y6, Y10, Y6
+	VADDPS       Y11, Y6, Y6
+	VMAXPS       Y7, Y10, Y7
+	VADDPS       Y11, Y7, Y7
+	VMAXPS       Y8, Y10, Y8
+	VADDPS       Y11, Y8, Y8
+	VMAXPS       Y9, Y10, Y9
+	VADDPS       Y11, Y9, Y9
+	VBROADCASTSS high+144(FP), Y10
+	VMINPS       Y0, Y10, Y0
+	VMINPS       Y1, Y10, Y1
+	VMINPS       Y2, Y10, Y2
+	VMINPS       Y3, Y10, Y3
+	VMINPS       Y4, Y10, Y4
+	VMINPS       Y5, Y10, Y5
+	VMINPS       Y6, Y10, Y6
+	VMINPS       Y7, Y10, Y7
+	VMINPS       Y8, Y10, Y8
+	VMINPS       Y9, Y10, Y9
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x28, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x05, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
 
 noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+320, sums+152(FP)
+
+afresh:
 	DECQ fetches+112(FP)
 	JLE  fetched
 	MOVQ ldb+96(FP), BX
@@ -12440,9 +13275,9 @@ fetched:
 	VZEROUPPER
 	RET
 
-// func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+// func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_6x16(SB), NOSPLIT, $24-152
+TEXT ·gemm256_6x16(SB), NOSPLIT, $24-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -12504,8 +13339,25 @@ alone:
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	CMPQ       8(SP), $0x00
-	JLE        store
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+	VMOVUPS    192(BX), Y6
+	VMOVUPS    224(BX), Y7
+	VMOVUPS    256(BX), Y8
+	VMOVUPS    288(BX), Y9
+	VMOVUPS    320(BX), Y10
+	VMOVUPS    352(BX), Y11
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
 
 run:
 	MOVQ    x+40(FP), BX
@@ -12541,6 +13393,8 @@ run:
 	XORQ    BX, BX
 	SUBQ    $0x04, SI
 	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
 
 terms:
 	VMOVUPS      (AX), Y12
@@ -12632,6 +13486,95 @@ terms:
 	ADDQ         $+256, CX
 	SUBQ         $0x04, SI
 	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y12
+	VMOVUPS      32(AX), Y13
+	VBROADCASTSS (DI)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (R8)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (R9)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (R10)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (R11)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (R12)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      64(AX), Y12
+	VMOVUPS      96(AX), Y13
+	VBROADCASTSS 4(DI)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS 4(R8)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS 4(R9)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS 4(R10)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS 4(R11)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS 4(R12)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      128(AX), Y12
+	VMOVUPS      160(AX), Y13
+	VBROADCASTSS 8(DI)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS 8(R8)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS 8(R9)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS 8(R10)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS 8(R11)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS 8(R12)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      192(AX), Y12
+	VMOVUPS      224(AX), Y13
+	VBROADCASTSS 12(DI)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS 12(R8)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS 12(R9)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS 12(R10)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS 12(R11)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS 12(R12)(BX*4), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
 
 rest:
 	ADDQ $0x04, SI
@@ -12670,8 +13613,8 @@ ran:
 	JNZ  run
 
 store:
-	MOVQ         c+8(FP), AX
-	MOVQ         ldc+16(FP), CX
+	CMPQ         columns+24(FP), $+65535
+	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y12
 	VMOVDQU      columnBits<>+0(SB), Y13
 	VPAND        Y13, Y12, Y14
@@ -12679,8 +13622,10 @@ store:
 	VMOVDQU      columnBits<>+32(SB), Y13
 	VPAND        Y13, Y12, Y12
 	VPCMPEQD     Y13, Y12, Y12
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
 	CMPB         add+32(FP), $0x00
-	JEQ          bias
+	JEQ          partbias
 	MOVQ         AX, BX
 	VMASKMOVPS   (BX), Y14, Y13
 	VADDPS       Y0, Y13, Y0
@@ -12713,10 +13658,10 @@ store:
 	VADDPS       Y11, Y13, Y11
 	ADDQ         CX, BX
 
-bias:
+partbias:
 	MOVQ       bias+120(FP), BX
 	TESTQ      BX, BX
-	JZ         plus
+	JZ         partplus
 	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -12732,10 +13677,10 @@ bias:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-plus:
+partplus:
 	MOVQ       plus+128(FP), BX
 	TESTQ      BX, BX
-	JZ         clamp
+	JZ         partclamp
 	VMASKMOVPS (BX), Y14, Y13
 	VADDPS     Y0, Y13, Y0
 	VMASKMOVPS 32(BX), Y12, Y13
@@ -12767,9 +13712,9 @@ plus:
 	VADDPS     Y11, Y13, Y11
 	ADDQ       CX, BX
 
-clamp:
+partclamp:
 	CMPB         clamp+136(FP), $0x00
-	JEQ          set
+	JEQ          partset
 	VBROADCASTSS low+140(FP), Y13
 	VBROADCASTSS zero+148(FP), Y15
 	VMAXPS       Y0, Y13, Y0
@@ -12810,7 +13755,7 @@ clamp:
 	VMINPS       Y10, Y13, Y10
 	VMINPS       Y11, Y13, Y11
 
-set:
+partset:
 	VMASKMOVPS Y0, Y14, (AX)
 	VMASKMOVPS Y1, Y12, 32(AX)
 	ADDQ       CX, AX
@@ -12829,15 +13774,177 @@ set:
 	VMASKMOVPS Y10, Y14, (AX)
 	VMASKMOVPS Y11, Y12, 32(AX)
 	ADDQ       CX, AX
-	ADDQ       $0x30, at+56(FP)
-	MOVQ       ldc+16(FP), BX
-	IMUL3Q     $0x06, BX, BX
-	ADDQ       BX, c+8(FP)
-	CMPQ       plus+128(FP), $0x00
-	JEQ        noplus
-	ADDQ       BX, plus+128(FP)
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y0, Y12, Y0
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y1, Y12, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y2, Y12, Y2
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y3, Y12, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y4, Y12, Y4
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y5, Y12, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y6, Y12, Y6
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y7, Y12, Y7
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y8, Y12, Y8
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y9, Y12, Y9
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y10, Y12, Y10
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y11, Y12, Y11
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y5, Y5
+	VADDPS  Y12, Y7, Y7
+	VADDPS  Y12, Y9, Y9
+	VADDPS  Y12, Y11, Y11
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y12
+	VADDPS  Y0, Y12, Y0
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y1, Y12, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y2, Y12, Y2
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y3, Y12, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y4, Y12, Y4
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y5, Y12, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y6, Y12, Y6
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y7, Y12, Y7
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y8, Y12, Y8
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y9, Y12, Y9
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y12
+	VADDPS  Y10, Y12, Y10
+	VMOVUPS 32(BX), Y12
+	VADDPS  Y11, Y12, Y11
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y12
+	VBROADCASTSS zero+148(FP), Y13
+	VMAXPS       Y0, Y12, Y0
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y1, Y12, Y1
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y2, Y12, Y2
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y3, Y12, Y3
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y4, Y12, Y4
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y5, Y12, Y5
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y6, Y12, Y6
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y7, Y12, Y7
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y8, Y12, Y8
+	VADDPS       Y13, Y8, Y8
+	VMAXPS       Y9, Y12, Y9
+	VADDPS       Y13, Y9, Y9
+	VMAXPS       Y10, Y12, Y10
+	VADDPS       Y13, Y10, Y10
+	VMAXPS       Y11, Y12, Y11
+	VADDPS       Y13, Y11, Y11
+	VBROADCASTSS high+144(FP), Y12
+	VMINPS       Y0, Y12, Y0
+	VMINPS       Y1, Y12, Y1
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMINPS       Y4, Y12, Y4
+	VMINPS       Y5, Y12, Y5
+	VMINPS       Y6, Y12, Y6
+	VMINPS       Y7, Y12, Y7
+	VMINPS       Y8, Y12, Y8
+	VMINPS       Y9, Y12, Y9
+	VMINPS       Y10, Y12, Y10
+	VMINPS       Y11, Y12, Y11
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x30, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x06, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
 
 noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+384, sums+152(FP)
+
+afresh:
 	DECQ fetches+112(FP)
 	JLE  fetched
 	MOVQ ldb+96(FP), BX

@@ -34,7 +34,7 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, _ int, add 
 		return
 	}
 	places := placesOf.Get().(*places)
-	at := places.list(a, m)
+	at, _ := places.list(a, m, Block)
 	for j, wide := 0, 0; j < n; j += wide * Panel {
 		panels, then := from(b, j/Panel*ldb), Ending{from(end.Bias, j), from(end.Plus, j), end.Clamp, end.Low, end.High}
 		if wide = 1; n-j < Panel {

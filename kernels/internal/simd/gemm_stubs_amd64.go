@@ -99,19 +99,19 @@ func gemm512_6x64(times int, c *float32, ldc int, columns uint64, add bool, x *f
 func peak256(rounds int)
 
 //go:noescape
-func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 
 //go:noescape
-func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 
 //go:noescape
-func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 
 //go:noescape
-func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 
 //go:noescape
-func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 
 //go:noescape
-func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)

@@ -4,31 +4,44 @@ package simd
 
 import "sync"
 
-// places are where the runs of all rows begin, run by run.
-type places struct{ at []int }
+// places are where the runs of all rows begin, run by run, and how long these
+// are.
+type places struct {
+	at, lens []int
+	sums     [maxRows * Panel]float32 // of a panel so far
+}
 
 var placesOf = sync.Pool{New: func() any { return new(places) }}
 
-// list sets them, for at least one run.
-func (p *places) list(a *Rows, m int) []int {
-	if need := max(len(a.Lens), 1) * m; len(p.at) < need {
+// list sets them for at least one run, of which longer ones are cut.
+func (p *places) list(a *Rows, m, most int) (at, lens []int) {
+	p.lens = p.lens[:0]
+	for _, n := range a.Lens {
+		for ; n > most; n -= most {
+			p.lens = append(p.lens, most)
+		}
+		p.lens = append(p.lens, n)
+	}
+	if need := max(len(p.lens), 1) * m; len(p.at) < need {
 		p.at = make([]int, need)
 	}
 	rest := p.at
-	for r := range a.Lens {
-		for i, count := range a.Counts {
-			part, at, step := rest[:count], a.At[r*len(a.Counts)+i], a.Step
-			if at < 0 {
-				step = 0
+	for r, n := range a.Lens {
+		for begin := 0; begin == 0 || begin < n; begin += most {
+			for i, count := range a.Counts {
+				part, at, step := rest[:count], a.At[r*len(a.Counts)+i]+begin, a.Step
+				if at < begin {
+					at, step = -1, 0
+				}
+				for k := range part {
+					part[k] = at
+					at += step
+				}
+				rest = rest[count:]
 			}
-			for k := range part {
-				part[k] = at
-				at += step
-			}
-			rest = rest[count:]
 		}
 	}
-	return p.at
+	return p.at, p.lens
 }
 
 // first is where the runs lie, and how many there are.

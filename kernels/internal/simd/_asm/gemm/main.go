@@ -19,6 +19,9 @@ type form struct {
 	tiles  []int // the rows of the highest tile of so many vectors
 	vector func() reg.VecVirtual
 	zero   func(v reg.VecVirtual)
+	// sparing is for processors where each masked store and each fetch of what
+	// is in the cache costs much, and where a panel does not fit in the first one.
+	sparing bool
 	// masks are which columns of each vector are stored.
 	masks       func(t *tile) []reg.Register
 	loadMasked  func(from Mem, mask reg.Register, v reg.VecVirtual)
@@ -66,7 +69,7 @@ func avx2() form {
 		DATA(4*i, U32(1<<i))
 	}
 	return form{
-		name: "256", bytes: 32, tiles: []int{0, 0, 6},
+		name: "256", bytes: 32, tiles: []int{0, 0, 6}, sparing: true,
 		vector: YMM,
 		zero:   func(v reg.VecVirtual) { VXORPS(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {
@@ -81,7 +84,19 @@ func avx2() form {
 			}
 			return masks
 		},
-		loadMasked:  func(from Mem, mask reg.Register, v reg.VecVirtual) { VMASKMOVPS(from, mask, v) },
-		storeMasked: func(v reg.VecVirtual, mask reg.Register, to Mem) { VMASKMOVPS(v, mask, to) },
+		loadMasked: func(from Mem, mask reg.Register, v reg.VecVirtual) {
+			if mask == nil {
+				VMOVUPS(from, v)
+			} else {
+				VMASKMOVPS(from, mask, v)
+			}
+		},
+		storeMasked: func(v reg.VecVirtual, mask reg.Register, to Mem) {
+			if mask == nil {
+				VMOVUPS(v, to)
+			} else {
+				VMASKMOVPS(v, mask, to)
+			}
+		},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -37,11 +38,17 @@ type tile struct {
 	lens Mem           // where the length of the next run is
 }
 
+// A sparing tile fetches ahead as often as it is to, and no longer, and may begin
+// with what is at sums, its rows one after another, instead of zeros.
 const signature = "func(times int, c *float32, ldc int, columns uint64, add bool, " +
 	"x, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, " +
 	"bias, plus *float32, clamp bool, low, high, zero float32)"
 
 func (t *tile) write() {
+	signature := signature
+	if t.sparing {
+		signature = strings.TrimSuffix(signature, ")") + ", sums *float32)"
+	}
 	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
 	Pragma("noescape")
 	vec.FlushSubnormals()
@@ -99,6 +106,12 @@ func (t *tile) below() {
 	JEQ(LabelRef("noplus"))
 	ADDQ(t.k, t.arg("plus"))
 	Label("noplus")
+	if t.sparing {
+		CMPQ(t.arg("sums"), Imm(0))
+		JEQ(LabelRef("afresh"))
+		ADDQ(I32(t.rows*t.cols*t.bytes), t.arg("sums"))
+		Label("afresh")
+	}
 	DECQ(t.arg("fetches"))
 	JLE(LabelRef("fetched"))
 	MOVQ(t.arg("ldb"), t.k)
@@ -144,6 +157,18 @@ func (t *tile) begin() {
 		}
 		t.acc = append(t.acc, acc)
 	}
+	if !t.sparing {
+		return
+	}
+	sums := t.load("sums")
+	TESTQ(sums, sums)
+	JZ(LabelRef("zeros"))
+	for i, acc := range t.acc {
+		for v, s := range acc {
+			VMOVUPS(Mem{Base: sums, Disp: (i*t.cols + v) * t.bytes}, s)
+		}
+	}
+	Label("zeros")
 }
 
 // point sets the rows to where the next run begins, and n to its length.
@@ -167,31 +192,47 @@ func (t *tile) point() {
 func (t *tile) sum() {
 	SUBQ(Imm(unroll), t.n)
 	JLT(LabelRef("rest"))
-	Label("terms")
-	for u := range unroll {
-		t.term(u)
+	if t.sparing {
+		CMPQ(t.arg("fetches"), Imm(0))
+		JLE(LabelRef("still"))
 	}
-	t.advance(unroll)
-	SUBQ(Imm(unroll), t.n)
-	JGE(LabelRef("terms"))
+	t.terms("terms", true)
+	if t.sparing {
+		JMP(LabelRef("rest"))
+		Label("still")
+		t.terms("more", false)
+	}
 	Label("rest")
 	ADDQ(Imm(unroll), t.n)
 	JZ(LabelRef("ran"))
 	Label("term")
-	t.term(0)
+	t.term(0, true)
 	t.advance(1)
 	DECQ(t.n)
 	JNZ(LabelRef("term"))
 	Label("ran")
 }
 
-func (t *tile) term(u int) {
+// terms adds some terms at a time until fewer are left.
+func (t *tile) terms(label string, fetch bool) {
+	Label(label)
+	for u := range unroll {
+		t.term(u, fetch)
+	}
+	t.advance(unroll)
+	SUBQ(Imm(unroll), t.n)
+	JGE(LabelRef(label))
+}
+
+func (t *tile) term(u int, fetch bool) {
 	var b []reg.VecVirtual
 	for v := range t.cols {
 		b = append(b, t.vector())
 		VMOVUPS(t.panel(v, u), b[v])
 	}
-	PREFETCHT1(Mem{Base: t.next, Disp: 64 * u})
+	if fetch {
+		PREFETCHT1(Mem{Base: t.next, Disp: 64 * u})
+	}
 	for i, p := range t.row {
 		a := t.vector()
 		VBROADCASTSS(Mem{Base: p, Index: t.k, Scale: 4, Disp: 4 * u}, a)
@@ -227,18 +268,31 @@ func (t *tile) advance(terms int) {
 // column is added, then the element of plus that lies as its own does in c,
 // then it is brought between low and high if clamp is set.
 func (t *tile) store() {
-	c, ldc := t.load("c"), t.load("ldc")
-	masks := t.masks(t)
+	if t.sparing {
+		CMPQ(t.arg("columns"), I32(1<<(t.cols*t.bytes/4)-1))
+		JEQ(LabelRef("whole"))
+		t.finish("part", t.masks(t))
+		JMP(LabelRef("stored"))
+		Label("whole")
+		t.finish("whole", make([]reg.Register, t.cols))
+		Label("stored")
+		return
+	}
+	t.finish("", t.masks(t))
+}
 
+// finish does so for the columns of the masks.
+func (t *tile) finish(name string, masks []reg.Register) {
+	c, ldc := t.load("c"), t.load("ldc")
 	CMPB(t.arg("add"), Imm(0))
-	JEQ(LabelRef("bias"))
+	JEQ(LabelRef(name + "bias"))
 	MOVQ(c, t.k)
 	t.addMatrix(ldc, masks)
 
-	Label("bias")
+	Label(name + "bias")
 	MOVQ(t.arg("bias"), t.k)
 	TESTQ(t.k, t.k)
-	JZ(LabelRef("plus"))
+	JZ(LabelRef(name + "plus"))
 	for v := range t.cols {
 		bias := t.vector()
 		t.loadMasked(Mem{Base: t.k, Disp: v * t.bytes}, masks[v], bias)
@@ -247,15 +301,15 @@ func (t *tile) store() {
 		}
 	}
 
-	Label("plus")
+	Label(name + "plus")
 	MOVQ(t.arg("plus"), t.k)
 	TESTQ(t.k, t.k)
-	JZ(LabelRef("clamp"))
+	JZ(LabelRef(name + "clamp"))
 	t.addMatrix(ldc, masks)
 
-	Label("clamp")
+	Label(name + "clamp")
 	CMPB(t.arg("clamp"), Imm(0))
-	JEQ(LabelRef("set"))
+	JEQ(LabelRef(name + "set"))
 	// AVX2 has registers for two of these at once.
 	low, zero, high := t.vector(), t.vector(), t.vector()
 	VBROADCASTSS(t.arg("low"), low)
@@ -274,7 +328,7 @@ func (t *tile) store() {
 		}
 	}
 
-	Label("set")
+	Label(name + "set")
 	for i := range t.acc {
 		for v, s := range t.acc[i] {
 			t.storeMasked(s, masks[v], Mem{Base: c, Disp: v * t.bytes})
