@@ -23,7 +23,8 @@ var (
 		3: {gemm512_1x48, gemm512_2x48, gemm512_3x48, gemm512_4x48, gemm512_5x48, gemm512_6x48, gemm512_7x48, gemm512_8x48},
 		4: {gemm512_1x64, gemm512_2x64, gemm512_3x64, gemm512_4x64, gemm512_5x64, gemm512_6x64},
 	}
-	tiles256 = []sparing{gemm256_1x16, gemm256_2x16, gemm256_3x16, gemm256_4x16, gemm256_5x16, gemm256_6x16}
+	tiles256  = []sparing{gemm256_1x16, gemm256_2x16, gemm256_3x16, gemm256_4x16, gemm256_5x16, gemm256_6x16}
+	halves256 = []sparing{gemm256_1x8, gemm256_2x8, gemm256_3x8, gemm256_4x8, gemm256_5x8, gemm256_6x8, gemm256_7x8, gemm256_8x8}
 )
 
 // across512 is how many panels the next tile takes of so many that are left, or
@@ -83,7 +84,10 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 	places := placesOf.Get().(*places)
 	at, lens := places.list(a, m, most)
 	for j := 0; j < n; j += Panel {
-		sums := (*float32)(nil)
+		sums, wide, family := (*float32)(nil), Panel, tiles256
+		if n-j <= half {
+			wide, family = half, halves256
+		}
 		for run, done := 0, 0; ; {
 			runs, terms := 0, 0
 			for run+runs < len(lens) && terms+lens[run+runs] <= most {
@@ -92,10 +96,10 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 			}
 			panel := from(b, j/Panel*ldb+done*Panel)
 			ahead, fetches := from(panel, terms*Panel), 1
-			out, apart, columns, then := places.sums[:], Panel, uint64(1)<<Panel-1, Ending{}
+			out, apart, columns, then := places.sums[:], wide, uint64(1)<<wide-1, Ending{}
 			last := run+runs == len(lens)
 			if last {
-				out, apart, columns = c[j:], ldc, uint64(1)<<min(n-j, Panel)-1
+				out, apart, columns = c[j:], ldc, uint64(1)<<min(n-j, wide)-1
 				then = Ending{from(end.Bias, j), from(end.Plus, j), end.Clamp, low, high}
 				if ahead = from(b, (j/Panel+1)*ldb); j+Panel >= n {
 					ahead = after(b, ldb, j/Panel+1, k)
@@ -105,17 +109,14 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 				}
 			}
 			for i, rows := 0, 0; i < m; i += rows {
-				times, tall := (m-i)/len(tiles256), len(tiles256)
-				if times == 0 {
-					times, tall = 1, m-i
-				}
+				times, tall := split(m-i, len(family))
 				rows = times * tall
-				tiles256[tall-1](times, &out[i*apart], apart, columns, add && last,
+				family[tall-1](times, &out[i*apart], apart, columns, add && last,
 					first(a.X), &zeros[0], first(at[run*m+i:]), m, first(from(lens, run)), runs, first(panel), ldb, first(ahead), fetches,
 					first(then.Bias), first(from(then.Plus, i*apart)), then.Clamp, low, high, zero, sums)
 				ahead, fetches = from(ahead, times*ldb), fetches-times
 				if sums != nil {
-					sums = &places.sums[min(i+rows, maxRows-1)*Panel]
+					sums = &places.sums[min(i+rows, maxRows-1)*wide]
 				}
 			}
 			if last {

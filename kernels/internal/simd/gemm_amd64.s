@@ -11080,6 +11080,3334 @@ round:
 	VZEROUPPER
 	RET
 
+// func gemm256_1x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_1x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y1
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      64(AX), Y1
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      128(AX), Y1
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      192(AX), Y1
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y1
+	VBROADCASTSS (DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      64(AX), Y1
+	VBROADCASTSS 4(DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      128(AX), Y1
+	VBROADCASTSS 8(DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      192(AX), Y1
+	VBROADCASTSS 12(DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y1
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y1
+	VMOVDQU      columnBits<>+0(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPCMPEQD     Y2, Y1, Y1
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y1, Y2
+	VADDPS       Y0, Y2, Y0
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y1, Y2
+	VADDPS     Y2, Y0, Y0
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y1, Y2
+	VADDPS     Y0, Y2, Y0
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y3, Y0, Y0
+	VBROADCASTSS high+144(FP), Y2
+	VMINPS       Y0, Y2, Y0
+
+partset:
+	VMASKMOVPS Y0, Y1, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y1
+	VADDPS  Y0, Y1, Y0
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y1
+	VADDPS  Y1, Y0, Y0
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y1
+	VADDPS  Y0, Y1, Y0
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y1
+	VBROADCASTSS zero+148(FP), Y2
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y2, Y0, Y0
+	VBROADCASTSS high+144(FP), Y1
+	VMINPS       Y0, Y1, Y0
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x08, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x01, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+32, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_2x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_2x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y2
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS (R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VMOVUPS      64(AX), Y2
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VMOVUPS      128(AX), Y2
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VMOVUPS      192(AX), Y2
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y2
+	VBROADCASTSS (DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS (R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VMOVUPS      64(AX), Y2
+	VBROADCASTSS 4(DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VMOVUPS      128(AX), Y2
+	VBROADCASTSS 8(DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	VMOVUPS      192(AX), Y2
+	VBROADCASTSS 12(DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y2
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS (R8)(BX*4), Y3
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y2
+	VMOVDQU      columnBits<>+0(SB), Y3
+	VPAND        Y3, Y2, Y2
+	VPCMPEQD     Y3, Y2, Y2
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y2, Y3
+	VADDPS       Y0, Y3, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y2, Y3
+	VADDPS       Y1, Y3, Y1
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y2, Y3
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y2, Y3
+	VADDPS     Y0, Y3, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y2, Y3
+	VADDPS     Y1, Y3, Y1
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y3, Y0
+	VADDPS       Y4, Y0, Y0
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS high+144(FP), Y3
+	VMINPS       Y0, Y3, Y0
+	VMINPS       Y1, Y3, Y1
+
+partset:
+	VMASKMOVPS Y0, Y2, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y2, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y2
+	VADDPS  Y0, Y2, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y2
+	VADDPS  Y1, Y2, Y1
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y2
+	VADDPS  Y0, Y2, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y2
+	VADDPS  Y1, Y2, Y1
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y2
+	VBROADCASTSS zero+148(FP), Y3
+	VMAXPS       Y0, Y2, Y0
+	VADDPS       Y3, Y0, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS high+144(FP), Y2
+	VMINPS       Y0, Y2, Y0
+	VMINPS       Y1, Y2, Y1
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x10, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x02, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+64, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_3x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_3x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y3
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS (R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS (R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      64(AX), Y3
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      128(AX), Y3
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      192(AX), Y3
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y3
+	VBROADCASTSS (DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS (R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS (R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      64(AX), Y3
+	VBROADCASTSS 4(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      128(AX), Y3
+	VBROADCASTSS 8(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      192(AX), Y3
+	VBROADCASTSS 12(DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y3
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS (R8)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VBROADCASTSS (R9)(BX*4), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y3
+	VMOVDQU      columnBits<>+0(SB), Y4
+	VPAND        Y4, Y3, Y3
+	VPCMPEQD     Y4, Y3, Y3
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y3, Y4
+	VADDPS       Y0, Y4, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y3, Y4
+	VADDPS       Y1, Y4, Y1
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y3, Y4
+	VADDPS       Y2, Y4, Y2
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y3, Y4
+	VADDPS     Y4, Y0, Y0
+	VADDPS     Y4, Y1, Y1
+	VADDPS     Y4, Y2, Y2
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y3, Y4
+	VADDPS     Y0, Y4, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y3, Y4
+	VADDPS     Y1, Y4, Y1
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y3, Y4
+	VADDPS     Y2, Y4, Y2
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y5, Y0, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y5, Y1, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS high+144(FP), Y4
+	VMINPS       Y0, Y4, Y0
+	VMINPS       Y1, Y4, Y1
+	VMINPS       Y2, Y4, Y2
+
+partset:
+	VMASKMOVPS Y0, Y3, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y3, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y3, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y3
+	VADDPS  Y0, Y3, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y3
+	VADDPS  Y1, Y3, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y3
+	VADDPS  Y2, Y3, Y2
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y3
+	VADDPS  Y0, Y3, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y3
+	VADDPS  Y1, Y3, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y3
+	VADDPS  Y2, Y3, Y2
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y3
+	VBROADCASTSS zero+148(FP), Y4
+	VMAXPS       Y0, Y3, Y0
+	VADDPS       Y4, Y0, Y0
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y4, Y1, Y1
+	VMAXPS       Y2, Y3, Y2
+	VADDPS       Y4, Y2, Y2
+	VBROADCASTSS high+144(FP), Y3
+	VMINPS       Y0, Y3, Y0
+	VMINPS       Y1, Y3, Y1
+	VMINPS       Y2, Y3, Y2
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x18, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x03, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+96, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_4x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_4x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y4
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS (R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS (R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VMOVUPS      64(AX), Y4
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VMOVUPS      128(AX), Y4
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VMOVUPS      192(AX), Y4
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y4
+	VBROADCASTSS (DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS (R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS (R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VMOVUPS      64(AX), Y4
+	VBROADCASTSS 4(DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VMOVUPS      128(AX), Y4
+	VBROADCASTSS 8(DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VMOVUPS      192(AX), Y4
+	VBROADCASTSS 12(DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y4
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (R8)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBROADCASTSS (R9)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VBROADCASTSS (R10)(BX*4), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y4
+	VMOVDQU      columnBits<>+0(SB), Y5
+	VPAND        Y5, Y4, Y4
+	VPCMPEQD     Y5, Y4, Y4
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y4, Y5
+	VADDPS       Y0, Y5, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y4, Y5
+	VADDPS       Y1, Y5, Y1
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y4, Y5
+	VADDPS       Y2, Y5, Y2
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y4, Y5
+	VADDPS       Y3, Y5, Y3
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y4, Y5
+	VADDPS     Y5, Y0, Y0
+	VADDPS     Y5, Y1, Y1
+	VADDPS     Y5, Y2, Y2
+	VADDPS     Y5, Y3, Y3
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y4, Y5
+	VADDPS     Y0, Y5, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y4, Y5
+	VADDPS     Y1, Y5, Y1
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y4, Y5
+	VADDPS     Y2, Y5, Y2
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y4, Y5
+	VADDPS     Y3, Y5, Y3
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
+	VMAXPS       Y0, Y5, Y0
+	VADDPS       Y6, Y0, Y0
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y6, Y1, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y6, Y2, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS high+144(FP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
+
+partset:
+	VMASKMOVPS Y0, Y4, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y4, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y4, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y4, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y0, Y4, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y1, Y4, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y2, Y4, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y3, Y4, Y3
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y4
+	VADDPS  Y0, Y4, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y1, Y4, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y2, Y4, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y4
+	VADDPS  Y3, Y4, Y3
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y4
+	VBROADCASTSS zero+148(FP), Y5
+	VMAXPS       Y0, Y4, Y0
+	VADDPS       Y5, Y0, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y5, Y1, Y1
+	VMAXPS       Y2, Y4, Y2
+	VADDPS       Y5, Y2, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS high+144(FP), Y4
+	VMINPS       Y0, Y4, Y0
+	VMINPS       Y1, Y4, Y1
+	VMINPS       Y2, Y4, Y2
+	VMINPS       Y3, Y4, Y3
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x20, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x04, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+128, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_5x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_5x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y5
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS (R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS (R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VMOVUPS      64(AX), Y5
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VMOVUPS      128(AX), Y5
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VMOVUPS      192(AX), Y5
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y5
+	VBROADCASTSS (DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS (R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS (R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VMOVUPS      64(AX), Y5
+	VBROADCASTSS 4(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VMOVUPS      128(AX), Y5
+	VBROADCASTSS 8(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VMOVUPS      192(AX), Y5
+	VBROADCASTSS 12(DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y5
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (R8)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (R9)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBROADCASTSS (R10)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBROADCASTSS (R11)(BX*4), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y5
+	VMOVDQU      columnBits<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y5, Y6
+	VADDPS       Y0, Y6, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y5, Y6
+	VADDPS       Y1, Y6, Y1
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y5, Y6
+	VADDPS       Y2, Y6, Y2
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y5, Y6
+	VADDPS       Y3, Y6, Y3
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y5, Y6
+	VADDPS       Y4, Y6, Y4
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VADDPS     Y6, Y1, Y1
+	VADDPS     Y6, Y2, Y2
+	VADDPS     Y6, Y3, Y3
+	VADDPS     Y6, Y4, Y4
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y5, Y6
+	VADDPS     Y0, Y6, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y5, Y6
+	VADDPS     Y1, Y6, Y1
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y5, Y6
+	VADDPS     Y2, Y6, Y2
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y5, Y6
+	VADDPS     Y3, Y6, Y3
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y5, Y6
+	VADDPS     Y4, Y6, Y4
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y0, Y6, Y0
+	VADDPS       Y7, Y0, Y0
+	VMAXPS       Y1, Y6, Y1
+	VADDPS       Y7, Y1, Y1
+	VMAXPS       Y2, Y6, Y2
+	VADDPS       Y7, Y2, Y2
+	VMAXPS       Y3, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VMAXPS       Y4, Y6, Y4
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS high+144(FP), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
+	VMINPS       Y3, Y6, Y3
+	VMINPS       Y4, Y6, Y4
+
+partset:
+	VMASKMOVPS Y0, Y5, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y5, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y5, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y5, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y5, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y0, Y5, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y1, Y5, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y2, Y5, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y3, Y5, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y4, Y5, Y4
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y5
+	VADDPS  Y0, Y5, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y1, Y5, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y2, Y5, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y3, Y5, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y5
+	VADDPS  Y4, Y5, Y4
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y5
+	VBROADCASTSS zero+148(FP), Y6
+	VMAXPS       Y0, Y5, Y0
+	VADDPS       Y6, Y0, Y0
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y6, Y1, Y1
+	VMAXPS       Y2, Y5, Y2
+	VADDPS       Y6, Y2, Y2
+	VMAXPS       Y3, Y5, Y3
+	VADDPS       Y6, Y3, Y3
+	VMAXPS       Y4, Y5, Y4
+	VADDPS       Y6, Y4, Y4
+	VBROADCASTSS high+144(FP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMINPS       Y1, Y5, Y1
+	VMINPS       Y2, Y5, Y2
+	VMINPS       Y3, Y5, Y3
+	VMINPS       Y4, Y5, Y4
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x28, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x05, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+160, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_6x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_6x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y6
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS (R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS (R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS (R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VMOVUPS      64(AX), Y6
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS 4(R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VMOVUPS      128(AX), Y6
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS 8(R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VMOVUPS      192(AX), Y6
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS 12(R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y6
+	VBROADCASTSS (DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS (R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS (R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS (R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VMOVUPS      64(AX), Y6
+	VBROADCASTSS 4(DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS 4(R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VMOVUPS      128(AX), Y6
+	VBROADCASTSS 8(DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS 8(R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VMOVUPS      192(AX), Y6
+	VBROADCASTSS 12(DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS 12(R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y6
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (R8)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS (R9)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VBROADCASTSS (R10)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBROADCASTSS (R11)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBROADCASTSS (R12)(BX*4), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y6
+	VMOVDQU      columnBits<>+0(SB), Y7
+	VPAND        Y7, Y6, Y6
+	VPCMPEQD     Y7, Y6, Y6
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y6, Y7
+	VADDPS       Y0, Y7, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y6, Y7
+	VADDPS       Y1, Y7, Y1
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y6, Y7
+	VADDPS       Y2, Y7, Y2
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y6, Y7
+	VADDPS       Y3, Y7, Y3
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y6, Y7
+	VADDPS       Y4, Y7, Y4
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y6, Y7
+	VADDPS       Y5, Y7, Y5
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y7, Y0, Y0
+	VADDPS     Y7, Y1, Y1
+	VADDPS     Y7, Y2, Y2
+	VADDPS     Y7, Y3, Y3
+	VADDPS     Y7, Y4, Y4
+	VADDPS     Y7, Y5, Y5
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y0, Y7, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y1, Y7, Y1
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y2, Y7, Y2
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y3, Y7, Y3
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y4, Y7, Y4
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y6, Y7
+	VADDPS     Y5, Y7, Y5
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y7
+	VBROADCASTSS zero+148(FP), Y8
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y8, Y0, Y0
+	VMAXPS       Y1, Y7, Y1
+	VADDPS       Y8, Y1, Y1
+	VMAXPS       Y2, Y7, Y2
+	VADDPS       Y8, Y2, Y2
+	VMAXPS       Y3, Y7, Y3
+	VADDPS       Y8, Y3, Y3
+	VMAXPS       Y4, Y7, Y4
+	VADDPS       Y8, Y4, Y4
+	VMAXPS       Y5, Y7, Y5
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS high+144(FP), Y7
+	VMINPS       Y0, Y7, Y0
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
+
+partset:
+	VMASKMOVPS Y0, Y6, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y6, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y6, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y6, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y6, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y5, Y6, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y0, Y6, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y1, Y6, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y2, Y6, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y3, Y6, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y4, Y6, Y4
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y5, Y6, Y5
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y6
+	VADDPS  Y0, Y6, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y1, Y6, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y2, Y6, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y3, Y6, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y4, Y6, Y4
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y6
+	VADDPS  Y5, Y6, Y5
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y6
+	VBROADCASTSS zero+148(FP), Y7
+	VMAXPS       Y0, Y6, Y0
+	VADDPS       Y7, Y0, Y0
+	VMAXPS       Y1, Y6, Y1
+	VADDPS       Y7, Y1, Y1
+	VMAXPS       Y2, Y6, Y2
+	VADDPS       Y7, Y2, Y2
+	VMAXPS       Y3, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VMAXPS       Y4, Y6, Y4
+	VADDPS       Y7, Y4, Y4
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y7, Y5, Y5
+	VBROADCASTSS high+144(FP), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
+	VMINPS       Y3, Y6, Y3
+	VMINPS       Y4, Y6, Y4
+	VMINPS       Y5, Y6, Y5
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x30, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x06, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+192, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_7x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_7x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+	VMOVUPS    192(BX), Y6
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(DX), R13
+	TESTQ   R13, R13
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y7
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS (R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS (R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS (R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS (R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      64(AX), Y7
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS 4(R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS 4(R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      128(AX), Y7
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS 8(R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS 8(R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      192(AX), Y7
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS 12(R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS 12(R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y7
+	VBROADCASTSS (DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS (R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS (R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS (R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS (R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      64(AX), Y7
+	VBROADCASTSS 4(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS 4(R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS 4(R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      128(AX), Y7
+	VBROADCASTSS 8(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS 8(R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS 8(R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      192(AX), Y7
+	VBROADCASTSS 12(DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS 12(R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS 12(R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y7
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS (R8)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (R9)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS (R10)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VBROADCASTSS (R11)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBROADCASTSS (R12)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VBROADCASTSS (R13)(BX*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y7
+	VMOVDQU      columnBits<>+0(SB), Y8
+	VPAND        Y8, Y7, Y7
+	VPCMPEQD     Y8, Y7, Y7
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y0, Y8, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y1, Y8, Y1
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y2, Y8, Y2
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y3, Y8, Y3
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y4, Y8, Y4
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y5, Y8, Y5
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y7, Y8
+	VADDPS       Y6, Y8, Y6
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y8, Y0, Y0
+	VADDPS     Y8, Y1, Y1
+	VADDPS     Y8, Y2, Y2
+	VADDPS     Y8, Y3, Y3
+	VADDPS     Y8, Y4, Y4
+	VADDPS     Y8, Y5, Y5
+	VADDPS     Y8, Y6, Y6
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y0, Y8, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y1, Y8, Y1
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y2, Y8, Y2
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y3, Y8, Y3
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y4, Y8, Y4
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y5, Y8, Y5
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y7, Y8
+	VADDPS     Y6, Y8, Y6
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS zero+148(FP), Y9
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y9, Y0, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y9, Y1, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y9, Y2, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y9, Y3, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y9, Y5, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y9, Y6, Y6
+	VBROADCASTSS high+144(FP), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+	VMINPS       Y6, Y8, Y6
+
+partset:
+	VMASKMOVPS Y0, Y7, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y7, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y7, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y7, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y7, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y5, Y7, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y6, Y7, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y0, Y7, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y1, Y7, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y2, Y7, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y3, Y7, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y4, Y7, Y4
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y5, Y7, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y6, Y7, Y6
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y7
+	VADDPS  Y7, Y0, Y0
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y2, Y2
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y7, Y4, Y4
+	VADDPS  Y7, Y5, Y5
+	VADDPS  Y7, Y6, Y6
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y7
+	VADDPS  Y0, Y7, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y1, Y7, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y2, Y7, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y3, Y7, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y4, Y7, Y4
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y5, Y7, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y7
+	VADDPS  Y6, Y7, Y6
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y7
+	VBROADCASTSS zero+148(FP), Y8
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y8, Y0, Y0
+	VMAXPS       Y1, Y7, Y1
+	VADDPS       Y8, Y1, Y1
+	VMAXPS       Y2, Y7, Y2
+	VADDPS       Y8, Y2, Y2
+	VMAXPS       Y3, Y7, Y3
+	VADDPS       Y8, Y3, Y3
+	VMAXPS       Y4, Y7, Y4
+	VADDPS       Y8, Y4, Y4
+	VMAXPS       Y5, Y7, Y5
+	VADDPS       Y8, Y5, Y5
+	VMAXPS       Y6, Y7, Y6
+	VADDPS       Y8, Y6, Y6
+	VBROADCASTSS high+144(FP), Y7
+	VMINPS       Y0, Y7, Y0
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VMINPS       Y5, Y7, Y5
+	VMINPS       Y6, Y7, Y6
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x38, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x07, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+224, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func gemm256_8x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
+TEXT ·gemm256_8x8(SB), NOSPLIT, $24-160
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	SHLQ    $0x02, ldc+16(FP)
+	SHLQ    $0x02, ldb+96(FP)
+	SHLQ    $0x03, stride+64(FP)
+
+tile:
+	MOVQ       c+8(FP), AX
+	MOVQ       plus+128(FP), CX
+	MOVQ       ldc+16(FP), DX
+	TESTQ      CX, CX
+	JZ         alone
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+	PREFETCHT0 (CX)
+	ADDQ       DX, CX
+
+alone:
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	PREFETCHT0 (AX)
+	ADDQ       DX, AX
+	MOVQ       b+88(FP), AX
+	MOVQ       ldb+96(FP), CX
+	MOVQ       ahead+104(FP), CX
+	MOVQ       at+56(FP), DX
+	MOVQ       runs+80(FP), BX
+	MOVQ       BX, 8(SP)
+	MOVQ       lens+72(FP), BX
+	MOVQ       BX, 16(SP)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       sums+152(FP), BX
+	TESTQ      BX, BX
+	JZ         zeros
+	VMOVUPS    (BX), Y0
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    64(BX), Y2
+	VMOVUPS    96(BX), Y3
+	VMOVUPS    128(BX), Y4
+	VMOVUPS    160(BX), Y5
+	VMOVUPS    192(BX), Y6
+	VMOVUPS    224(BX), Y7
+
+zeros:
+	CMPQ 8(SP), $0x00
+	JLE  store
+
+run:
+	MOVQ    x+40(FP), BX
+	MOVQ    zeros+48(FP), SI
+	MOVQ    (DX), DI
+	TESTQ   DI, DI
+	LEAQ    (BX)(DI*4), DI
+	CMOVQLT SI, DI
+	MOVQ    8(DX), R8
+	TESTQ   R8, R8
+	LEAQ    (BX)(R8*4), R8
+	CMOVQLT SI, R8
+	MOVQ    16(DX), R9
+	TESTQ   R9, R9
+	LEAQ    (BX)(R9*4), R9
+	CMOVQLT SI, R9
+	MOVQ    24(DX), R10
+	TESTQ   R10, R10
+	LEAQ    (BX)(R10*4), R10
+	CMOVQLT SI, R10
+	MOVQ    32(DX), R11
+	TESTQ   R11, R11
+	LEAQ    (BX)(R11*4), R11
+	CMOVQLT SI, R11
+	MOVQ    40(DX), R12
+	TESTQ   R12, R12
+	LEAQ    (BX)(R12*4), R12
+	CMOVQLT SI, R12
+	MOVQ    48(DX), R13
+	TESTQ   R13, R13
+	LEAQ    (BX)(R13*4), R13
+	CMOVQLT SI, R13
+	MOVQ    56(DX), R14
+	TESTQ   R14, R14
+	LEAQ    (BX)(R14*4), R14
+	CMOVQLT SI, R14
+	ADDQ    stride+64(FP), DX
+	MOVQ    16(SP), SI
+	ADDQ    $0x08, 16(SP)
+	MOVQ    (SI), SI
+	XORQ    BX, BX
+	SUBQ    $0x04, SI
+	JLT     rest
+	CMPQ    fetches+112(FP), $0x00
+	JLE     still
+
+terms:
+	VMOVUPS      (AX), Y8
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS (R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS (R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS (R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS (R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS (R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS (R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS (R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VMOVUPS      64(AX), Y8
+	PREFETCHT1   64(CX)
+	VBROADCASTSS 4(DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS 4(R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS 4(R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS 4(R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VMOVUPS      128(AX), Y8
+	PREFETCHT1   128(CX)
+	VBROADCASTSS 8(DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS 8(R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS 8(R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS 8(R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VMOVUPS      192(AX), Y8
+	PREFETCHT1   192(CX)
+	VBROADCASTSS 12(DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS 12(R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS 12(R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS 12(R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          terms
+	JMP          rest
+
+still:
+more:
+	VMOVUPS      (AX), Y8
+	VBROADCASTSS (DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS (R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS (R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS (R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS (R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS (R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS (R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS (R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VMOVUPS      64(AX), Y8
+	VBROADCASTSS 4(DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS 4(R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS 4(R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS 4(R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS 4(R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS 4(R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS 4(R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS 4(R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VMOVUPS      128(AX), Y8
+	VBROADCASTSS 8(DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS 8(R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS 8(R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS 8(R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS 8(R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS 8(R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS 8(R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS 8(R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VMOVUPS      192(AX), Y8
+	VBROADCASTSS 12(DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS 12(R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS 12(R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS 12(R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS 12(R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS 12(R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS 12(R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS 12(R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         $0x04, BX
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x04, SI
+	JGE          more
+
+rest:
+	ADDQ $0x04, SI
+	JZ   ran
+
+term:
+	VMOVUPS      (AX), Y8
+	PREFETCHT1   (CX)
+	VBROADCASTSS (DI)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VBROADCASTSS (R8)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VBROADCASTSS (R9)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBROADCASTSS (R10)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBROADCASTSS (R11)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBROADCASTSS (R12)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBROADCASTSS (R13)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VBROADCASTSS (R14)(BX*4), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         $0x01, BX
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         SI
+	JNZ          term
+
+ran:
+	DECQ 8(SP)
+	JNZ  run
+
+store:
+	CMPQ         columns+24(FP), $+255
+	JEQ          whole
+	VPBROADCASTD columns+24(FP), Y8
+	VMOVDQU      columnBits<>+0(SB), Y9
+	VPAND        Y9, Y8, Y8
+	VPCMPEQD     Y9, Y8, Y8
+	MOVQ         c+8(FP), AX
+	MOVQ         ldc+16(FP), CX
+	CMPB         add+32(FP), $0x00
+	JEQ          partbias
+	MOVQ         AX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y0, Y9, Y0
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y1, Y9, Y1
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y2, Y9, Y2
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y3, Y9, Y3
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y4, Y9, Y4
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y5, Y9, Y5
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y6, Y9, Y6
+	ADDQ         CX, BX
+	VMASKMOVPS   (BX), Y8, Y9
+	VADDPS       Y7, Y9, Y7
+	ADDQ         CX, BX
+
+partbias:
+	MOVQ       bias+120(FP), BX
+	TESTQ      BX, BX
+	JZ         partplus
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y9, Y0, Y0
+	VADDPS     Y9, Y1, Y1
+	VADDPS     Y9, Y2, Y2
+	VADDPS     Y9, Y3, Y3
+	VADDPS     Y9, Y4, Y4
+	VADDPS     Y9, Y5, Y5
+	VADDPS     Y9, Y6, Y6
+	VADDPS     Y9, Y7, Y7
+
+partplus:
+	MOVQ       plus+128(FP), BX
+	TESTQ      BX, BX
+	JZ         partclamp
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y0, Y9, Y0
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y1, Y9, Y1
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y2, Y9, Y2
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y3, Y9, Y3
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y4, Y9, Y4
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y5, Y9, Y5
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y6, Y9, Y6
+	ADDQ       CX, BX
+	VMASKMOVPS (BX), Y8, Y9
+	VADDPS     Y7, Y9, Y7
+	ADDQ       CX, BX
+
+partclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          partset
+	VBROADCASTSS low+140(FP), Y9
+	VBROADCASTSS zero+148(FP), Y10
+	VMAXPS       Y0, Y9, Y0
+	VADDPS       Y10, Y0, Y0
+	VMAXPS       Y1, Y9, Y1
+	VADDPS       Y10, Y1, Y1
+	VMAXPS       Y2, Y9, Y2
+	VADDPS       Y10, Y2, Y2
+	VMAXPS       Y3, Y9, Y3
+	VADDPS       Y10, Y3, Y3
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y10, Y4, Y4
+	VMAXPS       Y5, Y9, Y5
+	VADDPS       Y10, Y5, Y5
+	VMAXPS       Y6, Y9, Y6
+	VADDPS       Y10, Y6, Y6
+	VMAXPS       Y7, Y9, Y7
+	VADDPS       Y10, Y7, Y7
+	VBROADCASTSS high+144(FP), Y9
+	VMINPS       Y0, Y9, Y0
+	VMINPS       Y1, Y9, Y1
+	VMINPS       Y2, Y9, Y2
+	VMINPS       Y3, Y9, Y3
+	VMINPS       Y4, Y9, Y4
+	VMINPS       Y5, Y9, Y5
+	VMINPS       Y6, Y9, Y6
+	VMINPS       Y7, Y9, Y7
+
+partset:
+	VMASKMOVPS Y0, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y5, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y6, Y8, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y7, Y8, (AX)
+	ADDQ       CX, AX
+	JMP        stored
+
+whole:
+	MOVQ    c+8(FP), AX
+	MOVQ    ldc+16(FP), CX
+	CMPB    add+32(FP), $0x00
+	JEQ     wholebias
+	MOVQ    AX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y0, Y8, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y1, Y8, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y2, Y8, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y3, Y8, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y4, Y8, Y4
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y5, Y8, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y6, Y8, Y6
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y7, Y8, Y7
+	ADDQ    CX, BX
+
+wholebias:
+	MOVQ    bias+120(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeplus
+	VMOVUPS (BX), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+wholeplus:
+	MOVQ    plus+128(FP), BX
+	TESTQ   BX, BX
+	JZ      wholeclamp
+	VMOVUPS (BX), Y8
+	VADDPS  Y0, Y8, Y0
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y1, Y8, Y1
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y2, Y8, Y2
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y3, Y8, Y3
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y4, Y8, Y4
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y5, Y8, Y5
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y6, Y8, Y6
+	ADDQ    CX, BX
+	VMOVUPS (BX), Y8
+	VADDPS  Y7, Y8, Y7
+	ADDQ    CX, BX
+
+wholeclamp:
+	CMPB         clamp+136(FP), $0x00
+	JEQ          wholeset
+	VBROADCASTSS low+140(FP), Y8
+	VBROADCASTSS zero+148(FP), Y9
+	VMAXPS       Y0, Y8, Y0
+	VADDPS       Y9, Y0, Y0
+	VMAXPS       Y1, Y8, Y1
+	VADDPS       Y9, Y1, Y1
+	VMAXPS       Y2, Y8, Y2
+	VADDPS       Y9, Y2, Y2
+	VMAXPS       Y3, Y8, Y3
+	VADDPS       Y9, Y3, Y3
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y9, Y5, Y5
+	VMAXPS       Y6, Y8, Y6
+	VADDPS       Y9, Y6, Y6
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y9, Y7, Y7
+	VBROADCASTSS high+144(FP), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+	VMINPS       Y6, Y8, Y6
+	VMINPS       Y7, Y8, Y7
+
+wholeset:
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    CX, AX
+
+stored:
+	ADDQ   $0x40, at+56(FP)
+	MOVQ   ldc+16(FP), BX
+	IMUL3Q $0x08, BX, BX
+	ADDQ   BX, c+8(FP)
+	CMPQ   plus+128(FP), $0x00
+	JEQ    noplus
+	ADDQ   BX, plus+128(FP)
+
+noplus:
+	CMPQ sums+152(FP), $0x00
+	JEQ  afresh
+	ADDQ $+256, sums+152(FP)
+
+afresh:
+	DECQ fetches+112(FP)
+	JLE  fetched
+	MOVQ ldb+96(FP), BX
+	ADDQ BX, ahead+104(FP)
+
+fetched:
+	DECQ    times+0(FP)
+	JNZ     tile
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
 // func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
 TEXT ·gemm256_1x16(SB), NOSPLIT, $24-160

@@ -17,9 +17,6 @@ var tiles = [...][]tile{
 	4: {gemm1x64Neon},
 }
 
-// rowsAtOnce bounds the time that one call takes.
-const rowsAtOnce = 48
-
 // A margin is for columns that are no whole panel: room for a panel.
 type margin struct {
 	c, plus [maxRows * Panel]float32
@@ -61,20 +58,6 @@ func multiply(family []tile, c []float32, ldc int, a *Rows, at []int, b []float3
 			first(a.X), &zeros[0], &at[i], m, first(a.Lens), len(a.Lens), first(b), ldb,
 			first(end.Bias), first(from(end.Plus, i*ldc)), end.Clamp, low, high)
 	}
-}
-
-// split is how high the next tile is where m rows are left, and how many times
-// it is taken. Rows that fill no highest tile share two tiles with those before.
-func split(m, highest int) (times, high int) {
-	switch {
-	case m <= highest:
-		return 1, m
-	case m < 2*highest:
-		return 1, (m + 1) / 2
-	case m%highest > 0:
-		m -= highest
-	}
-	return min(m, rowsAtOnce) / highest, highest
 }
 
 // edge is gemm for less columns than a panel.

@@ -99,6 +99,30 @@ func gemm512_6x64(times int, c *float32, ldc int, columns uint64, add bool, x *f
 func peak256(rounds int)
 
 //go:noescape
+func gemm256_1x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_2x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_3x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_4x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_5x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_6x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_7x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
+func gemm256_8x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
+
+//go:noescape
 func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 
 //go:noescape

@@ -44,6 +44,23 @@ func (p *places) list(a *Rows, m, most int) (at, lens []int) {
 	return p.at, p.lens
 }
 
+// rowsAtOnce bounds the time that one call of a tile takes.
+const rowsAtOnce = 48
+
+// split is how high the next tile is where m rows are left, and how many times
+// it is taken. Rows that fill no highest tile share two tiles with those before.
+func split(m, highest int) (times, high int) {
+	switch {
+	case m <= highest:
+		return 1, m
+	case m < 2*highest:
+		return 1, (m + 1) / 2
+	case m%highest > 0:
+		m -= highest
+	}
+	return min(m, rowsAtOnce) / highest, highest
+}
+
 // first is where the runs lie, and how many there are.
 func (t *Taps) first() (*int, int) {
 	if len(t.Runs) == 0 || t.Len <= 0 {

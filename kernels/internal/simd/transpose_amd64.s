@@ -83,7 +83,7 @@ rows1:
 	VPERM2F128 $0x31, Y5, Y8, Y5
 	VPERM2F128 $0x20, Y4, Y0, Y8
 	VPERM2F128 $0x31, Y4, Y0, Y0
-	CMPQ       cols+40(FP), $0x08
+	CMPQ       BX, $0x08
 	JNE        narrow3
 	VMOVUPS    Y6, (AX)
 	ADDQ       CX, AX
@@ -101,7 +101,7 @@ rows1:
 	ADDQ       CX, AX
 	VMOVUPS    Y0, (AX)
 	ADDQ       CX, AX
-	JMP        stored4
+	JMP        stored5
 
 narrow3:
 	VMOVUPS Y6, K1, (AX)
@@ -121,7 +121,7 @@ narrow3:
 	VMOVUPS Y0, K1, (AX)
 	ADDQ    CX, AX
 
-stored4:
+stored5:
 	ADDQ $0x20, DI
 	ADDQ $0x20, R9
 	ADDQ $0x20, R10
@@ -135,10 +135,10 @@ stored4:
 
 done2:
 	TESTQ      DX, DX
-	JZ         done6
-	MOVL       $0x0000ffff, BX
-	BZHIL      DX, BX, BX
-	KMOVW      BX, K2
+	JZ         done7
+	MOVL       $0x0000ffff, R8
+	BZHIL      DX, R8, R8
+	KMOVW      R8, K2
 	VMOVUPS.Z  (DI), K2, Y0
 	VMOVUPS.Z  (R9), K2, Y1
 	VMOVUPS.Z  (R10), K2, Y2
@@ -171,78 +171,78 @@ done2:
 	VPERM2F128 $0x31, Y5, Y8, Y5
 	VPERM2F128 $0x20, Y4, Y0, Y8
 	VPERM2F128 $0x31, Y4, Y0, Y0
-	CMPQ       cols+40(FP), $0x08
-	JNE        narrow7
+	CMPQ       BX, $0x08
+	JNE        narrow8
 	VMOVUPS    Y6, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y7, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y3, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y8, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y2, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y1, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y5, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
+	JZ         stored10
 	VMOVUPS    Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored8
-	JMP        stored8
+	JZ         stored10
+	JMP        stored10
 
-narrow7:
+narrow8:
 	VMOVUPS Y6, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y7, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y3, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y8, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y2, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y1, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y5, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 	VMOVUPS Y0, K1, (AX)
 	ADDQ    CX, AX
 	DECQ    DX
-	JZ      stored8
+	JZ      stored10
 
-stored8:
-done6:
+stored10:
+done7:
 	VZEROUPPER
 	RET
 
@@ -291,9 +291,9 @@ TEXT ·transpose256(SB), NOSPLIT, $0-48
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 
-rows9:
+rows11:
 	CMPQ       DX, $0x08
-	JLT        done10
+	JLT        done12
 	VMOVUPS    (DI), Y1
 	VMOVUPS    (R9), Y2
 	VMOVUPS    (R10), Y3
@@ -326,27 +326,35 @@ rows9:
 	VPERM2F128 $0x31, Y6, Y9, Y6
 	VPERM2F128 $0x20, Y5, Y1, Y9
 	VPERM2F128 $0x31, Y5, Y1, Y1
-	CMPQ       cols+40(FP), $0x08
-	JNE        narrow11
-	VMOVUPS    Y7, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y8, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y4, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y9, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y3, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y2, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y6, (AX)
-	ADDQ       CX, AX
-	VMOVUPS    Y1, (AX)
-	ADDQ       CX, AX
-	JMP        stored12
+	CMPQ       BX, $0x08
+	JNE        narrow13
 
-narrow11:
+every14:
+	VMOVUPS Y7, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	JMP     stored15
+
+narrow13:
+	CMPQ BX, da+8(FP)
+	JNE  masked16
+	CMPQ DX, $0x10
+	JGE  every14
+
+masked16:
 	VMASKMOVPS Y7, Y0, (AX)
 	ADDQ       CX, AX
 	VMASKMOVPS Y8, Y0, (AX)
@@ -364,7 +372,7 @@ narrow11:
 	VMASKMOVPS Y1, Y0, (AX)
 	ADDQ       CX, AX
 
-stored12:
+stored15:
 	ADDQ $0x20, DI
 	ADDQ $0x20, R9
 	ADDQ $0x20, R10
@@ -374,11 +382,11 @@ stored12:
 	ADDQ $0x20, R14
 	ADDQ $0x20, SI
 	SUBQ $0x08, DX
-	JMP  rows9
+	JMP  rows11
 
-done10:
+done12:
 	TESTQ        DX, DX
-	JZ           done14
+	JZ           done18
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y2
 	VMOVDQU      lane<>+0(SB), Y1
@@ -415,78 +423,78 @@ done10:
 	VPERM2F128   $0x31, Y7, Y9, Y7
 	VPERM2F128   $0x20, Y1, Y2, Y9
 	VPERM2F128   $0x31, Y1, Y2, Y1
-	CMPQ         cols+40(FP), $0x08
-	JNE          narrow15
+	CMPQ         BX, $0x08
+	JNE          narrow19
 	VMOVUPS      Y6, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y8, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y5, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y9, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y4, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y3, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y7, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
+	JZ           stored21
 	VMOVUPS      Y1, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored16
-	JMP          stored16
+	JZ           stored21
+	JMP          stored21
 
-narrow15:
+narrow19:
 	VMASKMOVPS Y6, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y8, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y5, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y9, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y4, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y3, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y7, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 	VMASKMOVPS Y1, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored16
+	JZ         stored21
 
-stored16:
-done14:
+stored21:
+done18:
 	VZEROUPPER
 	RET
 

@@ -69,7 +69,7 @@ func avx2() form {
 		DATA(4*i, U32(1<<i))
 	}
 	return form{
-		name: "256", bytes: 32, tiles: []int{0, 0, 6}, sparing: true,
+		name: "256", bytes: 32, tiles: []int{0, 8, 6}, sparing: true,
 		vector: YMM,
 		zero:   func(v reg.VecVirtual) { VXORPS(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {
