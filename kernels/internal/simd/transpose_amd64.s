@@ -355,6 +355,217 @@ narrow13:
 	JGE  every14
 
 masked16:
+	CMPQ   BX, $0x01
+	JNE    other17
+	VMOVSS X7, (AX)
+	ADDQ   CX, AX
+	VMOVSS X8, (AX)
+	ADDQ   CX, AX
+	VMOVSS X4, (AX)
+	ADDQ   CX, AX
+	VMOVSS X9, (AX)
+	ADDQ   CX, AX
+	VMOVSS X3, (AX)
+	ADDQ   CX, AX
+	VMOVSS X2, (AX)
+	ADDQ   CX, AX
+	VMOVSS X6, (AX)
+	ADDQ   CX, AX
+	VMOVSS X1, (AX)
+	ADDQ   CX, AX
+	JMP    stored15
+
+other17:
+	CMPQ    BX, $0x02
+	JNE     other18
+	VMOVLPS X7, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X8, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X4, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X9, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X3, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X2, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X6, (AX)
+	ADDQ    CX, AX
+	VMOVLPS X1, (AX)
+	ADDQ    CX, AX
+	JMP     stored15
+
+other18:
+	CMPQ       BX, $0x03
+	JNE        other19
+	VMOVLPS    X7, (AX)
+	VEXTRACTPS $0x02, X7, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X8, (AX)
+	VEXTRACTPS $0x02, X8, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X4, (AX)
+	VEXTRACTPS $0x02, X4, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X9, (AX)
+	VEXTRACTPS $0x02, X9, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X3, (AX)
+	VEXTRACTPS $0x02, X3, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X2, (AX)
+	VEXTRACTPS $0x02, X2, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X6, (AX)
+	VEXTRACTPS $0x02, X6, 8(AX)
+	ADDQ       CX, AX
+	VMOVLPS    X1, (AX)
+	VEXTRACTPS $0x02, X1, 8(AX)
+	ADDQ       CX, AX
+	JMP        stored15
+
+other19:
+	CMPQ    BX, $0x04
+	JNE     other20
+	VMOVUPS X7, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X8, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X9, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X6, (AX)
+	ADDQ    CX, AX
+	VMOVUPS X1, (AX)
+	ADDQ    CX, AX
+	JMP     stored15
+
+other20:
+	CMPQ         BX, $0x05
+	JNE          other21
+	VMOVUPS      X7, (AX)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVSS       X5, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVSS       X5, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	VMOVSS       X4, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X9, (AX)
+	VEXTRACTF128 $0x01, Y9, X4
+	VMOVSS       X4, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVSS       X3, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVSS       X2, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVSS       X2, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVSS       X1, 16(AX)
+	ADDQ         CX, AX
+	JMP          stored15
+
+other21:
+	CMPQ         BX, $0x06
+	JNE          other22
+	VMOVUPS      X7, (AX)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVLPS      X5, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVLPS      X5, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	VMOVLPS      X4, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X9, (AX)
+	VEXTRACTF128 $0x01, Y9, X4
+	VMOVLPS      X4, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVLPS      X3, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVLPS      X2, 16(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(AX)
+	ADDQ         CX, AX
+	JMP          stored15
+
+other22:
+	CMPQ         BX, $0x07
+	JNE          other23
+	VMOVUPS      X7, (AX)
+	VEXTRACTF128 $0x01, Y7, X5
+	VMOVLPS      X5, 16(AX)
+	VEXTRACTPS   $0x02, X5, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X5
+	VMOVLPS      X5, 16(AX)
+	VEXTRACTPS   $0x02, X5, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	VMOVLPS      X4, 16(AX)
+	VEXTRACTPS   $0x02, X4, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X9, (AX)
+	VEXTRACTF128 $0x01, Y9, X4
+	VMOVLPS      X4, 16(AX)
+	VEXTRACTPS   $0x02, X4, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	VMOVLPS      X3, 16(AX)
+	VEXTRACTPS   $0x02, X3, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVLPS      X2, 16(AX)
+	VEXTRACTPS   $0x02, X2, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X2
+	VMOVLPS      X2, 16(AX)
+	VEXTRACTPS   $0x02, X2, 24(AX)
+	ADDQ         CX, AX
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVLPS      X1, 16(AX)
+	VEXTRACTPS   $0x02, X1, 24(AX)
+	ADDQ         CX, AX
+	JMP          stored15
+
+other23:
 	VMASKMOVPS Y7, Y0, (AX)
 	ADDQ       CX, AX
 	VMASKMOVPS Y8, Y0, (AX)
@@ -386,7 +597,7 @@ stored15:
 
 done12:
 	TESTQ        DX, DX
-	JZ           done18
+	JZ           done25
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y2
 	VMOVDQU      lane<>+0(SB), Y1
@@ -424,77 +635,77 @@ done12:
 	VPERM2F128   $0x20, Y1, Y2, Y9
 	VPERM2F128   $0x31, Y1, Y2, Y1
 	CMPQ         BX, $0x08
-	JNE          narrow19
+	JNE          narrow26
 	VMOVUPS      Y6, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y8, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y5, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y9, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y4, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y3, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y7, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
+	JZ           stored28
 	VMOVUPS      Y1, (AX)
 	ADDQ         CX, AX
 	DECQ         DX
-	JZ           stored21
-	JMP          stored21
+	JZ           stored28
+	JMP          stored28
 
-narrow19:
+narrow26:
 	VMASKMOVPS Y6, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y8, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y5, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y9, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y4, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y3, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y7, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 	VMASKMOVPS Y1, Y0, (AX)
 	ADDQ       CX, AX
 	DECQ       DX
-	JZ         stored21
+	JZ         stored28
 
-stored21:
-done18:
+stored28:
+done25:
 	VZEROUPPER
 	RET
 

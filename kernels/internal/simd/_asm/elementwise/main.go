@@ -15,15 +15,20 @@ type function struct {
 	name   string
 	inputs int
 	tuned  bool // with parameters alpha and beta
+	long   bool // one result follows another, many times, with few needed later
 	of     func(f Form, x, p []V) V
 }
 
 func one(name string, of func(f Form, x V) V) function {
-	return function{name, 1, false, func(f Form, x, _ []V) V { return of(f, x[0]) }}
+	return function{name, 1, false, false, func(f Form, x, _ []V) V { return of(f, x[0]) }}
+}
+
+func long(name string, of func(f Form, x V) V) function {
+	return function{name, 1, false, true, func(f Form, x, _ []V) V { return of(f, x[0]) }}
 }
 
 func two(name string, of func(f Form, a, b V) V) function {
-	return function{name, 2, false, func(f Form, x, _ []V) V { return of(f, x[0], x[1]) }}
+	return function{name, 2, false, false, func(f Form, x, _ []V) V { return of(f, x[0], x[1]) }}
 }
 
 var functions = []function{
@@ -33,7 +38,7 @@ var functions = []function{
 	two("div", func(f Form, a, b V) V { return f.Div(a, b) }),
 	two("min", Form.Min),
 	two("max", Form.Max),
-	{"fma", 3, false, func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+	{"fma", 3, false, false, func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
 
 	one("neg", Form.Neg),
 	one("abs", Form.Abs),
@@ -44,24 +49,24 @@ var functions = []function{
 	one("rint", func(f Form, x V) V { return f.Round(x, 0) }),
 	one("trunc", func(f Form, x V) V { return f.Round(x, 3) }),
 
-	one("exp", Form.Exp),
+	long("exp", Form.Exp),
 	one("tanh", tanh),
-	one("erf", erf),
+	long("erf", erf),
 	one("relu", relu),
-	one("sigmoid", Form.Sigmoid),
-	one("silu", silu),
+	long("sigmoid", Form.Sigmoid),
+	long("silu", silu),
 	one("gelu", gelu),
-	one("geluTanh", geluTanh),
+	long("geluTanh", geluTanh),
 	one("hardSwish", hardSwish),
 	one("sign", sign),
 	one("softsign", softsign),
-	{"quickGelu", 1, true, func(f Form, x, p []V) V {
+	{"quickGelu", 1, true, true, func(f Form, x, p []V) V {
 		return f.Mul(f.Sigmoid(f.Mul(x[0], p[0])), x[0])
 	}},
-	{"hardSigmoid", 1, true, func(f Form, x, p []V) V {
+	{"hardSigmoid", 1, true, false, func(f Form, x, p []V) V {
 		return unit(f, f.FMA(x[0], p[0], p[1]))
 	}},
-	{"leaky", 1, true, func(f Form, x, p []V) V {
+	{"leaky", 1, true, false, func(f Form, x, p []V) V {
 		return f.Select(LT, x[0], f.Zero(), f.Mul(x[0], p[0]), x[0])
 	}},
 }
@@ -70,6 +75,7 @@ func main() {
 	ConstraintExpr("!purego")
 	for _, f := range Forms {
 		for _, fn := range functions {
+			f.Paired = fn.long && f.Name == "256"
 			f.Function(fn.name, signature(fn.inputs, fn.tuned), func() { fn.body(f) })
 		}
 		for _, fn := range wideFunctions {
@@ -113,6 +119,9 @@ func (fn function) body(f Form) {
 	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
 
 	XORQ(i, i)
+	if f.Paired {
+		fn.pairs(f, n, i, params, at(in[0]), at(dst))
+	}
 	SUBQ(Imm(uint64(f.Lanes)), n)
 	JLT(LabelRef("rest"))
 	Label("vectors")
@@ -136,6 +145,26 @@ func (fn function) body(f Form) {
 	mask.Store(fn.of(f, x, params), at(dst))
 	Label("done")
 	Leave()
+}
+
+// pairs goes over vectors two by two while there are so many.
+func (fn function) pairs(f Form, n, i reg.GPVirtual, params []V, from, to Mem) {
+	two := uint64(2 * f.Lanes)
+	SUBQ(Imm(two), n)
+	JLT(LabelRef("single"))
+	Label("pairs")
+	var y [2]V
+	Together(len(y), func(v int) {
+		y[v] = fn.of(f, []V{f.Load(from.Offset(v * f.Bytes()))}, params)
+	})
+	for v, y := range y {
+		VMOVUPS(y, to.Offset(v*f.Bytes()))
+	}
+	ADDQ(Imm(two), i)
+	SUBQ(Imm(two), n)
+	JGE(LabelRef("pairs"))
+	Label("single")
+	ADDQ(Imm(two), n)
 }
 
 func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }

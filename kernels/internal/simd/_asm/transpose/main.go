@@ -64,6 +64,20 @@ func write(f Form) {
 			CMPQ(rows, Imm(2*side))
 			JGE(LabelRef(every))
 			Label(masked)
+			for n := range side {
+				if n == 0 {
+					continue
+				}
+				other := NewLabel("other")
+				CMPQ(cols, Imm(uint64(n)))
+				JNE(LabelRef(other))
+				for _, row := range v {
+					storeFirst(row, n, Mem{Base: dst})
+					ADDQ(da, dst)
+				}
+				JMP(LabelRef(stored))
+				Label(other)
+			}
 		}
 		store(&v, some, dst, da, rows, full, stored)
 		Label(stored)
@@ -135,5 +149,28 @@ func store(v *[side]V, mask Mask, dst, da, rows reg.GPVirtual, full bool, done s
 			DECQ(rows)
 			JZ(LabelRef(done))
 		}
+	}
+}
+
+// storeFirst writes the first n lanes of v, fewer than eight, by no mask.
+func storeFirst(v V, n int, to Mem) {
+	x := v.AsX()
+	if n >= 4 {
+		VMOVUPS(x, to)
+		if n > 4 {
+			x = XMM()
+			VEXTRACTF128(Imm(1), v, x)
+		}
+		to, n = to.Offset(16), n-4
+	}
+	if n >= 2 {
+		VMOVLPS(x, to)
+		to = to.Offset(8)
+	}
+	switch n {
+	case 1:
+		VMOVSS(x, to)
+	case 3:
+		VEXTRACTPS(Imm(2), x, to)
 	}
 }

@@ -17,6 +17,8 @@ type constant struct {
 var (
 	kept   []constant
 	inData = map[uint32]Mem{}
+	// vectors are of eight.
+	vectors = map[uint32]Mem{}
 )
 
 // keepWide and keepNarrow are how many constants stay in registers, of which
@@ -24,6 +26,7 @@ var (
 const (
 	keepWide   = 20
 	keepNarrow = 6
+	keepPaired = 2 // where two bodies are written together
 )
 
 // Function writes a function, whose body leaves by Leave. The constants that the
@@ -52,16 +55,51 @@ func (f Form) Bits(x uint32) V {
 			return c.reg
 		}
 	}
-	v, limit := f.New(), keepNarrow
-	if f.wide {
-		limit = keepWide
+	v := f.New()
+	for _, c := range kept {
+		if c.bits == x { // meanwhile
+			return c.reg
+		}
 	}
-	if len(kept) < limit {
+	if len(kept) < f.keep() {
 		kept = append(kept, constant{x, v})
 	} else {
 		VBROADCASTSS(f.datum(x), v)
 	}
 	return v
+}
+
+// keep is how many constants stay in registers.
+func (f Form) keep() int {
+	switch {
+	case f.wide:
+		return keepWide
+	case f.Paired:
+		return keepPaired
+	}
+	return keepNarrow
+}
+
+// operand is Const for an instruction that takes it from memory too.
+func (f Form) operand(x float64) Op {
+	bits := math.Float32bits(float32(x))
+	for _, c := range kept {
+		if c.bits == bits {
+			return c.reg
+		}
+	}
+	if f.wide || len(kept) < f.keep() {
+		return f.Bits(bits)
+	}
+	m, ok := vectors[bits]
+	if !ok {
+		m = GLOBL(fmt.Sprintf("words%08x", bits), RODATA|NOPTR)
+		for i := range 8 {
+			DATA(4*i, U32(bits))
+		}
+		vectors[bits] = m
+	}
+	return m
 }
 
 // datum is x in memory.

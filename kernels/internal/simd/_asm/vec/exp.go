@@ -24,22 +24,36 @@ func (f Form) Exp(x V) V {
 func (f Form) ExpWithin(x V) V {
 	t := f.FMA(x, f.Const(log2e), f.Const(shifter))
 	k := f.Sub(t, f.Const(shifter))
-	VFNMADD231PS(f.Const(ln2Hi), k, x)
-	return f.expOfRest(x, t, k)
+	hi := f.Const(ln2Hi)
+	pause()
+	VFNMADD231PS(hi, k, x)
+	return f.scaled(f.expOfRest(x, k), t, k)
 }
 
-// expNegative is ExpWithin of -x.
+// expNegative is ExpWithin of -x, for x up to -expLow.
 func (f Form) expNegative(x V) V {
 	t := f.FMA(x, f.Const(-log2e), f.Const(shifter))
 	k := f.Sub(t, f.Const(shifter))
-	VFNMSUB231PS(f.Const(ln2Hi), k, x)
-	return f.expOfRest(x, t, k)
+	hi := f.Const(ln2Hi)
+	pause()
+	VFNMSUB231PS(hi, k, x)
+	p := f.expOfRest(x, k)
+	if f.wide {
+		return f.scaled(p, t, k)
+	}
+	return f.Mul(p, f.AddInt(f.Left(t, 23), f.Bits(127<<23))) // nothing subnormal or infinite
 }
 
-// expOfRest is 2ᵏ·eʳ, but for what ln2Hi lacks of log 2 in r. It uses r up.
-func (f Form) expOfRest(r, t, k V) V {
-	VFNMADD231PS(f.Const(ln2Lo), k, r)
-	p := f.Horner(r, 0x1.6a23cep-10, 0x1.123a2p-7, 0x1.5558f2p-5, 0x1.555492p-3, 0x1.fffffcp-2, 1, 1)
+// expOfRest is eʳ, but for what ln2Hi·k lacks of k·log 2 in r. It uses r up.
+func (f Form) expOfRest(r, k V) V {
+	lo := f.Const(ln2Lo)
+	pause()
+	VFNMADD231PS(lo, k, r)
+	return f.Horner(r, 0x1.6a23cep-10, 0x1.123a2p-7, 0x1.5558f2p-5, 0x1.555492p-3, 0x1.fffffcp-2, 1, 1)
+}
+
+// scaled is 2ᵏ·p, where t is k and the shifter.
+func (f Form) scaled(p, t, k V) V {
 	if f.wide {
 		return f.op2(VSCALEFPS, p, k) // rounds once, as the two factors do
 	}

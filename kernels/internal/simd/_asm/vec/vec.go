@@ -12,19 +12,21 @@ type V = reg.VecVirtual
 
 // Form is an instruction set.
 type Form struct {
-	Name  string
-	Lanes int // of 32 bits
-	wide  bool
+	Name   string
+	Lanes  int // of 32 bits
+	wide   bool
+	Paired bool // two bodies share the registers
 }
 
 // Forms are those for which each primitive is written.
-var Forms = []Form{{"512", 16, true}, {"256", 8, false}}
+var Forms = []Form{{Name: "512", Lanes: 16, wide: true}, {Name: "256", Lanes: 8}}
 
 // Bytes is the size of a vector.
 func (f Form) Bytes() int { return 4 * f.Lanes }
 
 // New is a register that holds nothing.
 func (f Form) New() V {
+	pause()
 	if f.Lanes == 16 {
 		return ZMM()
 	}
@@ -235,7 +237,9 @@ func (f Form) Horner(x V, c ...float64) V {
 	s := f.New()
 	VMOVAPS(f.Const(c[0]), s)
 	for _, k := range c[1:] {
-		VFMADD213PS(f.Const(k), x, s)
+		k := f.operand(k)
+		pause()
+		VFMADD213PS(k, x, s)
 	}
 	return s
 }
