@@ -904,17 +904,22 @@ DATA word3f200000<>+0(SB)/4, $0x3f200000
 GLOBL word3f200000<>(SB), RODATA|NOPTR, $4
 
 // func erf512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·erf512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·erf512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS      (BX)(DX*4), Z0
@@ -1047,6 +1052,7 @@ rest:
 	VMOVUPS      Z25, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1254,17 +1260,22 @@ DATA wordbfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
 GLOBL wordbfb8aa3b<>(SB), RODATA|NOPTR, $4
 
 // func silu512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·silu512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·silu512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS      (BX)(DX*4), Z0
@@ -1321,6 +1332,7 @@ rest:
 	VMOVUPS      Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1341,17 +1353,22 @@ constants:
 	JMP          begin
 
 // func gelu512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·gelu512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·gelu512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS      (BX)(DX*4), Z0
@@ -1500,6 +1517,7 @@ rest:
 	VMOVUPS      Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1533,17 +1551,22 @@ DATA word3f3504f3<>+0(SB)/4, $0x3f3504f3
 GLOBL word3f3504f3<>(SB), RODATA|NOPTR, $4
 
 // func geluTanh512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·geluTanh512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·geluTanh512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS      (BX)(DX*4), Z0
@@ -1610,6 +1633,7 @@ rest:
 	VMOVUPS      Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1810,11 +1834,16 @@ constants:
 	JMP          begin
 
 // func quickGelu512(dst *float32, a *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·quickGelu512(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·quickGelu512(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -1881,6 +1910,7 @@ rest:
 	VMOVUPS      Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -5371,17 +5401,22 @@ DATA wordsbeaaaa99<>+28(SB)/4, $0xbeaaaa99
 GLOBL wordsbeaaaa99<>(SB), RODATA|NOPTR, $32
 
 // func erf256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·erf256(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·erf256(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  single
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     single
 
 pairs:
 	VMOVUPS      (BX)(DX*4), Y0
@@ -5731,6 +5766,7 @@ rest:
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -6041,17 +6077,22 @@ constants:
 	JMP          begin
 
 // func silu256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·silu256(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·silu256(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  single
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     single
 
 pairs:
 	VMOVUPS      (BX)(DX*4), Y0
@@ -6225,6 +6266,7 @@ rest:
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -6234,17 +6276,22 @@ constants:
 	JMP          begin
 
 // func gelu256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·gelu256(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·gelu256(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS      (BX)(DX*4), Y0
@@ -6440,6 +6487,7 @@ rest:
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -6453,17 +6501,22 @@ constants:
 	JMP          begin
 
 // func geluTanh256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·geluTanh256(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·geluTanh256(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  single
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     single
 
 pairs:
 	VMOVUPS      (BX)(DX*4), Y0
@@ -6681,6 +6734,7 @@ rest:
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -6874,11 +6928,16 @@ constants:
 	JMP          begin
 
 // func quickGelu256(dst *float32, a *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·quickGelu256(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·quickGelu256(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -7064,6 +7123,7 @@ rest:
 	VMASKMOVPS   Y0, Y1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 

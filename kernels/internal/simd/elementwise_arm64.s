@@ -1558,13 +1558,16 @@ TEXT ·erfNeon(SB), NOSPLIT, $0-24
 	WORD $0x3dc03006 // ldr q6, [x0, #192]
 	WORD $0x3dc05407 // ldr q7, [x0, #336]
 	WORD $0x3dc09008 // ldr q8, [x0, #576]
-	MOVD dst+0(FP), R1
-	MOVD a+8(FP), R2
-	MOVD n+16(FP), R3
-	SUBS $4, R3, R3
+	MRS FPCR, R1
+	ORR $16777216, R1, R2
+	MSR R2, FPCR
+	MOVD dst+0(FP), R2
+	MOVD a+8(FP), R3
+	MOVD n+16(FP), R4
+	SUBS $4, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	WORD $0x3dc00069 // ldr q9, [x3, #0]
 	WORD $0x4ea0f92a // fabs v10.4s, v9.4s
 	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
 	WORD $0x3dc0580c // ldr q12, [x0, #352]
@@ -1629,14 +1632,14 @@ next1:
 	WORD $0x6e6c1d2d // bsl v13.16b, v9.16b, v12.16b
 	WORD $0x6ea8e549 // fcmgt v9.4s, v10.4s, v8.4s
 	WORD $0x6e6b1da9 // bsl v9.16b, v13.16b, v11.16b
-	WORD $0x3d800029 // str q9, [x1, #0]
-	ADD $16, R1, R1
+	WORD $0x3d800049 // str q9, [x2, #0]
 	ADD $16, R2, R2
-	SUBS $4, R3, R3
+	ADD $16, R3, R3
+	SUBS $4, R4, R4
 	BGE next1
 rest2:
-	TBZ $1, R3, skip3
-	WORD $0xfd400049 // ldr d9, [x2, #0]
+	TBZ $1, R4, skip3
+	WORD $0xfd400069 // ldr d9, [x3, #0]
 	WORD $0x4ea0f92a // fabs v10.4s, v9.4s
 	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
 	WORD $0x3dc0580c // ldr q12, [x0, #352]
@@ -1701,12 +1704,12 @@ rest2:
 	WORD $0x6e6c1d2d // bsl v13.16b, v9.16b, v12.16b
 	WORD $0x6ea8e549 // fcmgt v9.4s, v10.4s, v8.4s
 	WORD $0x6e6b1da9 // bsl v9.16b, v13.16b, v11.16b
-	WORD $0xfd000029 // str d9, [x1, #0]
-	ADD $8, R1, R1
+	WORD $0xfd000049 // str d9, [x2, #0]
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip3:
-	TBZ $0, R3, skip4
-	WORD $0xbd400049 // ldr s9, [x2, #0]
+	TBZ $0, R4, skip4
+	WORD $0xbd400069 // ldr s9, [x3, #0]
 	WORD $0x4ea0f92a // fabs v10.4s, v9.4s
 	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
 	WORD $0x3dc0580c // ldr q12, [x0, #352]
@@ -1770,10 +1773,11 @@ skip3:
 	WORD $0x6e601d27 // bsl v7.16b, v9.16b, v0.16b
 	WORD $0x6ea8e540 // fcmgt v0.4s, v10.4s, v8.4s
 	WORD $0x6e6b1ce0 // bsl v0.16b, v7.16b, v11.16b
-	WORD $0xbd000020 // str s0, [x1, #0]
-	ADD $4, R1, R1
+	WORD $0xbd000040 // str s0, [x2, #0]
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip4:
+	MSR R1, FPCR
 	RET
 
 // func reluNeon(dst, a *float32, n int)
@@ -1984,13 +1988,16 @@ TEXT ·siluNeon(SB), NOSPLIT, $0-24
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x3dc00406 // ldr q6, [x0, #16]
 	WORD $0x3dc00007 // ldr q7, [x0, #0]
-	MOVD dst+0(FP), R1
-	MOVD a+8(FP), R2
-	MOVD n+16(FP), R3
-	SUBS $4, R3, R3
+	MRS FPCR, R1
+	ORR $16777216, R1, R2
+	MSR R2, FPCR
+	MOVD dst+0(FP), R2
+	MOVD a+8(FP), R3
+	MOVD n+16(FP), R4
+	SUBS $4, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc00048 // ldr q8, [x2, #0]
+	WORD $0x3dc00068 // ldr q8, [x3, #0]
 	WORD $0x4ea0f509 // fmin v9.4s, v8.4s, v0.4s
 	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
 	WORD $0x3dc00c0a // ldr q10, [x0, #48]
@@ -2025,14 +2032,14 @@ next1:
 	WORD $0x6ea8e4ca // fcmgt v10.4s, v6.4s, v8.4s
 	WORD $0x4e6a1d29 // bic v9.16b, v9.16b, v10.16b
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	WORD $0x3d800028 // str q8, [x1, #0]
-	ADD $16, R1, R1
+	WORD $0x3d800048 // str q8, [x2, #0]
 	ADD $16, R2, R2
-	SUBS $4, R3, R3
+	ADD $16, R3, R3
+	SUBS $4, R4, R4
 	BGE next1
 rest2:
-	TBZ $1, R3, skip3
-	WORD $0xfd400048 // ldr d8, [x2, #0]
+	TBZ $1, R4, skip3
+	WORD $0xfd400068 // ldr d8, [x3, #0]
 	WORD $0x4ea0f509 // fmin v9.4s, v8.4s, v0.4s
 	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
 	WORD $0x3dc00c0a // ldr q10, [x0, #48]
@@ -2067,12 +2074,12 @@ rest2:
 	WORD $0x6ea8e4ca // fcmgt v10.4s, v6.4s, v8.4s
 	WORD $0x4e6a1d29 // bic v9.16b, v9.16b, v10.16b
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	WORD $0xfd000028 // str d8, [x1, #0]
-	ADD $8, R1, R1
+	WORD $0xfd000048 // str d8, [x2, #0]
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip3:
-	TBZ $0, R3, skip4
-	WORD $0xbd400048 // ldr s8, [x2, #0]
+	TBZ $0, R4, skip4
+	WORD $0xbd400068 // ldr s8, [x3, #0]
 	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	WORD $0x3dc00c09 // ldr q9, [x0, #48]
@@ -2107,10 +2114,11 @@ skip3:
 	WORD $0x6ea8e4c1 // fcmgt v1.4s, v6.4s, v8.4s
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x6e20dd00 // fmul v0.4s, v8.4s, v0.4s
-	WORD $0xbd000020 // str s0, [x1, #0]
-	ADD $4, R1, R1
+	WORD $0xbd000040 // str s0, [x2, #0]
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip4:
+	MSR R1, FPCR
 	RET
 
 // func geluNeon(dst, a *float32, n int)
@@ -2127,13 +2135,16 @@ TEXT ·geluNeon(SB), NOSPLIT, $0-24
 	WORD $0x3dc05408 // ldr q8, [x0, #336]
 	WORD $0x3dc09009 // ldr q9, [x0, #576]
 	WORD $0x3dc0a00a // ldr q10, [x0, #640]
-	MOVD dst+0(FP), R1
-	MOVD a+8(FP), R2
-	MOVD n+16(FP), R3
-	SUBS $4, R3, R3
+	MRS FPCR, R1
+	ORR $16777216, R1, R2
+	MSR R2, FPCR
+	MOVD dst+0(FP), R2
+	MOVD a+8(FP), R3
+	MOVD n+16(FP), R4
+	SUBS $4, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc0004b // ldr q11, [x2, #0]
+	WORD $0x3dc0006b // ldr q11, [x3, #0]
 	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
 	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
@@ -2202,14 +2213,14 @@ next1:
 	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
 	WORD $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
 	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD $0x3d80002b // str q11, [x1, #0]
-	ADD $16, R1, R1
+	WORD $0x3d80004b // str q11, [x2, #0]
 	ADD $16, R2, R2
-	SUBS $4, R3, R3
+	ADD $16, R3, R3
+	SUBS $4, R4, R4
 	BGE next1
 rest2:
-	TBZ $1, R3, skip3
-	WORD $0xfd40004b // ldr d11, [x2, #0]
+	TBZ $1, R4, skip3
+	WORD $0xfd40006b // ldr d11, [x3, #0]
 	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
 	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
@@ -2278,12 +2289,12 @@ rest2:
 	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
 	WORD $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
 	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD $0xfd00002b // str d11, [x1, #0]
-	ADD $8, R1, R1
+	WORD $0xfd00004b // str d11, [x2, #0]
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip3:
-	TBZ $0, R3, skip4
-	WORD $0xbd40004b // ldr s11, [x2, #0]
+	TBZ $0, R4, skip4
+	WORD $0xbd40006b // ldr s11, [x3, #0]
 	WORD $0x6e20dd60 // fmul v0.4s, v11.4s, v0.4s
 	WORD $0x4ea0f80c // fabs v12.4s, v0.4s
 	WORD $0x6e20dc0d // fmul v13.4s, v0.4s, v0.4s
@@ -2351,10 +2362,11 @@ skip3:
 	WORD $0x6e2add61 // fmul v1.4s, v11.4s, v10.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0xbd000020 // str s0, [x1, #0]
-	ADD $4, R1, R1
+	WORD $0xbd000040 // str s0, [x2, #0]
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip4:
+	MSR R1, FPCR
 	RET
 
 // func geluTanhNeon(dst, a *float32, n int)
@@ -2370,13 +2382,16 @@ TEXT ·geluTanhNeon(SB), NOSPLIT, $0-24
 	WORD $0x3dc03007 // ldr q7, [x0, #192]
 	WORD $0x3dc00408 // ldr q8, [x0, #16]
 	WORD $0x3dc00009 // ldr q9, [x0, #0]
-	MOVD dst+0(FP), R1
-	MOVD a+8(FP), R2
-	MOVD n+16(FP), R3
-	SUBS $4, R3, R3
+	MRS FPCR, R1
+	ORR $16777216, R1, R2
+	MSR R2, FPCR
+	MOVD dst+0(FP), R2
+	MOVD a+8(FP), R3
+	MOVD n+16(FP), R4
+	SUBS $4, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc0004a // ldr q10, [x2, #0]
+	WORD $0x3dc0006a // ldr q10, [x3, #0]
 	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
 	WORD $0x4ea11c2c // mov v12.16b, v1.16b
 	WORD $0x4e2bcc0c // fmla v12.4s, v0.4s, v11.4s
@@ -2415,14 +2430,14 @@ next1:
 	WORD $0x6eabe50b // fcmgt v11.4s, v8.4s, v11.4s
 	WORD $0x4e6b1d8b // bic v11.16b, v12.16b, v11.16b
 	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
-	WORD $0x3d80002a // str q10, [x1, #0]
-	ADD $16, R1, R1
+	WORD $0x3d80004a // str q10, [x2, #0]
 	ADD $16, R2, R2
-	SUBS $4, R3, R3
+	ADD $16, R3, R3
+	SUBS $4, R4, R4
 	BGE next1
 rest2:
-	TBZ $1, R3, skip3
-	WORD $0xfd40004a // ldr d10, [x2, #0]
+	TBZ $1, R4, skip3
+	WORD $0xfd40006a // ldr d10, [x3, #0]
 	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
 	WORD $0x4ea11c2c // mov v12.16b, v1.16b
 	WORD $0x4e2bcc0c // fmla v12.4s, v0.4s, v11.4s
@@ -2461,12 +2476,12 @@ rest2:
 	WORD $0x6eabe50b // fcmgt v11.4s, v8.4s, v11.4s
 	WORD $0x4e6b1d8b // bic v11.16b, v12.16b, v11.16b
 	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
-	WORD $0xfd00002a // str d10, [x1, #0]
-	ADD $8, R1, R1
+	WORD $0xfd00004a // str d10, [x2, #0]
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip3:
-	TBZ $0, R3, skip4
-	WORD $0xbd40004a // ldr s10, [x2, #0]
+	TBZ $0, R4, skip4
+	WORD $0xbd40006a // ldr s10, [x3, #0]
 	WORD $0x6e2add4b // fmul v11.4s, v10.4s, v10.4s
 	WORD $0x4e2bcc01 // fmla v1.4s, v0.4s, v11.4s
 	WORD $0x6e21dd40 // fmul v0.4s, v10.4s, v1.4s
@@ -2504,10 +2519,11 @@ skip3:
 	WORD $0x6ea0e500 // fcmgt v0.4s, v8.4s, v0.4s
 	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0x6e20dd40 // fmul v0.4s, v10.4s, v0.4s
-	WORD $0xbd000020 // str s0, [x1, #0]
-	ADD $4, R1, R1
+	WORD $0xbd000040 // str s0, [x2, #0]
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip4:
+	MSR R1, FPCR
 	RET
 
 // func hardSwishNeon(dst, a *float32, n int)
@@ -2803,17 +2819,20 @@ TEXT ·quickGeluNeon(SB), NOSPLIT, $0-32
 	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	WORD $0x3dc00406 // ldr q6, [x0, #16]
 	WORD $0x3dc00007 // ldr q7, [x0, #0]
-	MOVD dst+0(FP), R1
-	MOVD a+8(FP), R2
+	MRS FPCR, R1
+	ORR $16777216, R1, R2
+	MSR R2, FPCR
+	MOVD dst+0(FP), R2
+	MOVD a+8(FP), R3
 	FMOVS alpha+24(FP), F8
 	WORD $0x4e040508 // dup v8.4s, v8.s[0]
 	FMOVS beta+28(FP), F9
 	WORD $0x4e040529 // dup v9.4s, v9.s[0]
-	MOVD n+16(FP), R3
-	SUBS $4, R3, R3
+	MOVD n+16(FP), R4
+	SUBS $4, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	WORD $0x3dc00069 // ldr q9, [x3, #0]
 	WORD $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
 	WORD $0x4ea0f54b // fmin v11.4s, v10.4s, v0.4s
 	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
@@ -2849,14 +2868,14 @@ next1:
 	WORD $0x6eaae4ca // fcmgt v10.4s, v6.4s, v10.4s
 	WORD $0x4e6a1d6a // bic v10.16b, v11.16b, v10.16b
 	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
-	WORD $0x3d800029 // str q9, [x1, #0]
-	ADD $16, R1, R1
+	WORD $0x3d800049 // str q9, [x2, #0]
 	ADD $16, R2, R2
-	SUBS $4, R3, R3
+	ADD $16, R3, R3
+	SUBS $4, R4, R4
 	BGE next1
 rest2:
-	TBZ $1, R3, skip3
-	WORD $0xfd400049 // ldr d9, [x2, #0]
+	TBZ $1, R4, skip3
+	WORD $0xfd400069 // ldr d9, [x3, #0]
 	WORD $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
 	WORD $0x4ea0f54b // fmin v11.4s, v10.4s, v0.4s
 	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
@@ -2892,12 +2911,12 @@ rest2:
 	WORD $0x6eaae4ca // fcmgt v10.4s, v6.4s, v10.4s
 	WORD $0x4e6a1d6a // bic v10.16b, v11.16b, v10.16b
 	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
-	WORD $0xfd000029 // str d9, [x1, #0]
-	ADD $8, R1, R1
+	WORD $0xfd000049 // str d9, [x2, #0]
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip3:
-	TBZ $0, R3, skip4
-	WORD $0xbd400049 // ldr s9, [x2, #0]
+	TBZ $0, R4, skip4
+	WORD $0xbd400069 // ldr s9, [x3, #0]
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
@@ -2933,10 +2952,11 @@ skip3:
 	WORD $0x6ea8e4c1 // fcmgt v1.4s, v6.4s, v8.4s
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 	WORD $0x6e20dd20 // fmul v0.4s, v9.4s, v0.4s
-	WORD $0xbd000020 // str s0, [x1, #0]
-	ADD $4, R1, R1
+	WORD $0xbd000040 // str s0, [x2, #0]
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip4:
+	MSR R1, FPCR
 	RET
 
 // func hardSigmoidNeon(dst, a *float32, n int, alpha, beta float32)

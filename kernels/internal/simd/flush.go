@@ -2,11 +2,12 @@ package simd
 
 import "math"
 
-// What multiplies (products, convolutions and the normalisations of a row)
-// takes subnormal float32s for zeros of their sign, where they go into an
-// operation and where they come out of one. A processor takes up to a hundred
-// times as long for a product of a subnormal number, which a hostile model
-// could have it do always. The functions of Sweep keep them.
+// What multiplies (products, convolutions, the normalisations of a row, and the
+// functions that have their argument as a factor) takes subnormal float32s for
+// zeros of their sign, where they go into an operation and where they come out
+// of one. A processor takes up to a hundred times as long for a product of a
+// subnormal number, which a hostile model could have it do always. The rest of
+// a map keeps them.
 
 // normal is x, or the zero of its sign where x is subnormal.
 func normal(x float32) float32 {

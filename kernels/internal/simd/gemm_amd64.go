@@ -95,7 +95,7 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 				runs++
 			}
 			panel := from(b, j/Panel*ldb+done*Panel)
-			ahead, fetches := from(panel, terms*Panel), 1
+			ahead, fetches := from(panel, terms*Panel), 1 // by the first tile alone
 			out, apart, columns, then := places.sums[:], wide, uint64(1)<<wide-1, Ending{}
 			last := run+runs == len(lens)
 			if last {
@@ -104,9 +104,6 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 				if ahead = from(b, (j/Panel+1)*ldb); j+Panel >= n {
 					ahead = after(b, ldb, j/Panel+1, k)
 				}
-				if ldb > 0 {
-					fetches = (len(ahead) + ldb - 1) / ldb
-				}
 			}
 			for i, rows := 0, 0; i < m; i += rows {
 				times, tall := split(m-i, len(family))
@@ -114,7 +111,7 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 				family[tall-1](times, &out[i*apart], apart, columns, add && last,
 					first(a.X), &zeros[0], first(at[run*m+i:]), m, first(from(lens, run)), runs, first(panel), ldb, first(ahead), fetches,
 					first(then.Bias), first(from(then.Plus, i*apart)), then.Clamp, low, high, zero, sums)
-				ahead, fetches = from(ahead, times*ldb), fetches-times
+				fetches = 0
 				if sums != nil {
 					sums = &places.sums[min(i+rows, maxRows-1)*wide]
 				}

@@ -8,6 +8,7 @@ type function struct {
 	name   string
 	inputs int
 	tuned  bool // with parameters alpha and beta
+	flush  bool // subnormal numbers are zeros
 	strip  Strip
 	of     func(f *Func, x, p []V) V
 }
@@ -19,11 +20,17 @@ var (
 )
 
 func one(name string, s Strip, of func(f *Func, x V) V) function {
-	return function{name, 1, false, s, func(f *Func, x, _ []V) V { return of(f, x[0]) }}
+	return function{name: name, inputs: 1, strip: s, of: func(f *Func, x, _ []V) V { return of(f, x[0]) }}
+}
+
+func flushed(name string, of func(f *Func, x V) V) function {
+	fn := one(name, single, of)
+	fn.flush = true
+	return fn
 }
 
 func two(name string, of func(f *Func, a, b V) V) function {
-	return function{name, 2, false, several, func(f *Func, x, _ []V) V { return of(f, x[0], x[1]) }}
+	return function{name: name, inputs: 2, strip: several, of: func(f *Func, x, _ []V) V { return of(f, x[0], x[1]) }}
 }
 
 func rounded(name, mode string) function {
@@ -37,7 +44,7 @@ var functions = []function{
 	two("div", (*Func).Div),
 	two("min", (*Func).Min),
 	two("max", (*Func).Max),
-	{"fma", 3, false, several, func(f *Func, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+	{name: "fma", inputs: 3, strip: several, of: func(f *Func, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
 
 	one("neg", several, (*Func).Neg),
 	one("abs", several, (*Func).Abs),
@@ -50,22 +57,22 @@ var functions = []function{
 
 	one("exp", single, (*Func).Exp),
 	one("tanh", single, tanh),
-	one("erf", single, erf),
+	flushed("erf", erf),
 	one("relu", several, relu),
 	one("sigmoid", single, (*Func).Sigmoid),
-	one("silu", single, silu),
-	one("gelu", single, gelu),
-	one("geluTanh", single, geluTanh),
+	flushed("silu", silu),
+	flushed("gelu", gelu),
+	flushed("geluTanh", geluTanh),
 	one("hardSwish", several, hardSwish),
 	one("sign", several, sign),
 	one("softsign", several, softsign),
-	{"quickGelu", 1, true, single, func(f *Func, x, p []V) V {
+	{name: "quickGelu", inputs: 1, tuned: true, flush: true, strip: single, of: func(f *Func, x, p []V) V {
 		return f.Mul(x[0], f.Sigmoid(f.Mul(p[0], x[0])))
 	}},
-	{"hardSigmoid", 1, true, several, func(f *Func, x, p []V) V {
+	{name: "hardSigmoid", inputs: 1, tuned: true, strip: several, of: func(f *Func, x, p []V) V {
 		return unit(f, f.FMA(p[0], x[0], p[1]))
 	}},
-	{"leaky", 1, true, several, func(f *Func, x, p []V) V {
+	{name: "leaky", inputs: 1, tuned: true, strip: several, of: func(f *Func, x, p []V) V {
 		return f.Select(f.Greater(f.Const(0), x[0]), f.Mul(p[0], x[0]), x[0])
 	}},
 }
@@ -87,6 +94,9 @@ func (fn function) write(file *File) {
 		signature += ", alpha, beta float32"
 	}
 	file.Func(fn.name, signature+")", func(f *Func) {
+		if fn.flush {
+			f.FlushSubnormals()
+		}
 		pointers := []R{f.Arg("dst")}
 		for _, name := range inputs {
 			pointers = append(pointers, f.Arg(name))

@@ -39,7 +39,7 @@ func wide1(name string, of func(d Doubles, x V) V) function {
 }
 
 func wide(name string, inputs int, tuned bool, of func(d Doubles, x, p []V) V) function {
-	return function{name, inputs, tuned, Strip{Vectors: 1, Lanes: 2}, func(f *Func, x, p []V) V {
+	return function{name: name, inputs: inputs, tuned: tuned, strip: Strip{Vectors: 1, Lanes: 2}, of: func(f *Func, x, p []V) V {
 		d := Doubles{Func: f}
 		widened := func(list []V) (wide []V) {
 			for _, v := range list {

@@ -16,19 +16,27 @@ type function struct {
 	inputs int
 	tuned  bool // with parameters alpha and beta
 	long   bool // one result follows another, many times, with few needed later
+	flush  bool // subnormal numbers are zeros
 	of     func(f Form, x, p []V) V
 }
 
 func one(name string, of func(f Form, x V) V) function {
-	return function{name, 1, false, false, func(f Form, x, _ []V) V { return of(f, x[0]) }}
+	return function{name: name, inputs: 1, of: func(f Form, x, _ []V) V { return of(f, x[0]) }}
 }
 
 func long(name string, of func(f Form, x V) V) function {
-	return function{name, 1, false, true, func(f Form, x, _ []V) V { return of(f, x[0]) }}
+	fn := one(name, of)
+	fn.long = true
+	return fn
+}
+
+func flushed(fn function) function {
+	fn.flush = true
+	return fn
 }
 
 func two(name string, of func(f Form, a, b V) V) function {
-	return function{name, 2, false, false, func(f Form, x, _ []V) V { return of(f, x[0], x[1]) }}
+	return function{name: name, inputs: 2, of: func(f Form, x, _ []V) V { return of(f, x[0], x[1]) }}
 }
 
 var functions = []function{
@@ -38,7 +46,7 @@ var functions = []function{
 	two("div", func(f Form, a, b V) V { return f.Div(a, b) }),
 	two("min", Form.Min),
 	two("max", Form.Max),
-	{"fma", 3, false, false, func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+	{name: "fma", inputs: 3, of: func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
 
 	one("neg", Form.Neg),
 	one("abs", Form.Abs),
@@ -51,22 +59,22 @@ var functions = []function{
 
 	long("exp", Form.Exp),
 	one("tanh", tanh),
-	long("erf", erf),
+	flushed(long("erf", erf)),
 	one("relu", relu),
 	long("sigmoid", Form.Sigmoid),
-	long("silu", silu),
-	one("gelu", gelu),
-	long("geluTanh", geluTanh),
+	flushed(long("silu", silu)),
+	flushed(one("gelu", gelu)),
+	flushed(long("geluTanh", geluTanh)),
 	one("hardSwish", hardSwish),
 	one("sign", sign),
 	one("softsign", softsign),
-	{"quickGelu", 1, true, true, func(f Form, x, p []V) V {
+	{name: "quickGelu", inputs: 1, tuned: true, long: true, flush: true, of: func(f Form, x, p []V) V {
 		return f.Mul(f.Sigmoid(f.Mul(x[0], p[0])), x[0])
 	}},
-	{"hardSigmoid", 1, true, false, func(f Form, x, p []V) V {
+	{name: "hardSigmoid", inputs: 1, tuned: true, of: func(f Form, x, p []V) V {
 		return unit(f, f.FMA(x[0], p[0], p[1]))
 	}},
-	{"leaky", 1, true, false, func(f Form, x, p []V) V {
+	{name: "leaky", inputs: 1, tuned: true, of: func(f Form, x, p []V) V {
 		return f.Select(LT, x[0], f.Zero(), f.Mul(x[0], p[0]), x[0])
 	}},
 }
@@ -115,6 +123,9 @@ func arguments(inputs int, tuned bool, broadcast func(Mem) V) (dst, n, i reg.GPV
 
 // body goes over n elements, the last of them under a mask.
 func (fn function) body(f Form) {
+	if fn.flush {
+		FlushSubnormals()
+	}
 	dst, n, i, in, params := arguments(fn.inputs, fn.tuned, f.Broadcast)
 	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }
 
