@@ -1,5 +1,6 @@
 // Package simd holds the arithmetic that kernels share: float32 functions that
-// give the same bits on every processor.
+// give the same bits on every processor, but where flush.go says otherwise of a
+// number that rounds to the smallest normal one.
 //
 // Each function is a fixed sequence of add, multiply, divide, compare and
 // integer operations. A product that is added to something is written
