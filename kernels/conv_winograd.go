@@ -88,6 +88,9 @@ func (s *convStep) packWinograd(call *Call, dst []float32, w Tensor) error {
 	size := simd.PackedLen(s.c, s.n)
 	return call.Tiles(s.c, func(c int) {
 		var row [9][simd.Panel]float32
+		// Planes lie at such distances that the lines of all compete for few
+		// places in a cache, so each is written at once.
+		var lines [simd.WinogradPlanes][simd.Panel]float32
 		for j := 0; j < s.n; j += simd.Panel {
 			cols := min(simd.Panel, s.n-j)
 			for i := range row {
@@ -100,8 +103,11 @@ func (s *convStep) packWinograd(call *Call, dst []float32, w Tensor) error {
 					g[i] = row[i][k]
 				}
 				for p, v := range simd.WinogradWeights(&g) {
-					dst[p*size+j/simd.Panel*simd.PanelLen(s.c)+c*simd.Panel+k] = v
+					lines[p][k] = v
 				}
+			}
+			for p := range lines {
+				copy(dst[p*size+j/simd.Panel*simd.PanelLen(s.c)+c*simd.Panel:], lines[p][:])
 			}
 		}
 	})

@@ -13,6 +13,7 @@ fetches nothing. --web names a folder with onnxruntime-web in its node_modules,
 """
 
 import argparse
+import base64
 import glob
 import json
 import os
@@ -45,6 +46,18 @@ def folder_of(path):
 def name_of(path):
     stem = os.path.basename(path)[:-5]
     return stem[2:] if stem.startswith("m_") else f"{os.path.basename(os.path.dirname(path))}/{stem}"
+
+
+def inputs_of(path):
+    """The inputs of the data set, as web.mjs takes them."""
+    import onnx
+    from onnx import numpy_helper
+
+    inputs = []
+    for i in range(len(glob.glob(os.path.join(folder_of(path) or "/nowhere", "input_*.pb")))):
+        x = numpy_helper.to_array(onnx.load_tensor(os.path.join(folder_of(path), f"input_{i}.pb")))
+        inputs.append({"type": str(x.dtype), "dims": x.shape, "data": base64.b64encode(x.tobytes()).decode()})
+    return inputs
 
 
 def peak():
@@ -148,11 +161,14 @@ class Bench:
         self.say("\n## Beside onnxruntime-web, one thread\n")
         self.table("model", "onnxruntime-web ms", "Glovebox ms", "ratio")
         for path in paths:
-            try:
-                peer = Peer(["node", os.path.join(HERE, "web.mjs"), self.args.web, path])
-            except (json.JSONDecodeError, OSError):
-                self.row(name_of(path), "it does not run there", "", "")
-                continue
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+                json.dump(inputs_of(path), f)
+                f.flush()
+                try:
+                    peer = Peer(["node", os.path.join(HERE, "web.mjs"), self.args.web, path, f.name])
+                except (json.JSONDecodeError, OSError):
+                    self.row(name_of(path), "it does not run there", "", "")
+                    continue
             theirs, mine = self.pairs(path, 1, peer)
             times = [m["median_ms"] for m in mine]
             self.row(

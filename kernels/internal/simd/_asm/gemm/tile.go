@@ -190,37 +190,40 @@ func (t *tile) point() {
 
 // sum adds the terms of a run, some at a time and then one by one.
 func (t *tile) sum() {
+	if t.sparing {
+		// Each term takes as many instructions as two threads of a core can
+		// be given, so these are without the fetches and have fewer rounds.
+		CMPQ(t.arg("fetches"), Imm(0))
+		JG(LabelRef("begin"))
+		SUBQ(Imm(2*unroll), t.n)
+		JLT(LabelRef("few"))
+		t.terms("more", 2*unroll, false)
+		Label("few")
+		ADDQ(Imm(2*unroll), t.n)
+		Label("begin")
+	}
 	SUBQ(Imm(unroll), t.n)
 	JLT(LabelRef("rest"))
-	if t.sparing {
-		CMPQ(t.arg("fetches"), Imm(0))
-		JLE(LabelRef("still"))
-	}
-	t.terms("terms", true)
-	if t.sparing {
-		JMP(LabelRef("rest"))
-		Label("still")
-		t.terms("more", false)
-	}
+	t.terms("terms", unroll, true)
 	Label("rest")
 	ADDQ(Imm(unroll), t.n)
 	JZ(LabelRef("ran"))
 	Label("term")
 	t.term(0, true)
-	t.advance(1)
+	t.advance(1, true)
 	DECQ(t.n)
 	JNZ(LabelRef("term"))
 	Label("ran")
 }
 
-// terms adds some terms at a time until fewer are left.
-func (t *tile) terms(label string, fetch bool) {
+// terms adds so many terms at a time until fewer are left.
+func (t *tile) terms(label string, count int, fetch bool) {
 	Label(label)
-	for u := range unroll {
+	for u := range count {
 		t.term(u, fetch)
 	}
-	t.advance(unroll)
-	SUBQ(Imm(unroll), t.n)
+	t.advance(count, fetch)
+	SUBQ(Imm(uint64(count)), t.n)
 	JGE(LabelRef(label))
 }
 
@@ -255,10 +258,12 @@ func (t *tile) panel(v, u int) Mem {
 	return m
 }
 
-func (t *tile) advance(terms int) {
+func (t *tile) advance(terms int, fetch bool) {
 	ADDQ(Imm(uint64(terms)), t.k)
 	ADDQ(I32(64*terms), t.b)
-	ADDQ(I32(64*terms), t.next)
+	if fetch {
+		ADDQ(I32(64*terms), t.next)
+	}
 	if t.b3 != nil {
 		ADDQ(I32(64*terms), t.b3)
 	}
