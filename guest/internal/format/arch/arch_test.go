@@ -157,6 +157,7 @@ func TestRefused(t *testing.T) {
 		{"a layer to join that is not used", describe(`{"kind":"SkipConnection","join":"add","joiner":` + dense + `},"layers":[` + dense + `}]}`), "a SkipConnection has no joiner"},
 		{"no features", describe(`{"kind":"Dense","in":4}`), "a Dense without its out"},
 		{"no axis", describe(`{"kind":"Softmax"}`), "a Softmax without its axis"},
+		{"no layers in a layer of layers", describe(`{"kind":"Chain"}`), "a Chain without its layers"},
 		{"no way to join", describe(`{"kind":"Parallel","layers":[]}`), "a Parallel without its join"},
 		{"no axis to join along", describe(`{"kind":"Parallel","join":"concat","layers":[]}`), "a Parallel without its axis"},
 		{"an unknown function", describe(dense + `,"function":"system"}`), `function "system"`},

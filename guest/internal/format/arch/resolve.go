@@ -72,6 +72,9 @@ func (p *parser) settle(d *draft, outer string) {
 		p.lacks(d.Offset, "kind of layer %q", d.Kind)
 	}
 	p.allowed(d, spec)
+	if _, given := d.keys["layers"]; !given && spec.MaxLayers > 0 {
+		p.Refuse(d.Offset, "a %s without its layers", d.Kind)
+	}
 	for _, param := range spec.Params {
 		at, given := d.keys[param.Name]
 		if !given && !usual(d.Layer, param.Name) {
