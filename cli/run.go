@@ -20,7 +20,7 @@ func (s *session) runCommand() *cli.Command {
 		Description: "VALUE is a file (.npy, .pb, .json, an image), - for standard input, or JSON on the line.\n" +
 			"With one input, MODEL VALUE is enough.",
 		Flags: append(partFlags(), shared(
-			&cli.StringFlag{Name: "out", Usage: "write each output to `DIR` as an .npy file"},
+			&cli.StringFlag{Name: "out", Usage: "write each output to `DIR`, made if need be, as an .npy file"},
 			&cli.StringSliceFlag{Name: "image", Usage: "how an image becomes an input: `NAME:size=WxH,mean=…,scale=…,layout=nchw|nhwc|whcn,color=rgb|bgr|grey`"},
 			&cli.StringFlag{Name: "labels", Usage: "a `FILE` with one label a line, for the top values"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "how many of the largest values of a single vector to print"},
@@ -91,9 +91,13 @@ func readLabels(path string) ([]string, error) {
 	return labels, nil
 }
 
-// writeOutputs writes N-<name>.npy for each output. Names come from the file:
+// writeOutputs writes N-<name>.npy for each output, into a folder that it makes
+// where there is none. Names come from the file:
 // they are reduced to a safe alphabet, and the files are made inside dir, new.
 func writeOutputs(dir string, ports []glovebox.Port, res *glovebox.Result) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return &exit{exitOpen, err.Error()}
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return &exit{exitOpen, err.Error()}

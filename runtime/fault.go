@@ -155,11 +155,11 @@ func faultf(stage Stage, kind Kind, format string, args ...any) *Fault {
 // at maxText bytes.
 func quote(s string) string {
 	if len(s) <= maxText {
-		return strconv.QuoteToASCII(s)
+		return strconv.Quote(s)
 	}
 	cut := maxText
 	for cut > maxText-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return strconv.QuoteToASCII(s[:cut]) + "…"
+	return strconv.Quote(s[:cut]) + "…"
 }
