@@ -97,17 +97,46 @@ func best(b *testing.B, m *Model, in Values) {
 	b.ReportAllocs()
 }
 
-// Served runs of small models, beside the time of their operations by
-// themselves.
-func BenchmarkServed(b *testing.B) {
-	for _, path := range []string{filepath.Join(models, "digits.onnx"), "../../shared/models/mnist-cntk/model.onnx"} {
-		b.Run(filepath.Base(filepath.Dir(path)), func(b *testing.B) {
+// Two small models and a large one, with how often they are profiled.
+var measured = []struct {
+	name, path string
+	runs       int
+}{
+	{"digits", filepath.Join(models, "digits.onnx"), 1000},
+	{"mnist-cntk", "../../shared/models/mnist-cntk/model.onnx", 1000},
+	{"resnet50", "../out/models/m_resnet50.onnx", 20},
+}
+
+// Loads, where the guest was started before.
+func BenchmarkLoad(b *testing.B) {
+	for _, c := range measured {
+		b.Run(c.name, func(b *testing.B) {
 			rt, err := New(b.Context(), Config{Threads: 1})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer rt.Close()
-			m, err := rt.LoadFile(b.Context(), path)
+			for b.Loop() {
+				m, err := rt.LoadFile(b.Context(), c.path)
+				if err != nil {
+					b.Skip(err)
+				}
+				m.Close()
+			}
+		})
+	}
+}
+
+// Served runs, beside the time of their operations by themselves.
+func BenchmarkServed(b *testing.B) {
+	for _, c := range measured {
+		b.Run(c.name, func(b *testing.B) {
+			rt, err := New(b.Context(), Config{Threads: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer rt.Close()
+			m, err := rt.LoadFile(b.Context(), c.path)
 			if err != nil {
 				b.Skip(err)
 			}
@@ -122,7 +151,7 @@ func BenchmarkServed(b *testing.B) {
 				b.Fatal(err)
 			}
 			in := Values{p.Name: x}
-			lines, err := m.Profile(b.Context(), in, 1000)
+			lines, err := m.Profile(b.Context(), in, c.runs)
 			if err != nil {
 				b.Fatal(err)
 			}
