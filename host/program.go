@@ -186,7 +186,7 @@ func (p *program) append(o op, room int, bind bool) (*op, abi.Errno) {
 	for i, t := range plan.Out {
 		v := value{typ: t, op: int32(len(p.ops)), index: int32(i), konst: o.konst}
 		if o.konst {
-			v.key = p.constKey(&o, i)
+			v.key = p.keyOf('r', i, &o, o.in)
 		}
 		p.values = append(p.values, v)
 	}
@@ -199,18 +199,18 @@ func (p *program) append(o op, room int, bind bool) (*op, abi.Errno) {
 	return &p.ops[len(p.ops)-1], abi.OK
 }
 
-// constKey names result i of a constant op by the op, its attributes and the
-// names of its inputs.
-func (p *program) constKey(o *op, i int) key {
+// keyOf names result i of an op, or the packed form of its input i, by the op,
+// its attributes and the names of the inputs that it is made of.
+func (p *program) keyOf(what byte, i int, o *op, in []abi.Value) key {
 	h := sha256.New()
-	b := []byte{'r', byte(i)}
+	b := []byte{what, byte(i)}
 	b = binary.LittleEndian.AppendUint32(b, uint32(o.number))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.words)))
 	for _, w := range o.words {
 		b = binary.LittleEndian.AppendUint64(b, uint64(w))
 	}
 	h.Write(b)
-	for _, v := range o.in {
+	for _, v := range in {
 		var k key
 		if v != 0 {
 			k = p.value(v).key
@@ -220,19 +220,7 @@ func (p *program) constKey(o *op, i int) key {
 	return key(h.Sum(nil))
 }
 
-// packKey names the packed form of an op's input 1.
-func (p *program) packKey(o *op) key {
-	h := sha256.New()
-	b := []byte{'p'}
-	b = binary.LittleEndian.AppendUint32(b, uint32(o.number))
-	for _, w := range o.words {
-		b = binary.LittleEndian.AppendUint64(b, uint64(w))
-	}
-	h.Write(b)
-	k := p.value(o.in[1]).key
-	h.Write(k[:])
-	return key(h.Sum(nil))
-}
+func (p *program) packKey(o *op) key { return p.keyOf('p', 1, o, o.in[1:2]) }
 
 // eval is the value of a symbol at the sizes of this program.
 func (p *program) eval(w *abi.Word) (int64, bool) {
@@ -275,7 +263,7 @@ func (p *program) seal(s abi.Seal, rec []byte) abi.Errno {
 }
 
 // bind makes the program again for other input types: symbols are evaluated
-// anew and every op is planned anew. It answers nil when a guard or an op says
+// anew, and every op that they or other types reach is planned anew. It answers nil when a guard or an op says
 // that the program does not hold for these sizes.
 func (p *program) bind(inputs []tensor.Type) *program {
 	if len(inputs) != len(p.inputs) {
@@ -289,6 +277,12 @@ func (p *program) bind(inputs []tensor.Type) *program {
 		v := p.values[i]
 		if v.op >= 0 {
 			o := &p.ops[v.op]
+			if q.plannedAs(p, o) {
+				q.ops = append(q.ops, *o)
+				q.values = append(q.values, p.values[i:i+len(o.plan.Out)]...)
+				i += len(o.plan.Out)
+				continue
+			}
 			made, e := q.append(op{row: o.row, number: o.number, in: o.in, words: o.words, symbols: o.symbols, body: o.body}, len(o.plan.Out), true)
 			if e != abi.OK || len(made.plan.Out) != len(o.plan.Out) {
 				return nil
@@ -314,6 +308,20 @@ func (p *program) bind(inputs []tensor.Type) *program {
 	q.layout = q.lay()
 	q.sealed = true
 	return q
+}
+
+// plannedAs reports whether o, an op of the program that this one is made of, is
+// planned alike here: a plan depends on types and attributes alone.
+func (p *program) plannedAs(from *program, o *op) bool {
+	if len(o.symbols) > 0 || o.body != nil {
+		return false
+	}
+	for _, v := range o.in {
+		if v != 0 && p.values[v-1].typ != from.values[v-1].typ {
+			return false
+		}
+	}
+	return true
 }
 
 // outType is the type of output i.
