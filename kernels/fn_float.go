@@ -168,6 +168,12 @@ func settled(x float64) float64 {
 	return x
 }
 
+// product is a·b and quotient a/b, rounded once. What is subnormal as a float32
+// is not as a float64, and float64 holds the product whole.
+func product[T real](a, b T) T { return T(float64(a) * float64(b)) }
+
+func quotient[T real](a, b T) T { return T(float64(a) / float64(b)) }
+
 func exp64(x float64) float64 { return math.Exp(settled(x)) }
 
 func sigmoid64(x float64) float64 {

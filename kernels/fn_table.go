@@ -55,7 +55,7 @@ type function struct {
 
 // costs are those of an element in the worst case of its values, in some 0.8 ns
 // of one core with AVX-512: of a float32 and what is held in one, of a float64,
-// and of an integer or a bool. With a subnormal number a processor may take ten
+// and of an integer or a bool. With a subnormal float64 a processor may take ten
 // times as long.
 type costs struct{ single, double, whole int64 }
 

@@ -7,10 +7,11 @@
 // system. Run is entered only with a Plan, and may fail only on a value that
 // no shape rules out, such as an index in Gather.
 //
-// Where float32s are multiplied and summed (products, convolutions, attention,
-// the normalisations of a row) and in activations that have their argument as a
-// factor, subnormal numbers are zeros of their sign, since a processor may take
-// a hundred times as long for them. Everything else keeps them.
+// Where float32s are multiplied (in products, convolutions, attention,
+// normalisations, windows and maps, and in activations that have their argument
+// as a factor) subnormal numbers are zeros of their sign, since a processor may
+// take a hundred times as long for them. So are subnormal quotients; division
+// and square root know subnormal arguments. Everything else keeps them.
 //
 // This package may change at any release.
 package kernels

@@ -146,7 +146,7 @@ func poolFloat[T real](c *Call, pow func(x, y T) T) error {
 		return pool(c, 0, joinSum[T], func(row []T, corner [3]int) {
 			if n := s.count(corner); n > 0 {
 				for i := range row {
-					row[i] /= T(n)
+					row[i] = quotient(row[i], T(n))
 				}
 			}
 		})
@@ -168,7 +168,7 @@ func poolNorm[T real](c *Call, p int64, pow func(x, y T) T) error {
 		power = func(v T) T { return v }
 		root = power
 	case 2:
-		power = func(v T) T { return v * v }
+		power = func(v T) T { return product(v, v) }
 		root = func(v T) T { return T(math.Sqrt(float64(v))) }
 	}
 	add := func(acc, x []T) {

@@ -274,7 +274,7 @@ func joinMax[T tensor.Element](acc, x []T) {
 func average[T tensor.Element](sum T, n int) T {
 	switch {
 	case isReal[T]():
-		return sum / T(n)
+		return T(float64(sum) / float64(n))
 	case n == 0:
 		return 0
 	case sum < 0:

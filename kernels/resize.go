@@ -209,7 +209,7 @@ func (s *resizeStep) layout(p *Plan, x tensor.Type) {
 	x.DType = samplesIn(x.DType)
 	s.sizes = append(s.sizes, x)
 	for k, a := range s.axes {
-		p.Scratch = tensor.AddSat(p.Scratch, tensor.MulSat(8+8*a.window, a.m))
+		p.Scratch = tensor.AddSat(p.Scratch, tensor.MulSat(16+16*a.window, a.m))
 		p.Flops = tensor.AddSat(p.Flops, tensor.MulSat(16+16*a.taps, a.m))
 		if s.attrs.Mode == ResizeNearest {
 			continue

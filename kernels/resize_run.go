@@ -3,6 +3,7 @@ package kernels
 import (
 	"math"
 
+	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
@@ -213,7 +214,9 @@ func resample[T tensor.Element, F sample](c *Call, load func([]F, []T), store fu
 		p := pass[F]{
 			axis: a, size: s.sizes[k], x: cur, y: bufs[(k+1)%2],
 			from:    tensor.View[int64](scratch.cut(8 * a.m)),
-			weights: tensor.View[float64](scratch.cut(8 * a.m * a.window)),
+			at:      tensor.View[int64](scratch.cut(8 * a.m)),
+			exact:   tensor.View[float64](scratch.cut(8 * a.m * a.window)),
+			weights: tensor.View[F](scratch.cut(8 * a.m * a.window)),
 		}
 		if direct && k == len(s.axes)-1 {
 			p.y = tensor.View[F](y.Data)
@@ -275,69 +278,35 @@ type pass[F sample] struct {
 	size    tensor.Type
 	x, y    []F
 	from    []int64   // [m], complemented outside
-	weights []float64 // (m, window)
+	at      []int64   // [m], where the elements that are weighed begin
+	exact   []float64 // (m, window)
+	weights []F       // the same
 }
 
 func (p *pass[F]) run(c *Call, attrs *ResizeAttrs) error {
 	a := p.axis
 	n, m, window := a.n, a.m, a.window
+	run := tensor.Product(p.size.Dims[a.axis+1 : p.size.Rank])
 	err := c.split(m, 64*a.taps, func(lo, hi int64) {
 		for j := lo; j < hi; j++ {
-			p.from[j] = a.weigh(attrs, j, p.weights[j*window:(j+1)*window])
+			w := p.exact[j*window : (j+1)*window]
+			p.from[j] = a.weigh(attrs, j, w)
+			p.at[j] = max(p.from[j], ^p.from[j]) * run
+			for t, v := range w {
+				p.weights[j*window+int64(t)] = F(v)
+			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	run := tensor.Product(p.size.Dims[a.axis+1 : p.size.Rank])
 	rows := tensor.Product(p.size.Dims[:a.axis]) * m
 	return c.runs(rows, run, p.size.DType.Size()*int(window), func(lo, hi, left, right int64) {
-		row, j := lo/m, lo%m
-		for r := lo; r < hi; r++ {
-			from := p.from[j]
-			if from < 0 {
-				from = ^from
-			}
-			w, src := p.weights[j*window:(j+1)*window], p.x[(row*n+from)*run:]
-			if run == 1 {
-				p.y[r] = weighed(src, w)
-			} else {
-				weighedRows(p.y[r*run+left:r*run+right], src[left:], run, w)
-			}
-			if j++; j == m {
-				row, j = row+1, 0
-			}
+		for lo < hi {
+			row, j := lo/m, lo%m
+			end := min(m, j+hi-lo)
+			simd.WeighedRows(p.y[lo*run+left:], int(run), p.x[row*n*run+left:], p.at[j:end], int(run), p.weights[j*window:end*window], int(right-left))
+			lo += end - j
 		}
 	})
-}
-
-// weighed is Σ w[t]·x[t].
-func weighed[F sample](x []F, w []float64) F {
-	sum := F(F(w[0]) * x[0])
-	x = x[:len(w)]
-	for t := 1; t < len(w); t++ {
-		sum += F(F(w[t]) * x[t])
-	}
-	return sum
-}
-
-// weighedRows sets y[i] = Σ w[t]·x[t·stride + i], the sum of weighed for each i.
-func weighedRows[F sample](y, x []F, stride int64, w []float64) {
-	w0 := F(w[0])
-	if len(w) == 1 {
-		for i, v := range x[:len(y)] {
-			y[i] = w0 * v
-		}
-		return
-	}
-	w1, x1 := F(w[1]), x[stride:][:len(y)]
-	for i, v := range x[:len(y)] {
-		y[i] = F(w0*v) + F(w1*x1[i])
-	}
-	for t := 2; t < len(w); t++ {
-		wt := F(w[t])
-		for i, v := range x[int64(t)*stride:][:len(y)] {
-			y[i] += F(wt * v)
-		}
-	}
 }

@@ -35,12 +35,21 @@ func BenchmarkSubnormal(b *testing.B) {
 		{"mul", &Map, map2(FnMul), types(f(1<<16), f(1<<16))},
 		{"div", &Map, map2(FnDiv), types(f(1<<16), f(1<<16))},
 		{"sqrt", &Map, map1(FnSqrt), types(f(1 << 16))},
+		{"recip", &Map, map1(FnRecip), types(f(1 << 16))},
+		{"hard swish", &Map, map1(FnHardSwish), types(f(1 << 16))},
 		{"exp", &Map, map1(FnExp), types(f(1 << 16))},
 		{"tanh", &Map, map1(FnTanh), types(f(1 << 16))},
 		{"silu", &Map, map1(FnSilu), types(f(1 << 16))},
 		{"gelu", &Map, map1(FnGelu), types(f(1 << 16))},
 		{"softmax", &Softmax, SoftmaxAttrs{Axis: 1}, types(f(64, 512))},
 		{"layer norm", &LayerNorm, LayerNormAttrs{Axis: 1, Eps: 1e-5}, types(f(64, 512), tensor.Type{}, f(512), f(512))},
+		{"group norm", &GroupNorm, GroupNormAttrs{Groups: 4, Eps: 1e-5}, types(f(1, 28, 28, 64), f(64), f(64))},
+		{"lrn", &LRN, LRNAttrs{Size: 5, A: 1e-4, B: 0.75, K: 1}, types(f(1, 28, 28, 64))},
+		{"mean", &Reduce, ReduceAttrs{Axes: []int64{1}, Fn: ReduceMean}, types(f(512, 64))},
+		{"product", &Reduce, ReduceAttrs{Axes: []int64{1}, Fn: ReduceProd}, types(f(512, 64))},
+		{"average pool", &PoolWindow, PoolAttrs{Kind: PoolAvg, Window: []int64{3, 3}, Stride: one, Dilation: one, Before: one, After: one}, types(f(1, 28, 28, 64))},
+		{"resize", &Resize, ResizeAttrs{Dims: []int64{1, 56, 56, 64}, Mode: ResizeLinear, Coord: CoordHalfPixel}, types(f(1, 28, 28, 64))},
+		{"attention", &Attention, AttentionAttrs{Heads: 4, KVHeads: 4, Size: 32, ValueSize: 32, Scale: 0.2}, types(f(1, 64, 128), f(1, 64, 128), f(1, 64, 128))},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			kinds := []struct {

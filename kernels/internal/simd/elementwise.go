@@ -48,7 +48,7 @@ var unary = [...]func(x float32) float32{
 	Neg:       func(x float32) float32 { return -x },
 	Abs:       abs,
 	Sqrt:      func(x float32) float32 { return float32(math.Sqrt(float64(x))) }, // rounds to the right float32
-	Recip:     func(x float32) float32 { return 1 / x },
+	Recip:     func(x float32) float32 { return rounded(1 / float64(x)) },
 	Floor:     func(x float32) float32 { return float32(math.Floor(float64(x))) },
 	Ceil:      func(x float32) float32 { return float32(math.Ceil(float64(x))) },
 	Rint:      func(x float32) float32 { return float32(math.RoundToEven(float64(x))) },
@@ -61,7 +61,7 @@ var unary = [...]func(x float32) float32{
 	Silu:      Silu32,
 	Gelu:      Gelu32,
 	GeluTanh:  GeluTanh32,
-	HardSwish: func(x float32) float32 { return float32(x * max(0, min(1, FMA(x, 1.0/6, 0.5)))) },
+	HardSwish: func(x float32) float32 { return productOf(x, max(0, min(1, FMANormal(x, 1.0/6, 0.5)))) },
 	Sign:      sign,
 	Softsign:  func(x float32) float32 { return x / (1 + abs(x)) },
 	Exp2:      exp2,
@@ -123,8 +123,8 @@ const (
 var binary = [...]func(a, b float32) float32{
 	Add: func(a, b float32) float32 { return a + b },
 	Sub: func(a, b float32) float32 { return a - b },
-	Mul: func(a, b float32) float32 { return float32(a * b) },
-	Div: func(a, b float32) float32 { return a / b },
+	Mul: productOf[float32],
+	Div: func(a, b float32) float32 { return rounded(float64(a) / float64(b)) },
 	Min: func(a, b float32) float32 { return min(a, b) },
 	Max: func(a, b float32) float32 { return max(a, b) },
 
@@ -159,13 +159,13 @@ const (
 
 var tuned = [...]func(x, alpha, beta float32) float32{
 	Leaky: func(x, alpha, _ float32) float32 {
-		if x < 0 {
-			return float32(alpha * x)
+		if normal(x) < 0 {
+			return productOf(alpha, x)
 		}
-		return x
+		return normal(x)
 	},
 	QuickGelu:   func(x, alpha, _ float32) float32 { return QuickGelu32(x, alpha) },
-	HardSigmoid: func(x, alpha, beta float32) float32 { return max(0, min(1, FMA(alpha, x, beta))) },
+	HardSigmoid: func(x, alpha, beta float32) float32 { return max(0, min(1, FMANormal(alpha, x, beta))) },
 	Elu:         func(x, alpha, _ float32) float32 { return elu(x, alpha) },
 	Selu:        selu,
 	Celu:        func(x, alpha, _ float32) float32 { return celu(x, alpha) },
@@ -183,14 +183,14 @@ func (f Tuned) Map(dst, x []float32, alpha, beta float32) {
 	}
 }
 
-// MulAdd sets dst[i] to fma(a[i], b[i], c[i]) for each i of dst, which may be
+// MulAdd sets dst[i] to FMANormal(a[i], b[i], c[i]) for each i of dst, which may be
 // one of the operands.
 func MulAdd(dst, a, b, c []float32) {
 	for n := 0; len(dst) > 0; dst, a, b, c = dst[n:], a[n:], b[n:], c[n:] {
 		n = min(len(dst), maxRun)
 		if d, a, b, c := dst[:n], a[:n], b[:n], c[:n]; !mulAdd(d, a, b, c) {
 			for i := range d {
-				d[i] = FMA(a[i], b[i], c[i])
+				d[i] = FMANormal(a[i], b[i], c[i])
 			}
 		}
 	}

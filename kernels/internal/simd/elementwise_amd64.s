@@ -87,18 +87,23 @@ constants:
 	JMP begin
 
 // func mul512(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·mul512(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·mul512(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+24(FP), CX
-	MOVQ a+8(FP), BX
-	MOVQ b+16(FP), SI
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS (BX)(DX*4), Z0
@@ -121,6 +126,7 @@ rest:
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -128,27 +134,56 @@ constants:
 	JMP begin
 
 // func div512(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·div512(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·div512(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+24(FP), CX
-	MOVQ a+8(FP), BX
-	MOVQ b+16(FP), SI
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VMOVUPS (SI)(DX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VMOVUPS   (SI)(DX*4), Z1
+	VANDPS    Z2, Z0, Z3
+	VXORPS    Z4, Z4, Z4
+	VPCMPEQD  Z4, Z3, K1
+	VANDPS    Z5, Z0, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z6, Z3, Z3
+	VANDPS    Z5, Z3, Z3
+	VANDPS    Z7, Z0, Z4
+	VORPS     Z4, Z3, Z3
+	VBLENDMPS Z3, Z0, K1, Z8
+	VANDPS    Z2, Z1, Z0
+	VXORPS    Z3, Z3, Z3
+	VPCMPEQD  Z3, Z0, K2
+	VANDPS    Z5, Z1, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VANDPS    Z5, Z0, Z0
+	VANDPS    Z7, Z1, Z3
+	VORPS     Z3, Z0, Z0
+	VBLENDMPS Z0, Z1, K2, Z9
+	VDIVPS    Z9, Z8, Z0
+	VMOVAPS   Z0, Z1
+	VMULPS    Z10, Z0, K1, Z1
+	VMOVAPS   Z1, Z0
+	VMULPS    Z11, Z1, K2, Z0
+	VMOVUPS   Z0, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -158,15 +193,64 @@ rest:
 	KMOVW     DI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
 	VMOVUPS.Z (SI)(DX*4), K1, Z1
-	VDIVPS    Z1, Z0, Z0
+	VANDPS    Z2, Z0, Z3
+	VXORPS    Z4, Z4, Z4
+	VPCMPEQD  Z4, Z3, K2
+	VANDPS    Z5, Z0, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z6, Z3, Z3
+	VANDPS    Z5, Z3, Z3
+	VANDPS    Z7, Z0, Z4
+	VORPS     Z4, Z3, Z3
+	VBLENDMPS Z3, Z0, K2, Z12
+	VANDPS    Z2, Z1, Z0
+	VXORPS    Z2, Z2, Z2
+	VPCMPEQD  Z2, Z0, K3
+	VANDPS    Z5, Z1, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VANDPS    Z5, Z0, Z0
+	VANDPS    Z7, Z1, Z2
+	VORPS     Z2, Z0, Z0
+	VBLENDMPS Z0, Z1, K3, Z13
+	VDIVPS    Z13, Z12, Z0
+	VMOVAPS   Z0, Z1
+	VMULPS    Z10, Z0, K2, Z1
+	VMOVAPS   Z1, Z0
+	VMULPS    Z11, Z1, K3, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	JMP begin
+	VBROADCASTSS word7f800000<>+0(SB), Z2
+	VBROADCASTSS word7fffffff<>+0(SB), Z5
+	VBROADCASTSS word15000000<>+0(SB), Z6
+	VBROADCASTSS word80000000<>+0(SB), Z7
+	VBROADCASTSS word1f800000<>+0(SB), Z10
+	VBROADCASTSS word5f800000<>+0(SB), Z11
+	JMP          begin
+
+DATA word7f800000<>+0(SB)/4, $0x7f800000
+GLOBL word7f800000<>(SB), RODATA|NOPTR, $4
+
+DATA word7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL word7fffffff<>(SB), RODATA|NOPTR, $4
+
+DATA word15000000<>+0(SB)/4, $0x15000000
+GLOBL word15000000<>(SB), RODATA|NOPTR, $4
+
+DATA word80000000<>+0(SB)/4, $0x80000000
+GLOBL word80000000<>(SB), RODATA|NOPTR, $4
+
+DATA word1f800000<>+0(SB)/4, $0x1f800000
+GLOBL word1f800000<>(SB), RODATA|NOPTR, $4
+
+DATA word5f800000<>+0(SB)/4, $0x5f800000
+GLOBL word5f800000<>(SB), RODATA|NOPTR, $4
 
 // func min512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
@@ -271,19 +355,24 @@ constants:
 	JMP begin
 
 // func fma512(dst *float32, a *float32, b *float32, c *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·fma512(SB), NOSPLIT, $0-40
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fma512(SB), NOSPLIT, $8-40
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+32(FP), CX
-	MOVQ a+8(FP), BX
-	MOVQ b+16(FP), SI
-	MOVQ c+24(FP), DI
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+32(FP), CX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	MOVQ    c+24(FP), DI
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS     (BX)(DX*4), Z0
@@ -310,6 +399,7 @@ rest:
 	VMOVUPS     Z2, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -355,9 +445,6 @@ constants:
 	VBROADCASTSS word80000000<>+0(SB), Z1
 	JMP          begin
 
-DATA word80000000<>+0(SB)/4, $0x80000000
-GLOBL word80000000<>(SB), RODATA|NOPTR, $4
-
 // func abs512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·abs512(SB), NOSPLIT, $0-24
@@ -397,29 +484,43 @@ constants:
 	VBROADCASTSS word7fffffff<>+0(SB), Z1
 	JMP          begin
 
-DATA word7fffffff<>+0(SB)/4, $0x7fffffff
-GLOBL word7fffffff<>(SB), RODATA|NOPTR, $4
-
 // func sqrt512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sqrt512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·sqrt512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VSQRTPS Z0, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VANDPS    Z1, Z0, Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPEQD  Z3, Z2, K1
+	VANDPS    Z4, Z0, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z5, Z2, Z2
+	VANDPS    Z4, Z2, Z2
+	VANDPS    Z6, Z0, Z3
+	VORPS     Z3, Z2, Z2
+	VBLENDMPS Z2, Z0, K1, Z7
+	VSQRTPS   Z7, Z0
+	VMOVAPS   Z0, Z2
+	VMULPS    Z8, Z0, K1, Z2
+	VMOVUPS   Z2, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -428,36 +529,74 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VSQRTPS   Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(DX*4)
+	VANDPS    Z1, Z0, Z1
+	VXORPS    Z2, Z2, Z2
+	VPCMPEQD  Z2, Z1, K2
+	VANDPS    Z4, Z0, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z5, Z1, Z1
+	VANDPS    Z4, Z1, Z1
+	VANDPS    Z6, Z0, Z2
+	VORPS     Z2, Z1, Z1
+	VBLENDMPS Z1, Z0, K2, Z9
+	VSQRTPS   Z9, Z0
+	VMOVAPS   Z0, Z1
+	VMULPS    Z8, Z0, K2, Z1
+	VMOVUPS   Z1, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	JMP begin
+	VBROADCASTSS word7f800000<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z4
+	VBROADCASTSS word15000000<>+0(SB), Z5
+	VBROADCASTSS word80000000<>+0(SB), Z6
+	VBROADCASTSS word2f800000<>+0(SB), Z8
+	JMP          begin
+
+DATA word2f800000<>+0(SB)/4, $0x2f800000
+GLOBL word2f800000<>(SB), RODATA|NOPTR, $4
 
 // func recip512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·recip512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·recip512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Z0
-	VDIVPS  Z0, Z1, Z0
-	VMOVUPS Z0, (AX)(DX*4)
-	ADDQ    $0x10, DX
-	SUBQ    $0x10, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Z0
+	VANDPS    Z1, Z0, Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPEQD  Z3, Z2, K1
+	VANDPS    Z4, Z0, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z5, Z2, Z2
+	VANDPS    Z4, Z2, Z2
+	VANDPS    Z6, Z0, Z3
+	VORPS     Z3, Z2, Z2
+	VBLENDMPS Z2, Z0, K1, Z7
+	VDIVPS    Z7, Z8, Z0
+	VMOVAPS   Z0, Z2
+	VMULPS    Z9, Z0, K1, Z2
+	VMOVUPS   Z2, (AX)(DX*4)
+	ADDQ      $0x10, DX
+	SUBQ      $0x10, CX
+	JGE       vectors
 
 rest:
 	ADDQ      $0x10, CX
@@ -466,15 +605,33 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
-	VDIVPS    Z0, Z1, Z0
-	VMOVUPS   Z0, K1, (AX)(DX*4)
+	VANDPS    Z1, Z0, Z1
+	VXORPS    Z2, Z2, Z2
+	VPCMPEQD  Z2, Z1, K2
+	VANDPS    Z4, Z0, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z5, Z1, Z1
+	VANDPS    Z4, Z1, Z1
+	VANDPS    Z6, Z0, Z2
+	VORPS     Z2, Z1, Z1
+	VBLENDMPS Z1, Z0, K2, Z10
+	VDIVPS    Z10, Z8, Z0
+	VMOVAPS   Z0, Z1
+	VMULPS    Z9, Z0, K2, Z1
+	VMOVUPS   Z1, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	VBROADCASTSS word3f800000<>+0(SB), Z1
+	VBROADCASTSS word7f800000<>+0(SB), Z1
+	VBROADCASTSS word7fffffff<>+0(SB), Z4
+	VBROADCASTSS word15000000<>+0(SB), Z5
+	VBROADCASTSS word80000000<>+0(SB), Z6
+	VBROADCASTSS word3f800000<>+0(SB), Z8
+	VBROADCASTSS word5f800000<>+0(SB), Z9
 	JMP          begin
 
 DATA word3f800000<>+0(SB)/4, $0x3f800000
@@ -1662,27 +1819,30 @@ DATA word3fcc422a<>+0(SB)/4, $0x3fcc422a
 GLOBL word3fcc422a<>(SB), RODATA|NOPTR, $4
 
 // func hardSwish512(dst *float32, a *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·hardSwish512(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·hardSwish512(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x10, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x10, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS     (BX)(DX*4), Z0
-	VPTESTMD    Z1, Z0, K1
-	VMULPS.Z    Z2, Z0, K1, Z3
-	VMOVAPS     Z5, Z6
-	VFMADD231PS Z4, Z3, Z6
-	VMINPS      Z6, Z2, Z3
-	VMAXPS      Z3, Z7, Z3
-	VADDPS      Z7, Z3, Z3
+	VMOVAPS     Z2, Z3
+	VFMADD231PS Z1, Z0, Z3
+	VMINPS      Z3, Z4, Z3
+	VMAXPS      Z3, Z5, Z3
+	VADDPS      Z5, Z3, Z3
 	VMULPS      Z0, Z3, Z0
 	VMOVUPS     Z0, (AX)(DX*4)
 	ADDQ        $0x10, DX
@@ -1696,26 +1856,24 @@ rest:
 	BZHIL       CX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (BX)(DX*4), K1, Z0
-	VPTESTMD    Z1, Z0, K2
-	VMULPS.Z    Z2, Z0, K2, Z1
-	VMOVAPS     Z5, Z3
-	VFMADD231PS Z4, Z1, Z3
-	VMINPS      Z3, Z2, Z1
-	VMAXPS      Z1, Z7, Z1
-	VADDPS      Z7, Z1, Z1
+	VMOVAPS     Z2, Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMINPS      Z2, Z4, Z1
+	VMAXPS      Z1, Z5, Z1
+	VADDPS      Z5, Z1, Z1
 	VMULPS      Z0, Z1, Z0
 	VMOVUPS     Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	VBROADCASTSS word60000000<>+0(SB), Z1
-	VBROADCASTSS word3f800000<>+0(SB), Z2
-	VBROADCASTSS word3e2aaaab<>+0(SB), Z4
-	VBROADCASTSS word3f000000<>+0(SB), Z5
-	VBROADCASTSS word00000000<>+0(SB), Z7
+	VBROADCASTSS word3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS word3f000000<>+0(SB), Z2
+	VBROADCASTSS word3f800000<>+0(SB), Z4
+	VBROADCASTSS word00000000<>+0(SB), Z5
 	JMP          begin
 
 DATA word3e2aaaab<>+0(SB)/4, $0x3e2aaaab
@@ -1931,11 +2089,16 @@ constants:
 	JMP          begin
 
 // func hardSigmoid512(dst *float32, a *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·hardSigmoid512(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·hardSigmoid512(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -1972,6 +2135,7 @@ rest:
 	VMOVUPS     Z0, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -1981,11 +2145,16 @@ constants:
 	JMP          begin
 
 // func leaky512(dst *float32, a *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·leaky512(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·leaky512(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -1997,11 +2166,12 @@ begin:
 
 vectors:
 	VMOVUPS   (BX)(DX*4), Z1
-	VXORPS    Z4, Z4, Z4
-	VMULPS    Z0, Z1, Z5
-	VCMPPS    $0x11, Z4, Z1, K1
-	VBLENDMPS Z5, Z1, K1, Z2
-	VMOVUPS   Z2, (AX)(DX*4)
+	VXORPS    Z5, Z5, Z5
+	VMULPS    Z0, Z1, Z6
+	VMULPS    Z2, Z1, Z7
+	VCMPPS    $0x11, Z5, Z1, K1
+	VBLENDMPS Z6, Z7, K1, Z3
+	VMOVUPS   Z3, (AX)(DX*4)
 	ADDQ      $0x10, DX
 	SUBQ      $0x10, CX
 	JGE       vectors
@@ -2013,18 +2183,21 @@ rest:
 	BZHIL     CX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (BX)(DX*4), K1, Z1
-	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
 	VMULPS    Z0, Z1, Z0
-	VCMPPS    $0x11, Z2, Z1, K2
-	VBLENDMPS Z0, Z1, K2, Z3
-	VMOVUPS   Z3, K1, (AX)(DX*4)
+	VMULPS    Z2, Z1, Z2
+	VCMPPS    $0x11, Z3, Z1, K2
+	VBLENDMPS Z0, Z2, K2, Z4
+	VMOVUPS   Z4, K1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	JMP begin
+	VBROADCASTSS word3f800000<>+0(SB), Z2
+	JMP          begin
 
 // func exp2512(dst *float32, a *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
@@ -4418,18 +4591,23 @@ constants:
 	JMP begin
 
 // func mul256(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·mul256(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX2, SSE
+TEXT ·mul256(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+24(FP), CX
-	MOVQ a+8(FP), BX
-	MOVQ b+16(FP), SI
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS (BX)(DX*4), Y0
@@ -4453,6 +4631,7 @@ rest:
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -4460,27 +4639,56 @@ constants:
 	JMP begin
 
 // func div256(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·div256(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX2, SSE
+TEXT ·div256(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+24(FP), CX
-	MOVQ a+8(FP), BX
-	MOVQ b+16(FP), SI
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VMOVUPS (SI)(DX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Y0
+	VMOVUPS   (SI)(DX*4), Y1
+	VANDPS    Y2, Y0, Y3
+	VXORPS    Y4, Y4, Y4
+	VPCMPEQD  Y4, Y3, Y3
+	VANDPS    Y5, Y0, Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y6, Y4, Y4
+	VANDPS    Y5, Y4, Y4
+	VANDPS    Y7, Y0, Y10
+	VORPS     Y10, Y4, Y4
+	VBLENDVPS Y3, Y4, Y0, Y0
+	VANDPS    Y2, Y1, Y4
+	VXORPS    Y10, Y10, Y10
+	VPCMPEQD  Y10, Y4, Y4
+	VANDPS    Y5, Y1, Y10
+	VCVTDQ2PS Y10, Y10
+	VMULPS    Y6, Y10, Y10
+	VANDPS    Y5, Y10, Y10
+	VANDPS    Y7, Y1, Y11
+	VORPS     Y11, Y10, Y10
+	VBLENDVPS Y4, Y10, Y1, Y1
+	VDIVPS    Y1, Y0, Y0
+	VMULPS    Y8, Y0, Y1
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VMULPS    Y9, Y0, Y1
+	VBLENDVPS Y4, Y1, Y0, Y0
+	VMOVUPS   Y0, (AX)(DX*4)
+	ADDQ      $0x08, DX
+	SUBQ      $0x08, CX
+	JGE       vectors
 
 rest:
 	ADDQ         $0x08, CX
@@ -4490,16 +4698,47 @@ rest:
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y1, Y0
 	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VMASKMOVPS   (SI)(DX*4), Y0, Y2
-	VDIVPS       Y2, Y1, Y1
+	VMASKMOVPS   (SI)(DX*4), Y0, Y3
+	VANDPS       Y2, Y1, Y4
+	VXORPS       Y10, Y10, Y10
+	VPCMPEQD     Y10, Y4, Y4
+	VANDPS       Y5, Y1, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VANDPS       Y5, Y10, Y10
+	VANDPS       Y7, Y1, Y11
+	VORPS        Y11, Y10, Y10
+	VBLENDVPS    Y4, Y10, Y1, Y1
+	VANDPS       Y2, Y3, Y2
+	VXORPS       Y10, Y10, Y10
+	VPCMPEQD     Y10, Y2, Y2
+	VANDPS       Y5, Y3, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y6, Y10, Y6
+	VANDPS       Y5, Y6, Y5
+	VANDPS       Y7, Y3, Y6
+	VORPS        Y6, Y5, Y5
+	VBLENDVPS    Y2, Y5, Y3, Y3
+	VDIVPS       Y3, Y1, Y1
+	VMULPS       Y8, Y1, Y3
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	VMULPS       Y9, Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	JMP begin
+	VBROADCASTSS word7f800000<>+0(SB), Y2
+	VBROADCASTSS word7fffffff<>+0(SB), Y5
+	VBROADCASTSS word15000000<>+0(SB), Y6
+	VBROADCASTSS word80000000<>+0(SB), Y7
+	VBROADCASTSS word1f800000<>+0(SB), Y8
+	VBROADCASTSS word5f800000<>+0(SB), Y9
+	JMP          begin
 
 // func min256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX2
@@ -4606,19 +4845,24 @@ constants:
 	JMP begin
 
 // func fma256(dst *float32, a *float32, b *float32, c *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·fma256(SB), NOSPLIT, $0-40
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·fma256(SB), NOSPLIT, $8-40
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+32(FP), CX
-	MOVQ a+8(FP), BX
-	MOVQ b+16(FP), SI
-	MOVQ c+24(FP), DI
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+32(FP), CX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	MOVQ    c+24(FP), DI
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS     (BX)(DX*4), Y0
@@ -4646,6 +4890,7 @@ rest:
 	VMASKMOVPS   Y3, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -4733,64 +4978,42 @@ constants:
 	JMP          begin
 
 // func sqrt256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·sqrt256(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX2, SSE
+TEXT ·sqrt256(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
 
 vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VSQRTPS Y0, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
-
-rest:
-	ADDQ         $0x08, CX
-	JZ           done
-	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
-	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VSQRTPS      Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
-
-done:
-	VZEROUPPER
-	RET
-
-constants:
-	JMP begin
-
-// func recip256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·recip256(SB), NOSPLIT, $0-24
-	JMP constants
-
-begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
-
-vectors:
-	VMOVUPS (BX)(DX*4), Y0
-	VDIVPS  Y0, Y1, Y0
-	VMOVUPS Y0, (AX)(DX*4)
-	ADDQ    $0x08, DX
-	SUBQ    $0x08, CX
-	JGE     vectors
+	VMOVUPS   (BX)(DX*4), Y0
+	VANDPS    Y1, Y0, Y2
+	VXORPS    Y3, Y3, Y3
+	VPCMPEQD  Y3, Y2, Y2
+	VANDPS    Y4, Y0, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y5, Y3, Y3
+	VANDPS    Y4, Y3, Y3
+	VANDPS    Y6, Y0, Y8
+	VORPS     Y8, Y3, Y3
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VSQRTPS   Y0, Y0
+	VMULPS    Y7, Y0, Y3
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS   Y0, (AX)(DX*4)
+	ADDQ      $0x08, DX
+	SUBQ      $0x08, CX
+	JGE       vectors
 
 rest:
 	ADDQ         $0x08, CX
@@ -4800,15 +5023,107 @@ rest:
 	VMOVDQU      lane<>+0(SB), Y0
 	VPCMPGTD     Y0, Y2, Y0
 	VMASKMOVPS   (BX)(DX*4), Y0, Y2
-	VDIVPS       Y2, Y1, Y1
+	VANDPS       Y1, Y2, Y1
+	VXORPS       Y3, Y3, Y3
+	VPCMPEQD     Y3, Y1, Y1
+	VANDPS       Y4, Y2, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VANDPS       Y4, Y3, Y3
+	VANDPS       Y6, Y2, Y4
+	VORPS        Y4, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VSQRTPS      Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	VBROADCASTSS word3f800000<>+0(SB), Y1
+	VBROADCASTSS word7f800000<>+0(SB), Y1
+	VBROADCASTSS word7fffffff<>+0(SB), Y4
+	VBROADCASTSS word15000000<>+0(SB), Y5
+	VBROADCASTSS word80000000<>+0(SB), Y6
+	VBROADCASTSS word2f800000<>+0(SB), Y7
+	JMP          begin
+
+// func recip256(dst *float32, a *float32, n int)
+// Requires: AVX, AVX2, SSE
+TEXT ·recip256(SB), NOSPLIT, $8-24
+	JMP constants
+
+begin:
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
+
+vectors:
+	VMOVUPS   (BX)(DX*4), Y0
+	VANDPS    Y1, Y0, Y2
+	VXORPS    Y3, Y3, Y3
+	VPCMPEQD  Y3, Y2, Y2
+	VANDPS    Y4, Y0, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y5, Y3, Y3
+	VANDPS    Y4, Y3, Y3
+	VANDPS    Y6, Y0, Y9
+	VORPS     Y9, Y3, Y3
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VDIVPS    Y0, Y7, Y0
+	VMULPS    Y8, Y0, Y3
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS   Y0, (AX)(DX*4)
+	ADDQ      $0x08, DX
+	SUBQ      $0x08, CX
+	JGE       vectors
+
+rest:
+	ADDQ         $0x08, CX
+	JZ           done
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y2
+	VMOVDQU      lane<>+0(SB), Y0
+	VPCMPGTD     Y0, Y2, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y2
+	VANDPS       Y1, Y2, Y1
+	VXORPS       Y3, Y3, Y3
+	VPCMPEQD     Y3, Y1, Y1
+	VANDPS       Y4, Y2, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VANDPS       Y4, Y3, Y3
+	VANDPS       Y6, Y2, Y4
+	VORPS        Y4, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VDIVPS       Y2, Y7, Y2
+	VMULPS       Y8, Y2, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+constants:
+	VBROADCASTSS word7f800000<>+0(SB), Y1
+	VBROADCASTSS word7fffffff<>+0(SB), Y4
+	VBROADCASTSS word15000000<>+0(SB), Y5
+	VBROADCASTSS word80000000<>+0(SB), Y6
+	VBROADCASTSS word3f800000<>+0(SB), Y7
+	VBROADCASTSS word5f800000<>+0(SB), Y8
 	JMP          begin
 
 // func floor256(dst *float32, a *float32, n int)
@@ -6744,31 +7059,31 @@ constants:
 	JMP          begin
 
 // func hardSwish256(dst *float32, a *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·hardSwish256(SB), NOSPLIT, $0-24
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·hardSwish256(SB), NOSPLIT, $8-24
 	JMP constants
 
 begin:
-	MOVQ dst+0(FP), AX
-	MOVQ n+16(FP), CX
-	MOVQ a+8(FP), BX
-	XORQ DX, DX
-	SUBQ $0x08, CX
-	JLT  rest
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    dst+0(FP), AX
+	MOVQ    n+16(FP), CX
+	MOVQ    a+8(FP), BX
+	XORQ    DX, DX
+	SUBQ    $0x08, CX
+	JLT     rest
 
 vectors:
 	VMOVUPS     (BX)(DX*4), Y0
-	VPAND       Y2, Y0, Y1
-	VXORPS      Y3, Y3, Y3
-	VPCMPGTD    Y3, Y1, Y1
-	VANDPS      Y1, Y0, Y1
-	VMULPS      Y4, Y1, Y1
-	VMOVAPS     Y6, Y3
-	VFMADD231PS Y5, Y1, Y3
-	VMINPS      Y3, Y4, Y1
-	VMAXPS      Y1, Y7, Y1
-	VADDPS      Y7, Y1, Y1
-	VMULPS      Y0, Y1, Y0
+	VMOVAPS     Y2, Y3
+	VFMADD231PS Y1, Y0, Y3
+	VMINPS      Y3, Y4, Y3
+	VMAXPS      Y3, Y5, Y3
+	VADDPS      Y5, Y3, Y3
+	VMULPS      Y0, Y3, Y0
 	VMOVUPS     Y0, (AX)(DX*4)
 	ADDQ        $0x08, DX
 	SUBQ        $0x08, CX
@@ -6778,33 +7093,28 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y3
 	VMOVDQU      lane<>+0(SB), Y0
-	VPCMPGTD     Y0, Y1, Y0
-	VMASKMOVPS   (BX)(DX*4), Y0, Y1
-	VPAND        Y2, Y1, Y2
-	VXORPS       Y3, Y3, Y3
-	VPCMPGTD     Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VMULPS       Y4, Y2, Y2
-	VMOVAPS      Y6, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VMINPS       Y3, Y4, Y2
-	VMAXPS       Y2, Y7, Y2
-	VADDPS       Y7, Y2, Y2
-	VMULPS       Y1, Y2, Y1
+	VPCMPGTD     Y0, Y3, Y0
+	VMASKMOVPS   (BX)(DX*4), Y0, Y3
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y1, Y3, Y2
+	VMINPS       Y2, Y4, Y1
+	VMAXPS       Y1, Y5, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y3, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	VBROADCASTSS word60000000<>+0(SB), Y2
+	VBROADCASTSS word3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS word3f000000<>+0(SB), Y2
 	VBROADCASTSS word3f800000<>+0(SB), Y4
-	VBROADCASTSS word3e2aaaab<>+0(SB), Y5
-	VBROADCASTSS word3f000000<>+0(SB), Y6
-	VBROADCASTSS word00000000<>+0(SB), Y7
+	VBROADCASTSS word00000000<>+0(SB), Y5
 	JMP          begin
 
 // func sign256(dst *float32, a *float32, n int)
@@ -7133,11 +7443,16 @@ constants:
 	JMP          begin
 
 // func hardSigmoid256(dst *float32, a *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·hardSigmoid256(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·hardSigmoid256(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -7175,6 +7490,7 @@ rest:
 	VMASKMOVPS   Y0, Y2, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -7184,11 +7500,16 @@ constants:
 	JMP          begin
 
 // func leaky256(dst *float32, a *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2
-TEXT ·leaky256(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX2, SSE
+TEXT ·leaky256(SB), NOSPLIT, $8-32
 	JMP constants
 
 begin:
+	STMXCSR      (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	LDMXCSR      4(SP)
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+16(FP), CX
 	MOVQ         a+8(FP), BX
@@ -7200,10 +7521,11 @@ begin:
 
 vectors:
 	VMOVUPS   (BX)(DX*4), Y1
-	VXORPS    Y2, Y2, Y2
-	VMULPS    Y0, Y1, Y3
-	VCMPPS    $0x11, Y2, Y1, Y2
-	VBLENDVPS Y2, Y3, Y1, Y1
+	VXORPS    Y3, Y3, Y3
+	VMULPS    Y0, Y1, Y4
+	VMULPS    Y2, Y1, Y5
+	VCMPPS    $0x11, Y3, Y1, Y1
+	VBLENDVPS Y1, Y4, Y5, Y1
 	VMOVUPS   Y1, (AX)(DX*4)
 	ADDQ      $0x08, DX
 	SUBQ      $0x08, CX
@@ -7213,22 +7535,25 @@ rest:
 	ADDQ         $0x08, CX
 	JZ           done
 	VMOVD        CX, X1
-	VPBROADCASTD X1, Y2
+	VPBROADCASTD X1, Y3
 	VMOVDQU      lane<>+0(SB), Y1
-	VPCMPGTD     Y1, Y2, Y1
-	VMASKMOVPS   (BX)(DX*4), Y1, Y2
-	VXORPS       Y3, Y3, Y3
-	VMULPS       Y0, Y2, Y0
-	VCMPPS       $0x11, Y3, Y2, Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VMASKMOVPS   (BX)(DX*4), Y1, Y3
+	VXORPS       Y4, Y4, Y4
+	VMULPS       Y0, Y3, Y0
+	VMULPS       Y2, Y3, Y2
+	VCMPPS       $0x11, Y4, Y3, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y0
 	VMASKMOVPS   Y0, Y1, (AX)(DX*4)
 
 done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 constants:
-	JMP begin
+	VBROADCASTSS word3f800000<>+0(SB), Y2
+	JMP          begin
 
 // func exp2256(dst *float32, a *float32, n int)
 // Requires: AVX, AVX2

@@ -4,239 +4,249 @@
 
 #include "textflag.h"
 
-DATA constants<>+0(SB)/8, $0x3f8000003f800000
-DATA constants<>+8(SB)/8, $0x3f8000003f800000
-DATA constants<>+16(SB)/8, $0xc2ae0000c2ae0000
-DATA constants<>+24(SB)/8, $0xc2ae0000c2ae0000
-DATA constants<>+32(SB)/8, $0x42b2000042b20000
-DATA constants<>+40(SB)/8, $0x42b2000042b20000
-DATA constants<>+48(SB)/8, $0x4b4000004b400000
-DATA constants<>+56(SB)/8, $0x4b4000004b400000
-DATA constants<>+64(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA constants<>+72(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA constants<>+80(SB)/8, $0xb102e308b102e308
-DATA constants<>+88(SB)/8, $0xb102e308b102e308
-DATA constants<>+96(SB)/8, $0x3f3172183f317218
-DATA constants<>+104(SB)/8, $0x3f3172183f317218
-DATA constants<>+112(SB)/8, $0x3ab511e73ab511e7
-DATA constants<>+120(SB)/8, $0x3ab511e73ab511e7
-DATA constants<>+128(SB)/8, $0x3c091d103c091d10
-DATA constants<>+136(SB)/8, $0x3c091d103c091d10
-DATA constants<>+144(SB)/8, $0x3d2aac793d2aac79
-DATA constants<>+152(SB)/8, $0x3d2aac793d2aac79
-DATA constants<>+160(SB)/8, $0x3e2aaa493e2aaa49
-DATA constants<>+168(SB)/8, $0x3e2aaa493e2aaa49
-DATA constants<>+176(SB)/8, $0x3efffffe3efffffe
-DATA constants<>+184(SB)/8, $0x3efffffe3efffffe
-DATA constants<>+192(SB)/8, $0x0000007f0000007f
-DATA constants<>+200(SB)/8, $0x0000007f0000007f
-DATA constants<>+208(SB)/8, $0xbbbaf0eabbbaf0ea
-DATA constants<>+216(SB)/8, $0xbbbaf0eabbbaf0ea
-DATA constants<>+224(SB)/8, $0x3ca9134e3ca9134e
-DATA constants<>+232(SB)/8, $0x3ca9134e3ca9134e
-DATA constants<>+240(SB)/8, $0xbd5c1e2dbd5c1e2d
-DATA constants<>+248(SB)/8, $0xbd5c1e2dbd5c1e2d
-DATA constants<>+256(SB)/8, $0x3e0883933e088393
-DATA constants<>+264(SB)/8, $0x3e0883933e088393
-DATA constants<>+272(SB)/8, $0xbeaaaa99beaaaa99
-DATA constants<>+280(SB)/8, $0xbeaaaa99beaaaa99
-DATA constants<>+288(SB)/8, $0x4120000041200000
-DATA constants<>+296(SB)/8, $0x4120000041200000
-DATA constants<>+304(SB)/8, $0x4000000040000000
-DATA constants<>+312(SB)/8, $0x4000000040000000
-DATA constants<>+320(SB)/8, $0x3f2000003f200000
-DATA constants<>+328(SB)/8, $0x3f2000003f200000
-DATA constants<>+336(SB)/8, $0x8000000080000000
-DATA constants<>+344(SB)/8, $0x8000000080000000
-DATA constants<>+352(SB)/8, $0xba1c7000ba1c7000
-DATA constants<>+360(SB)/8, $0xba1c7000ba1c7000
-DATA constants<>+368(SB)/8, $0x3ba38d2c3ba38d2c
-DATA constants<>+376(SB)/8, $0x3ba38d2c3ba38d2c
-DATA constants<>+384(SB)/8, $0xbcdb48d9bcdb48d9
-DATA constants<>+392(SB)/8, $0xbcdb48d9bcdb48d9
-DATA constants<>+400(SB)/8, $0x3de70e223de70e22
-DATA constants<>+408(SB)/8, $0x3de70e223de70e22
-DATA constants<>+416(SB)/8, $0xbec09380bec09380
-DATA constants<>+424(SB)/8, $0xbec09380bec09380
-DATA constants<>+432(SB)/8, $0x3e0375d43e0375d4
-DATA constants<>+440(SB)/8, $0x3e0375d43e0375d4
-DATA constants<>+448(SB)/8, $0x4080000040800000
-DATA constants<>+456(SB)/8, $0x4080000040800000
-DATA constants<>+464(SB)/8, $0xb7910000b7910000
-DATA constants<>+472(SB)/8, $0xb7910000b7910000
-DATA constants<>+480(SB)/8, $0x39c8e7d939c8e7d9
-DATA constants<>+488(SB)/8, $0x39c8e7d939c8e7d9
-DATA constants<>+496(SB)/8, $0xbb7e8a1cbb7e8a1c
-DATA constants<>+504(SB)/8, $0xbb7e8a1cbb7e8a1c
-DATA constants<>+512(SB)/8, $0x3cc6b1a13cc6b1a1
-DATA constants<>+520(SB)/8, $0x3cc6b1a13cc6b1a1
-DATA constants<>+528(SB)/8, $0xbddaae5cbddaae5c
-DATA constants<>+536(SB)/8, $0xbddaae5cbddaae5c
-DATA constants<>+544(SB)/8, $0xbf228550bf228550
-DATA constants<>+552(SB)/8, $0xbf228550bf228550
-DATA constants<>+560(SB)/8, $0xbe03ce86be03ce86
-DATA constants<>+568(SB)/8, $0xbe03ce86be03ce86
-DATA constants<>+576(SB)/8, $0x3f6d80003f6d8000
-DATA constants<>+584(SB)/8, $0x3f6d80003f6d8000
-DATA constants<>+592(SB)/8, $0x0000000000000000
-DATA constants<>+600(SB)/8, $0x0000000000000000
-DATA constants<>+608(SB)/8, $0x42ae000042ae0000
-DATA constants<>+616(SB)/8, $0x42ae000042ae0000
-DATA constants<>+624(SB)/8, $0x3f3504f33f3504f3
-DATA constants<>+632(SB)/8, $0x3f3504f33f3504f3
-DATA constants<>+640(SB)/8, $0x3f0000003f000000
-DATA constants<>+648(SB)/8, $0x3f0000003f000000
-DATA constants<>+656(SB)/8, $0x3d9222793d922279
-DATA constants<>+664(SB)/8, $0x3d9222793d922279
-DATA constants<>+672(SB)/8, $0x3fcc422a3fcc422a
-DATA constants<>+680(SB)/8, $0x3fcc422a3fcc422a
-DATA constants<>+688(SB)/8, $0x3e2aaaab3e2aaaab
-DATA constants<>+696(SB)/8, $0x3e2aaaab3e2aaaab
-DATA constants<>+704(SB)/8, $0xc07f400000000000
-DATA constants<>+712(SB)/8, $0xc07f400000000000
-DATA constants<>+720(SB)/8, $0x407f400000000000
-DATA constants<>+728(SB)/8, $0x407f400000000000
-DATA constants<>+736(SB)/8, $0x4338000000000000
-DATA constants<>+744(SB)/8, $0x4338000000000000
-DATA constants<>+752(SB)/8, $0x3fe62e42fefa39ef
-DATA constants<>+760(SB)/8, $0x3fe62e42fefa39ef
-DATA constants<>+768(SB)/8, $0x3e21eed8eff8d898
-DATA constants<>+776(SB)/8, $0x3e21eed8eff8d898
-DATA constants<>+784(SB)/8, $0x3e5ae64567f544e4
-DATA constants<>+792(SB)/8, $0x3e5ae64567f544e4
-DATA constants<>+800(SB)/8, $0x3e927e4fb7789f5c
-DATA constants<>+808(SB)/8, $0x3e927e4fb7789f5c
-DATA constants<>+816(SB)/8, $0x3ec71de3a556c734
-DATA constants<>+824(SB)/8, $0x3ec71de3a556c734
-DATA constants<>+832(SB)/8, $0x3efa01a01a01a01a
-DATA constants<>+840(SB)/8, $0x3efa01a01a01a01a
-DATA constants<>+848(SB)/8, $0x3f2a01a01a01a01a
-DATA constants<>+856(SB)/8, $0x3f2a01a01a01a01a
-DATA constants<>+864(SB)/8, $0x3f56c16c16c16c17
-DATA constants<>+872(SB)/8, $0x3f56c16c16c16c17
-DATA constants<>+880(SB)/8, $0x3f81111111111111
-DATA constants<>+888(SB)/8, $0x3f81111111111111
-DATA constants<>+896(SB)/8, $0x3fa5555555555555
-DATA constants<>+904(SB)/8, $0x3fa5555555555555
-DATA constants<>+912(SB)/8, $0x3fc5555555555555
-DATA constants<>+920(SB)/8, $0x3fc5555555555555
-DATA constants<>+928(SB)/8, $0x3fe0000000000000
-DATA constants<>+936(SB)/8, $0x3fe0000000000000
-DATA constants<>+944(SB)/8, $0x3ff0000000000000
-DATA constants<>+952(SB)/8, $0x3ff0000000000000
-DATA constants<>+960(SB)/8, $0x3ff71547652b82fe
-DATA constants<>+968(SB)/8, $0x3ff71547652b82fe
-DATA constants<>+976(SB)/8, $0x3fe62e42fee00000
-DATA constants<>+984(SB)/8, $0x3fe62e42fee00000
-DATA constants<>+992(SB)/8, $0x3dea39ef35793c76
-DATA constants<>+1000(SB)/8, $0x3dea39ef35793c76
-DATA constants<>+1008(SB)/8, $0x4330000000000000
-DATA constants<>+1016(SB)/8, $0x4330000000000000
-DATA constants<>+1024(SB)/8, $0x43300000000003ff
-DATA constants<>+1032(SB)/8, $0x43300000000003ff
-DATA constants<>+1040(SB)/8, $0x000fffffffffffff
-DATA constants<>+1048(SB)/8, $0x000fffffffffffff
-DATA constants<>+1056(SB)/8, $0x3ff6a09e667f3bcd
-DATA constants<>+1064(SB)/8, $0x3ff6a09e667f3bcd
-DATA constants<>+1072(SB)/8, $0x3faaf286bca1af28
-DATA constants<>+1080(SB)/8, $0x3faaf286bca1af28
-DATA constants<>+1088(SB)/8, $0x3fae1e1e1e1e1e1e
-DATA constants<>+1096(SB)/8, $0x3fae1e1e1e1e1e1e
-DATA constants<>+1104(SB)/8, $0x3fb1111111111111
-DATA constants<>+1112(SB)/8, $0x3fb1111111111111
-DATA constants<>+1120(SB)/8, $0x3fb3b13b13b13b14
-DATA constants<>+1128(SB)/8, $0x3fb3b13b13b13b14
-DATA constants<>+1136(SB)/8, $0x3fb745d1745d1746
-DATA constants<>+1144(SB)/8, $0x3fb745d1745d1746
-DATA constants<>+1152(SB)/8, $0x3fbc71c71c71c71c
-DATA constants<>+1160(SB)/8, $0x3fbc71c71c71c71c
-DATA constants<>+1168(SB)/8, $0x3fc2492492492492
-DATA constants<>+1176(SB)/8, $0x3fc2492492492492
-DATA constants<>+1184(SB)/8, $0x3fc999999999999a
-DATA constants<>+1192(SB)/8, $0x3fc999999999999a
-DATA constants<>+1200(SB)/8, $0x3fd5555555555555
-DATA constants<>+1208(SB)/8, $0x3fd5555555555555
-DATA constants<>+1216(SB)/8, $0xfff0000000000000
-DATA constants<>+1224(SB)/8, $0xfff0000000000000
-DATA constants<>+1232(SB)/8, $0x7fefffffffffffff
-DATA constants<>+1240(SB)/8, $0x7fefffffffffffff
-DATA constants<>+1248(SB)/8, $0x7ff8000000000001
-DATA constants<>+1256(SB)/8, $0x7ff8000000000001
-DATA constants<>+1264(SB)/8, $0xbfd28f5c28f5c28f
-DATA constants<>+1272(SB)/8, $0xbfd28f5c28f5c28f
-DATA constants<>+1280(SB)/8, $0x3fda3d70a3d70a3d
-DATA constants<>+1288(SB)/8, $0x3fda3d70a3d70a3d
-DATA constants<>+1296(SB)/8, $0x8000000000000000
-DATA constants<>+1304(SB)/8, $0x8000000000000000
-DATA constants<>+1312(SB)/8, $0x4000000000000000
-DATA constants<>+1320(SB)/8, $0x4000000000000000
-DATA constants<>+1328(SB)/8, $0x00000000000003ff
-DATA constants<>+1336(SB)/8, $0x00000000000003ff
-DATA constants<>+1344(SB)/8, $0x000000000000047f
-DATA constants<>+1352(SB)/8, $0x000000000000047f
-DATA constants<>+1360(SB)/8, $0xfffffffffffffc01
-DATA constants<>+1368(SB)/8, $0xfffffffffffffc01
-DATA constants<>+1376(SB)/8, $0x3ff921fb54442d18
-DATA constants<>+1384(SB)/8, $0x3ff921fb54442d18
-DATA constants<>+1392(SB)/8, $0xbd6ae7f3e733b81f
-DATA constants<>+1400(SB)/8, $0xbd6ae7f3e733b81f
-DATA constants<>+1408(SB)/8, $0x3de6124613a86d09
-DATA constants<>+1416(SB)/8, $0x3de6124613a86d09
-DATA constants<>+1424(SB)/8, $0xbe5ae64567f544e4
-DATA constants<>+1432(SB)/8, $0xbe5ae64567f544e4
-DATA constants<>+1440(SB)/8, $0xbf2a01a01a01a01a
-DATA constants<>+1448(SB)/8, $0xbf2a01a01a01a01a
-DATA constants<>+1456(SB)/8, $0xbfc5555555555555
-DATA constants<>+1464(SB)/8, $0xbfc5555555555555
-DATA constants<>+1472(SB)/8, $0x3d2ae7f3e733b81f
-DATA constants<>+1480(SB)/8, $0x3d2ae7f3e733b81f
-DATA constants<>+1488(SB)/8, $0xbda93974a8c07c9d
-DATA constants<>+1496(SB)/8, $0xbda93974a8c07c9d
-DATA constants<>+1504(SB)/8, $0xbe927e4fb7789f5c
-DATA constants<>+1512(SB)/8, $0xbe927e4fb7789f5c
-DATA constants<>+1520(SB)/8, $0xbf56c16c16c16c17
-DATA constants<>+1528(SB)/8, $0xbf56c16c16c16c17
-DATA constants<>+1536(SB)/8, $0xbfe0000000000000
-DATA constants<>+1544(SB)/8, $0xbfe0000000000000
-DATA constants<>+1552(SB)/8, $0x0000000000000001
-DATA constants<>+1560(SB)/8, $0x0000000000000001
-DATA constants<>+1568(SB)/8, $0x3fe51eb851eb851f
-DATA constants<>+1576(SB)/8, $0x3fe51eb851eb851f
-DATA constants<>+1584(SB)/8, $0x4003504f333f9de6
-DATA constants<>+1592(SB)/8, $0x4003504f333f9de6
-DATA constants<>+1600(SB)/8, $0xbff0000000000000
-DATA constants<>+1608(SB)/8, $0xbff0000000000000
-DATA constants<>+1616(SB)/8, $0x3fe921fb54442d18
-DATA constants<>+1624(SB)/8, $0x3fe921fb54442d18
-DATA constants<>+1632(SB)/8, $0xbfec007fa1f72594
-DATA constants<>+1640(SB)/8, $0xbfec007fa1f72594
-DATA constants<>+1648(SB)/8, $0xc03028545b6b807a
-DATA constants<>+1656(SB)/8, $0xc03028545b6b807a
-DATA constants<>+1664(SB)/8, $0xc052c08c36880273
-DATA constants<>+1672(SB)/8, $0xc052c08c36880273
-DATA constants<>+1680(SB)/8, $0xc05eb8bf2d05ba25
-DATA constants<>+1688(SB)/8, $0xc05eb8bf2d05ba25
-DATA constants<>+1696(SB)/8, $0xc0503669fd28ec8e
-DATA constants<>+1704(SB)/8, $0xc0503669fd28ec8e
-DATA constants<>+1712(SB)/8, $0x4038dbc45b14603c
-DATA constants<>+1720(SB)/8, $0x4038dbc45b14603c
-DATA constants<>+1728(SB)/8, $0x4064a0dd43b8fa25
-DATA constants<>+1736(SB)/8, $0x4064a0dd43b8fa25
-DATA constants<>+1744(SB)/8, $0x407b0e18d2e2be3b
-DATA constants<>+1752(SB)/8, $0x407b0e18d2e2be3b
-DATA constants<>+1760(SB)/8, $0x407e563f13b049ea
-DATA constants<>+1768(SB)/8, $0x407e563f13b049ea
-DATA constants<>+1776(SB)/8, $0x4068519efbbd62ec
-DATA constants<>+1784(SB)/8, $0x4068519efbbd62ec
-DATA constants<>+1792(SB)/8, $0x47efffffe0000000
-DATA constants<>+1800(SB)/8, $0x47efffffe0000000
-DATA constants<>+1808(SB)/8, $0x4044000000000000
-DATA constants<>+1816(SB)/8, $0x4044000000000000
-DATA constants<>+1824(SB)/8, $0xc7efffffe0000000
-DATA constants<>+1832(SB)/8, $0xc7efffffe0000000
-DATA constants<>+1840(SB)/8, $0x400921fb54442d18
-DATA constants<>+1848(SB)/8, $0x400921fb54442d18
-GLOBL constants<>(SB), RODATA|NOPTR, $1856
+DATA constants<>+0(SB)/8, $0x7f8000007f800000
+DATA constants<>+8(SB)/8, $0x7f8000007f800000
+DATA constants<>+16(SB)/8, $0x1500000015000000
+DATA constants<>+24(SB)/8, $0x1500000015000000
+DATA constants<>+32(SB)/8, $0x8000000080000000
+DATA constants<>+40(SB)/8, $0x8000000080000000
+DATA constants<>+48(SB)/8, $0x1f8000001f800000
+DATA constants<>+56(SB)/8, $0x1f8000001f800000
+DATA constants<>+64(SB)/8, $0x3f8000003f800000
+DATA constants<>+72(SB)/8, $0x3f8000003f800000
+DATA constants<>+80(SB)/8, $0x5f8000005f800000
+DATA constants<>+88(SB)/8, $0x5f8000005f800000
+DATA constants<>+96(SB)/8, $0x2f8000002f800000
+DATA constants<>+104(SB)/8, $0x2f8000002f800000
+DATA constants<>+112(SB)/8, $0xc2ae0000c2ae0000
+DATA constants<>+120(SB)/8, $0xc2ae0000c2ae0000
+DATA constants<>+128(SB)/8, $0x42b2000042b20000
+DATA constants<>+136(SB)/8, $0x42b2000042b20000
+DATA constants<>+144(SB)/8, $0x4b4000004b400000
+DATA constants<>+152(SB)/8, $0x4b4000004b400000
+DATA constants<>+160(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA constants<>+168(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA constants<>+176(SB)/8, $0xb102e308b102e308
+DATA constants<>+184(SB)/8, $0xb102e308b102e308
+DATA constants<>+192(SB)/8, $0x3f3172183f317218
+DATA constants<>+200(SB)/8, $0x3f3172183f317218
+DATA constants<>+208(SB)/8, $0x3ab511e73ab511e7
+DATA constants<>+216(SB)/8, $0x3ab511e73ab511e7
+DATA constants<>+224(SB)/8, $0x3c091d103c091d10
+DATA constants<>+232(SB)/8, $0x3c091d103c091d10
+DATA constants<>+240(SB)/8, $0x3d2aac793d2aac79
+DATA constants<>+248(SB)/8, $0x3d2aac793d2aac79
+DATA constants<>+256(SB)/8, $0x3e2aaa493e2aaa49
+DATA constants<>+264(SB)/8, $0x3e2aaa493e2aaa49
+DATA constants<>+272(SB)/8, $0x3efffffe3efffffe
+DATA constants<>+280(SB)/8, $0x3efffffe3efffffe
+DATA constants<>+288(SB)/8, $0x0000007f0000007f
+DATA constants<>+296(SB)/8, $0x0000007f0000007f
+DATA constants<>+304(SB)/8, $0xbbbaf0eabbbaf0ea
+DATA constants<>+312(SB)/8, $0xbbbaf0eabbbaf0ea
+DATA constants<>+320(SB)/8, $0x3ca9134e3ca9134e
+DATA constants<>+328(SB)/8, $0x3ca9134e3ca9134e
+DATA constants<>+336(SB)/8, $0xbd5c1e2dbd5c1e2d
+DATA constants<>+344(SB)/8, $0xbd5c1e2dbd5c1e2d
+DATA constants<>+352(SB)/8, $0x3e0883933e088393
+DATA constants<>+360(SB)/8, $0x3e0883933e088393
+DATA constants<>+368(SB)/8, $0xbeaaaa99beaaaa99
+DATA constants<>+376(SB)/8, $0xbeaaaa99beaaaa99
+DATA constants<>+384(SB)/8, $0x4120000041200000
+DATA constants<>+392(SB)/8, $0x4120000041200000
+DATA constants<>+400(SB)/8, $0x4000000040000000
+DATA constants<>+408(SB)/8, $0x4000000040000000
+DATA constants<>+416(SB)/8, $0x3f2000003f200000
+DATA constants<>+424(SB)/8, $0x3f2000003f200000
+DATA constants<>+432(SB)/8, $0xba1c7000ba1c7000
+DATA constants<>+440(SB)/8, $0xba1c7000ba1c7000
+DATA constants<>+448(SB)/8, $0x3ba38d2c3ba38d2c
+DATA constants<>+456(SB)/8, $0x3ba38d2c3ba38d2c
+DATA constants<>+464(SB)/8, $0xbcdb48d9bcdb48d9
+DATA constants<>+472(SB)/8, $0xbcdb48d9bcdb48d9
+DATA constants<>+480(SB)/8, $0x3de70e223de70e22
+DATA constants<>+488(SB)/8, $0x3de70e223de70e22
+DATA constants<>+496(SB)/8, $0xbec09380bec09380
+DATA constants<>+504(SB)/8, $0xbec09380bec09380
+DATA constants<>+512(SB)/8, $0x3e0375d43e0375d4
+DATA constants<>+520(SB)/8, $0x3e0375d43e0375d4
+DATA constants<>+528(SB)/8, $0x4080000040800000
+DATA constants<>+536(SB)/8, $0x4080000040800000
+DATA constants<>+544(SB)/8, $0xb7910000b7910000
+DATA constants<>+552(SB)/8, $0xb7910000b7910000
+DATA constants<>+560(SB)/8, $0x39c8e7d939c8e7d9
+DATA constants<>+568(SB)/8, $0x39c8e7d939c8e7d9
+DATA constants<>+576(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA constants<>+584(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA constants<>+592(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA constants<>+600(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA constants<>+608(SB)/8, $0xbddaae5cbddaae5c
+DATA constants<>+616(SB)/8, $0xbddaae5cbddaae5c
+DATA constants<>+624(SB)/8, $0xbf228550bf228550
+DATA constants<>+632(SB)/8, $0xbf228550bf228550
+DATA constants<>+640(SB)/8, $0xbe03ce86be03ce86
+DATA constants<>+648(SB)/8, $0xbe03ce86be03ce86
+DATA constants<>+656(SB)/8, $0x3f6d80003f6d8000
+DATA constants<>+664(SB)/8, $0x3f6d80003f6d8000
+DATA constants<>+672(SB)/8, $0x0000000000000000
+DATA constants<>+680(SB)/8, $0x0000000000000000
+DATA constants<>+688(SB)/8, $0x42ae000042ae0000
+DATA constants<>+696(SB)/8, $0x42ae000042ae0000
+DATA constants<>+704(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+712(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+720(SB)/8, $0x3f0000003f000000
+DATA constants<>+728(SB)/8, $0x3f0000003f000000
+DATA constants<>+736(SB)/8, $0x3d9222793d922279
+DATA constants<>+744(SB)/8, $0x3d9222793d922279
+DATA constants<>+752(SB)/8, $0x3fcc422a3fcc422a
+DATA constants<>+760(SB)/8, $0x3fcc422a3fcc422a
+DATA constants<>+768(SB)/8, $0x3e2aaaab3e2aaaab
+DATA constants<>+776(SB)/8, $0x3e2aaaab3e2aaaab
+DATA constants<>+784(SB)/8, $0xc07f400000000000
+DATA constants<>+792(SB)/8, $0xc07f400000000000
+DATA constants<>+800(SB)/8, $0x407f400000000000
+DATA constants<>+808(SB)/8, $0x407f400000000000
+DATA constants<>+816(SB)/8, $0x4338000000000000
+DATA constants<>+824(SB)/8, $0x4338000000000000
+DATA constants<>+832(SB)/8, $0x3fe62e42fefa39ef
+DATA constants<>+840(SB)/8, $0x3fe62e42fefa39ef
+DATA constants<>+848(SB)/8, $0x3e21eed8eff8d898
+DATA constants<>+856(SB)/8, $0x3e21eed8eff8d898
+DATA constants<>+864(SB)/8, $0x3e5ae64567f544e4
+DATA constants<>+872(SB)/8, $0x3e5ae64567f544e4
+DATA constants<>+880(SB)/8, $0x3e927e4fb7789f5c
+DATA constants<>+888(SB)/8, $0x3e927e4fb7789f5c
+DATA constants<>+896(SB)/8, $0x3ec71de3a556c734
+DATA constants<>+904(SB)/8, $0x3ec71de3a556c734
+DATA constants<>+912(SB)/8, $0x3efa01a01a01a01a
+DATA constants<>+920(SB)/8, $0x3efa01a01a01a01a
+DATA constants<>+928(SB)/8, $0x3f2a01a01a01a01a
+DATA constants<>+936(SB)/8, $0x3f2a01a01a01a01a
+DATA constants<>+944(SB)/8, $0x3f56c16c16c16c17
+DATA constants<>+952(SB)/8, $0x3f56c16c16c16c17
+DATA constants<>+960(SB)/8, $0x3f81111111111111
+DATA constants<>+968(SB)/8, $0x3f81111111111111
+DATA constants<>+976(SB)/8, $0x3fa5555555555555
+DATA constants<>+984(SB)/8, $0x3fa5555555555555
+DATA constants<>+992(SB)/8, $0x3fc5555555555555
+DATA constants<>+1000(SB)/8, $0x3fc5555555555555
+DATA constants<>+1008(SB)/8, $0x3fe0000000000000
+DATA constants<>+1016(SB)/8, $0x3fe0000000000000
+DATA constants<>+1024(SB)/8, $0x3ff0000000000000
+DATA constants<>+1032(SB)/8, $0x3ff0000000000000
+DATA constants<>+1040(SB)/8, $0x3ff71547652b82fe
+DATA constants<>+1048(SB)/8, $0x3ff71547652b82fe
+DATA constants<>+1056(SB)/8, $0x3fe62e42fee00000
+DATA constants<>+1064(SB)/8, $0x3fe62e42fee00000
+DATA constants<>+1072(SB)/8, $0x3dea39ef35793c76
+DATA constants<>+1080(SB)/8, $0x3dea39ef35793c76
+DATA constants<>+1088(SB)/8, $0x4330000000000000
+DATA constants<>+1096(SB)/8, $0x4330000000000000
+DATA constants<>+1104(SB)/8, $0x43300000000003ff
+DATA constants<>+1112(SB)/8, $0x43300000000003ff
+DATA constants<>+1120(SB)/8, $0x000fffffffffffff
+DATA constants<>+1128(SB)/8, $0x000fffffffffffff
+DATA constants<>+1136(SB)/8, $0x3ff6a09e667f3bcd
+DATA constants<>+1144(SB)/8, $0x3ff6a09e667f3bcd
+DATA constants<>+1152(SB)/8, $0x3faaf286bca1af28
+DATA constants<>+1160(SB)/8, $0x3faaf286bca1af28
+DATA constants<>+1168(SB)/8, $0x3fae1e1e1e1e1e1e
+DATA constants<>+1176(SB)/8, $0x3fae1e1e1e1e1e1e
+DATA constants<>+1184(SB)/8, $0x3fb1111111111111
+DATA constants<>+1192(SB)/8, $0x3fb1111111111111
+DATA constants<>+1200(SB)/8, $0x3fb3b13b13b13b14
+DATA constants<>+1208(SB)/8, $0x3fb3b13b13b13b14
+DATA constants<>+1216(SB)/8, $0x3fb745d1745d1746
+DATA constants<>+1224(SB)/8, $0x3fb745d1745d1746
+DATA constants<>+1232(SB)/8, $0x3fbc71c71c71c71c
+DATA constants<>+1240(SB)/8, $0x3fbc71c71c71c71c
+DATA constants<>+1248(SB)/8, $0x3fc2492492492492
+DATA constants<>+1256(SB)/8, $0x3fc2492492492492
+DATA constants<>+1264(SB)/8, $0x3fc999999999999a
+DATA constants<>+1272(SB)/8, $0x3fc999999999999a
+DATA constants<>+1280(SB)/8, $0x3fd5555555555555
+DATA constants<>+1288(SB)/8, $0x3fd5555555555555
+DATA constants<>+1296(SB)/8, $0xfff0000000000000
+DATA constants<>+1304(SB)/8, $0xfff0000000000000
+DATA constants<>+1312(SB)/8, $0x7fefffffffffffff
+DATA constants<>+1320(SB)/8, $0x7fefffffffffffff
+DATA constants<>+1328(SB)/8, $0x7ff8000000000001
+DATA constants<>+1336(SB)/8, $0x7ff8000000000001
+DATA constants<>+1344(SB)/8, $0xbfd28f5c28f5c28f
+DATA constants<>+1352(SB)/8, $0xbfd28f5c28f5c28f
+DATA constants<>+1360(SB)/8, $0x3fda3d70a3d70a3d
+DATA constants<>+1368(SB)/8, $0x3fda3d70a3d70a3d
+DATA constants<>+1376(SB)/8, $0x8000000000000000
+DATA constants<>+1384(SB)/8, $0x8000000000000000
+DATA constants<>+1392(SB)/8, $0x4000000000000000
+DATA constants<>+1400(SB)/8, $0x4000000000000000
+DATA constants<>+1408(SB)/8, $0x00000000000003ff
+DATA constants<>+1416(SB)/8, $0x00000000000003ff
+DATA constants<>+1424(SB)/8, $0x000000000000047f
+DATA constants<>+1432(SB)/8, $0x000000000000047f
+DATA constants<>+1440(SB)/8, $0xfffffffffffffc01
+DATA constants<>+1448(SB)/8, $0xfffffffffffffc01
+DATA constants<>+1456(SB)/8, $0x3ff921fb54442d18
+DATA constants<>+1464(SB)/8, $0x3ff921fb54442d18
+DATA constants<>+1472(SB)/8, $0xbd6ae7f3e733b81f
+DATA constants<>+1480(SB)/8, $0xbd6ae7f3e733b81f
+DATA constants<>+1488(SB)/8, $0x3de6124613a86d09
+DATA constants<>+1496(SB)/8, $0x3de6124613a86d09
+DATA constants<>+1504(SB)/8, $0xbe5ae64567f544e4
+DATA constants<>+1512(SB)/8, $0xbe5ae64567f544e4
+DATA constants<>+1520(SB)/8, $0xbf2a01a01a01a01a
+DATA constants<>+1528(SB)/8, $0xbf2a01a01a01a01a
+DATA constants<>+1536(SB)/8, $0xbfc5555555555555
+DATA constants<>+1544(SB)/8, $0xbfc5555555555555
+DATA constants<>+1552(SB)/8, $0x3d2ae7f3e733b81f
+DATA constants<>+1560(SB)/8, $0x3d2ae7f3e733b81f
+DATA constants<>+1568(SB)/8, $0xbda93974a8c07c9d
+DATA constants<>+1576(SB)/8, $0xbda93974a8c07c9d
+DATA constants<>+1584(SB)/8, $0xbe927e4fb7789f5c
+DATA constants<>+1592(SB)/8, $0xbe927e4fb7789f5c
+DATA constants<>+1600(SB)/8, $0xbf56c16c16c16c17
+DATA constants<>+1608(SB)/8, $0xbf56c16c16c16c17
+DATA constants<>+1616(SB)/8, $0xbfe0000000000000
+DATA constants<>+1624(SB)/8, $0xbfe0000000000000
+DATA constants<>+1632(SB)/8, $0x0000000000000001
+DATA constants<>+1640(SB)/8, $0x0000000000000001
+DATA constants<>+1648(SB)/8, $0x3fe51eb851eb851f
+DATA constants<>+1656(SB)/8, $0x3fe51eb851eb851f
+DATA constants<>+1664(SB)/8, $0x4003504f333f9de6
+DATA constants<>+1672(SB)/8, $0x4003504f333f9de6
+DATA constants<>+1680(SB)/8, $0xbff0000000000000
+DATA constants<>+1688(SB)/8, $0xbff0000000000000
+DATA constants<>+1696(SB)/8, $0x3fe921fb54442d18
+DATA constants<>+1704(SB)/8, $0x3fe921fb54442d18
+DATA constants<>+1712(SB)/8, $0xbfec007fa1f72594
+DATA constants<>+1720(SB)/8, $0xbfec007fa1f72594
+DATA constants<>+1728(SB)/8, $0xc03028545b6b807a
+DATA constants<>+1736(SB)/8, $0xc03028545b6b807a
+DATA constants<>+1744(SB)/8, $0xc052c08c36880273
+DATA constants<>+1752(SB)/8, $0xc052c08c36880273
+DATA constants<>+1760(SB)/8, $0xc05eb8bf2d05ba25
+DATA constants<>+1768(SB)/8, $0xc05eb8bf2d05ba25
+DATA constants<>+1776(SB)/8, $0xc0503669fd28ec8e
+DATA constants<>+1784(SB)/8, $0xc0503669fd28ec8e
+DATA constants<>+1792(SB)/8, $0x4038dbc45b14603c
+DATA constants<>+1800(SB)/8, $0x4038dbc45b14603c
+DATA constants<>+1808(SB)/8, $0x4064a0dd43b8fa25
+DATA constants<>+1816(SB)/8, $0x4064a0dd43b8fa25
+DATA constants<>+1824(SB)/8, $0x407b0e18d2e2be3b
+DATA constants<>+1832(SB)/8, $0x407b0e18d2e2be3b
+DATA constants<>+1840(SB)/8, $0x407e563f13b049ea
+DATA constants<>+1848(SB)/8, $0x407e563f13b049ea
+DATA constants<>+1856(SB)/8, $0x4068519efbbd62ec
+DATA constants<>+1864(SB)/8, $0x4068519efbbd62ec
+DATA constants<>+1872(SB)/8, $0x47efffffe0000000
+DATA constants<>+1880(SB)/8, $0x47efffffe0000000
+DATA constants<>+1888(SB)/8, $0x4044000000000000
+DATA constants<>+1896(SB)/8, $0x4044000000000000
+DATA constants<>+1904(SB)/8, $0xc7efffffe0000000
+DATA constants<>+1912(SB)/8, $0xc7efffffe0000000
+DATA constants<>+1920(SB)/8, $0x400921fb54442d18
+DATA constants<>+1928(SB)/8, $0x400921fb54442d18
+GLOBL constants<>(SB), RODATA|NOPTR, $1936
 
 // func addNeon(dst, a, b *float32, n int)
 TEXT ·addNeon(SB), NOSPLIT, $0-32
@@ -386,148 +396,378 @@ skip6:
 
 // func mulNeon(dst, a, b *float32, n int)
 TEXT ·mulNeon(SB), NOSPLIT, $0-32
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD b+16(FP), R2
-	MOVD n+24(FP), R3
-	SUBS $16, R3, R3
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD b+16(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $16, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00044 // ldr q4, [x2, #0]
-	WORD $0x3dc00445 // ldr q5, [x2, #16]
-	WORD $0x3dc00846 // ldr q6, [x2, #32]
-	WORD $0x3dc00c47 // ldr q7, [x2, #48]
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00441 // ldr q1, [x2, #16]
+	WORD $0x3dc00842 // ldr q2, [x2, #32]
+	WORD $0x3dc00c43 // ldr q3, [x2, #48]
+	WORD $0x3dc00064 // ldr q4, [x3, #0]
+	WORD $0x3dc00465 // ldr q5, [x3, #16]
+	WORD $0x3dc00866 // ldr q6, [x3, #32]
+	WORD $0x3dc00c67 // ldr q7, [x3, #48]
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800421 // str q1, [x1, #16]
+	WORD $0x3d800822 // str q2, [x1, #32]
+	WORD $0x3d800c23 // str q3, [x1, #48]
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUBS $16, R3, R3
+	ADD $64, R3, R3
+	SUBS $16, R4, R4
 	BGE next1
 rest2:
-	TBZ $3, R3, skip3
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00042 // ldr q2, [x2, #0]
-	WORD $0x3dc00443 // ldr q3, [x2, #16]
+	TBZ $3, R4, skip3
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00441 // ldr q1, [x2, #16]
+	WORD $0x3dc00062 // ldr q2, [x3, #0]
+	WORD $0x3dc00463 // ldr q3, [x3, #16]
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800421 // str q1, [x1, #16]
 	ADD $32, R1, R1
 	ADD $32, R2, R2
+	ADD $32, R3, R3
 skip3:
-	TBZ $2, R3, skip4
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00041 // ldr q1, [x2, #0]
+	TBZ $2, R4, skip4
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00061 // ldr q1, [x3, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800020 // str q0, [x1, #0]
 	ADD $16, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 skip4:
-	TBZ $1, R3, skip5
-	WORD $0xfd400020 // ldr d0, [x1, #0]
-	WORD $0xfd400041 // ldr d1, [x2, #0]
+	TBZ $1, R4, skip5
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0xfd400061 // ldr d1, [x3, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xfd000000 // str d0, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000020 // str d0, [x1, #0]
 	ADD $8, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip5:
-	TBZ $0, R3, skip6
-	WORD $0xbd400020 // ldr s0, [x1, #0]
-	WORD $0xbd400041 // ldr s1, [x2, #0]
+	TBZ $0, R4, skip6
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0xbd400061 // ldr s1, [x3, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func divNeon(dst, a, b *float32, n int)
 TEXT ·divNeon(SB), NOSPLIT, $0-32
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD b+16(FP), R2
-	MOVD n+24(FP), R3
-	SUBS $16, R3, R3
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc00401 // ldr q1, [x0, #16]
+	WORD $0x3dc00802 // ldr q2, [x0, #32]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD b+16(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $16, R4, R4
 	BLT rest2
 next1:
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00044 // ldr q4, [x2, #0]
-	WORD $0x3dc00445 // ldr q5, [x2, #16]
-	WORD $0x3dc00846 // ldr q6, [x2, #32]
-	WORD $0x3dc00c47 // ldr q7, [x2, #48]
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x3dc00848 // ldr q8, [x2, #32]
+	WORD $0x3dc00c49 // ldr q9, [x2, #48]
+	WORD $0x3dc0006a // ldr q10, [x3, #0]
+	WORD $0x3dc0046b // ldr q11, [x3, #16]
+	WORD $0x3dc0086c // ldr q12, [x3, #32]
+	WORD $0x3dc00c6d // ldr q13, [x3, #48]
+	WORD $0x4e201cce // and v14.16b, v6.16b, v0.16b
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6eaf8dce // cmeq v14.4s, v14.4s, v15.4s
+	WORD $0x4ea0f8cf // fabs v15.4s, v6.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e21ddef // fmul v15.4s, v15.4s, v1.4s
+	WORD $0x4ea21c50 // mov v16.16b, v2.16b
+	WORD $0x6e6f1cd0 // bsl v16.16b, v6.16b, v15.16b
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	WORD $0x6e661e0f // bsl v15.16b, v16.16b, v6.16b
+	WORD $0x6e641c6e // bsl v14.16b, v3.16b, v4.16b
+	WORD $0x4e201d46 // and v6.16b, v10.16b, v0.16b
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6eb08cc6 // cmeq v6.4s, v6.4s, v16.4s
+	WORD $0x4ea0f950 // fabs v16.4s, v10.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x4ea21c51 // mov v17.16b, v2.16b
+	WORD $0x6e701d51 // bsl v17.16b, v10.16b, v16.16b
+	WORD $0x4ea61cd0 // mov v16.16b, v6.16b
+	WORD $0x6e6a1e30 // bsl v16.16b, v17.16b, v10.16b
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x6e30fdea // fdiv v10.4s, v15.4s, v16.4s
+	WORD $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD $0x6e26dd46 // fmul v6.4s, v10.4s, v6.4s
+	WORD $0x4e201cea // and v10.16b, v7.16b, v0.16b
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6eae8d4a // cmeq v10.4s, v10.4s, v14.4s
+	WORD $0x4ea0f8ee // fabs v14.4s, v7.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e21ddce // fmul v14.4s, v14.4s, v1.4s
+	WORD $0x4ea21c4f // mov v15.16b, v2.16b
+	WORD $0x6e6e1cef // bsl v15.16b, v7.16b, v14.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x6e671dee // bsl v14.16b, v15.16b, v7.16b
+	WORD $0x6e641c6a // bsl v10.16b, v3.16b, v4.16b
+	WORD $0x4e201d67 // and v7.16b, v11.16b, v0.16b
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6eaf8ce7 // cmeq v7.4s, v7.4s, v15.4s
+	WORD $0x4ea0f96f // fabs v15.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e21ddef // fmul v15.4s, v15.4s, v1.4s
+	WORD $0x4ea21c50 // mov v16.16b, v2.16b
+	WORD $0x6e6f1d70 // bsl v16.16b, v11.16b, v15.16b
+	WORD $0x4ea71cef // mov v15.16b, v7.16b
+	WORD $0x6e6b1e0f // bsl v15.16b, v16.16b, v11.16b
+	WORD $0x6e641ca7 // bsl v7.16b, v5.16b, v4.16b
+	WORD $0x6e2ffdcb // fdiv v11.4s, v14.4s, v15.4s
+	WORD $0x6e2add6a // fmul v10.4s, v11.4s, v10.4s
+	WORD $0x6e27dd47 // fmul v7.4s, v10.4s, v7.4s
+	WORD $0x4e201d0a // and v10.16b, v8.16b, v0.16b
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6eab8d4a // cmeq v10.4s, v10.4s, v11.4s
+	WORD $0x4ea0f90b // fabs v11.4s, v8.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x6e6b1d0e // bsl v14.16b, v8.16b, v11.16b
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x6e681dcb // bsl v11.16b, v14.16b, v8.16b
+	WORD $0x6e641c6a // bsl v10.16b, v3.16b, v4.16b
+	WORD $0x4e201d88 // and v8.16b, v12.16b, v0.16b
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6eae8d08 // cmeq v8.4s, v8.4s, v14.4s
+	WORD $0x4ea0f98e // fabs v14.4s, v12.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e21ddce // fmul v14.4s, v14.4s, v1.4s
+	WORD $0x4ea21c4f // mov v15.16b, v2.16b
+	WORD $0x6e6e1d8f // bsl v15.16b, v12.16b, v14.16b
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x6e6c1dee // bsl v14.16b, v15.16b, v12.16b
+	WORD $0x6e641ca8 // bsl v8.16b, v5.16b, v4.16b
+	WORD $0x6e2efd6b // fdiv v11.4s, v11.4s, v14.4s
+	WORD $0x6e2add6a // fmul v10.4s, v11.4s, v10.4s
+	WORD $0x6e28dd48 // fmul v8.4s, v10.4s, v8.4s
+	WORD $0x4e201d2a // and v10.16b, v9.16b, v0.16b
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6eab8d4a // cmeq v10.4s, v10.4s, v11.4s
+	WORD $0x4ea0f92b // fabs v11.4s, v9.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x6e6b1d2c // bsl v12.16b, v9.16b, v11.16b
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
+	WORD $0x6e641c6a // bsl v10.16b, v3.16b, v4.16b
+	WORD $0x4e201da9 // and v9.16b, v13.16b, v0.16b
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6eac8d29 // cmeq v9.4s, v9.4s, v12.4s
+	WORD $0x4ea0f9ac // fabs v12.4s, v13.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e21dd8c // fmul v12.4s, v12.4s, v1.4s
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x6e6c1dae // bsl v14.16b, v13.16b, v12.16b
+	WORD $0x4ea91d2c // mov v12.16b, v9.16b
+	WORD $0x6e6d1dcc // bsl v12.16b, v14.16b, v13.16b
+	WORD $0x6e641ca9 // bsl v9.16b, v5.16b, v4.16b
+	WORD $0x6e2cfd6b // fdiv v11.4s, v11.4s, v12.4s
+	WORD $0x6e2add6a // fmul v10.4s, v11.4s, v10.4s
+	WORD $0x6e29dd49 // fmul v9.4s, v10.4s, v9.4s
+	WORD $0x3d800026 // str q6, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	WORD $0x3d800828 // str q8, [x1, #32]
+	WORD $0x3d800c29 // str q9, [x1, #48]
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUBS $16, R3, R3
+	ADD $64, R3, R3
+	SUBS $16, R4, R4
 	BGE next1
 rest2:
-	TBZ $3, R3, skip3
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00042 // ldr q2, [x2, #0]
-	WORD $0x3dc00443 // ldr q3, [x2, #16]
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	ADD $32, R0, R0
+	TBZ $3, R4, skip3
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x3dc00068 // ldr q8, [x3, #0]
+	WORD $0x3dc00469 // ldr q9, [x3, #16]
+	WORD $0x4e201cca // and v10.16b, v6.16b, v0.16b
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6eab8d4a // cmeq v10.4s, v10.4s, v11.4s
+	WORD $0x4ea0f8cb // fabs v11.4s, v6.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x6e6b1ccc // bsl v12.16b, v6.16b, v11.16b
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x6e661d8b // bsl v11.16b, v12.16b, v6.16b
+	WORD $0x6e641c6a // bsl v10.16b, v3.16b, v4.16b
+	WORD $0x4e201d06 // and v6.16b, v8.16b, v0.16b
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6eac8cc6 // cmeq v6.4s, v6.4s, v12.4s
+	WORD $0x4ea0f90c // fabs v12.4s, v8.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e21dd8c // fmul v12.4s, v12.4s, v1.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x6e6c1d0d // bsl v13.16b, v8.16b, v12.16b
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x6e681dac // bsl v12.16b, v13.16b, v8.16b
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x6e2cfd68 // fdiv v8.4s, v11.4s, v12.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x6e26dd06 // fmul v6.4s, v8.4s, v6.4s
+	WORD $0x4e201ce8 // and v8.16b, v7.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d08 // cmeq v8.4s, v8.4s, v10.4s
+	WORD $0x4ea0f8ea // fabs v10.4s, v7.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ceb // bsl v11.16b, v7.16b, v10.16b
+	WORD $0x4ea81d0a // mov v10.16b, v8.16b
+	WORD $0x6e671d6a // bsl v10.16b, v11.16b, v7.16b
+	WORD $0x6e641c68 // bsl v8.16b, v3.16b, v4.16b
+	WORD $0x4e201d27 // and v7.16b, v9.16b, v0.16b
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6eab8ce7 // cmeq v7.4s, v7.4s, v11.4s
+	WORD $0x4ea0f92b // fabs v11.4s, v9.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x6e6b1d2c // bsl v12.16b, v9.16b, v11.16b
+	WORD $0x4ea71ceb // mov v11.16b, v7.16b
+	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
+	WORD $0x6e641ca7 // bsl v7.16b, v5.16b, v4.16b
+	WORD $0x6e2bfd49 // fdiv v9.4s, v10.4s, v11.4s
+	WORD $0x6e28dd28 // fmul v8.4s, v9.4s, v8.4s
+	WORD $0x6e27dd07 // fmul v7.4s, v8.4s, v7.4s
+	WORD $0x3d800026 // str q6, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
 	ADD $32, R1, R1
 	ADD $32, R2, R2
+	ADD $32, R3, R3
 skip3:
-	TBZ $2, R3, skip4
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00041 // ldr q1, [x2, #0]
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	ADD $16, R0, R0
+	TBZ $2, R4, skip4
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x3dc00067 // ldr q7, [x3, #0]
+	WORD $0x4e201cc8 // and v8.16b, v6.16b, v0.16b
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6ea98d08 // cmeq v8.4s, v8.4s, v9.4s
+	WORD $0x4ea0f8c9 // fabs v9.4s, v6.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x6e691cca // bsl v10.16b, v6.16b, v9.16b
+	WORD $0x4ea81d09 // mov v9.16b, v8.16b
+	WORD $0x6e661d49 // bsl v9.16b, v10.16b, v6.16b
+	WORD $0x6e641c68 // bsl v8.16b, v3.16b, v4.16b
+	WORD $0x4e201ce6 // and v6.16b, v7.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8cc6 // cmeq v6.4s, v6.4s, v10.4s
+	WORD $0x4ea0f8ea // fabs v10.4s, v7.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ceb // bsl v11.16b, v7.16b, v10.16b
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x6e671d6a // bsl v10.16b, v11.16b, v7.16b
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x6e2afd27 // fdiv v7.4s, v9.4s, v10.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
+	WORD $0x3d800026 // str q6, [x1, #0]
 	ADD $16, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 skip4:
-	TBZ $1, R3, skip5
-	WORD $0xfd400020 // ldr d0, [x1, #0]
-	WORD $0xfd400041 // ldr d1, [x2, #0]
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0xfd000000 // str d0, [x0, #0]
-	ADD $8, R0, R0
+	TBZ $1, R4, skip5
+	WORD $0xfd400046 // ldr d6, [x2, #0]
+	WORD $0xfd400067 // ldr d7, [x3, #0]
+	WORD $0x4e201cc8 // and v8.16b, v6.16b, v0.16b
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6ea98d08 // cmeq v8.4s, v8.4s, v9.4s
+	WORD $0x4ea0f8c9 // fabs v9.4s, v6.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x6e691cca // bsl v10.16b, v6.16b, v9.16b
+	WORD $0x4ea81d09 // mov v9.16b, v8.16b
+	WORD $0x6e661d49 // bsl v9.16b, v10.16b, v6.16b
+	WORD $0x6e641c68 // bsl v8.16b, v3.16b, v4.16b
+	WORD $0x4e201ce6 // and v6.16b, v7.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8cc6 // cmeq v6.4s, v6.4s, v10.4s
+	WORD $0x4ea0f8ea // fabs v10.4s, v7.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ceb // bsl v11.16b, v7.16b, v10.16b
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x6e671d6a // bsl v10.16b, v11.16b, v7.16b
+	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
+	WORD $0x6e2afd27 // fdiv v7.4s, v9.4s, v10.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
+	WORD $0xfd000026 // str d6, [x1, #0]
 	ADD $8, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 skip5:
-	TBZ $0, R3, skip6
-	WORD $0xbd400020 // ldr s0, [x1, #0]
-	WORD $0xbd400041 // ldr s1, [x2, #0]
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	TBZ $0, R4, skip6
+	WORD $0xbd400046 // ldr s6, [x2, #0]
+	WORD $0xbd400067 // ldr s7, [x3, #0]
+	WORD $0x4e201cc8 // and v8.16b, v6.16b, v0.16b
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6ea98d08 // cmeq v8.4s, v8.4s, v9.4s
+	WORD $0x4ea0f8c9 // fabs v9.4s, v6.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x6e691cca // bsl v10.16b, v6.16b, v9.16b
+	WORD $0x4ea81d09 // mov v9.16b, v8.16b
+	WORD $0x6e661d49 // bsl v9.16b, v10.16b, v6.16b
+	WORD $0x6e641c68 // bsl v8.16b, v3.16b, v4.16b
+	WORD $0x4e201ce0 // and v0.16b, v7.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea38c00 // cmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4ea0f8e3 // fabs v3.4s, v7.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
+	WORD $0x6e611ce2 // bsl v2.16b, v7.16b, v1.16b
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e671c41 // bsl v1.16b, v2.16b, v7.16b
+	WORD $0x6e641ca0 // bsl v0.16b, v5.16b, v4.16b
+	WORD $0x6e21fd21 // fdiv v1.4s, v9.4s, v1.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func minNeon(dst, a, b *float32, n int)
@@ -678,90 +918,94 @@ skip6:
 
 // func fmaNeon(dst, a, b, c *float32, n int)
 TEXT ·fmaNeon(SB), NOSPLIT, $0-40
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD b+16(FP), R2
-	MOVD c+24(FP), R3
-	MOVD n+32(FP), R4
-	SUBS $16, R4, R4
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD b+16(FP), R3
+	MOVD c+24(FP), R4
+	MOVD n+32(FP), R5
+	SUBS $16, R5, R5
 	BLT rest2
 next1:
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x3dc00044 // ldr q4, [x2, #0]
-	WORD $0x3dc00445 // ldr q5, [x2, #16]
-	WORD $0x3dc00846 // ldr q6, [x2, #32]
-	WORD $0x3dc00c47 // ldr q7, [x2, #48]
-	WORD $0x3dc00068 // ldr q8, [x3, #0]
-	WORD $0x3dc00469 // ldr q9, [x3, #16]
-	WORD $0x3dc0086a // ldr q10, [x3, #32]
-	WORD $0x3dc00c6b // ldr q11, [x3, #48]
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00441 // ldr q1, [x2, #16]
+	WORD $0x3dc00842 // ldr q2, [x2, #32]
+	WORD $0x3dc00c43 // ldr q3, [x2, #48]
+	WORD $0x3dc00064 // ldr q4, [x3, #0]
+	WORD $0x3dc00465 // ldr q5, [x3, #16]
+	WORD $0x3dc00866 // ldr q6, [x3, #32]
+	WORD $0x3dc00c67 // ldr q7, [x3, #48]
+	WORD $0x3dc00088 // ldr q8, [x4, #0]
+	WORD $0x3dc00489 // ldr q9, [x4, #16]
+	WORD $0x3dc0088a // ldr q10, [x4, #32]
+	WORD $0x3dc00c8b // ldr q11, [x4, #48]
 	WORD $0x4e24cc08 // fmla v8.4s, v0.4s, v4.4s
 	WORD $0x4e25cc29 // fmla v9.4s, v1.4s, v5.4s
 	WORD $0x4e26cc4a // fmla v10.4s, v2.4s, v6.4s
 	WORD $0x4e27cc6b // fmla v11.4s, v3.4s, v7.4s
-	WORD $0x3d800008 // str q8, [x0, #0]
-	WORD $0x3d800409 // str q9, [x0, #16]
-	WORD $0x3d80080a // str q10, [x0, #32]
-	WORD $0x3d800c0b // str q11, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800028 // str q8, [x1, #0]
+	WORD $0x3d800429 // str q9, [x1, #16]
+	WORD $0x3d80082a // str q10, [x1, #32]
+	WORD $0x3d800c2b // str q11, [x1, #48]
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUBS $16, R4, R4
+	ADD $64, R4, R4
+	SUBS $16, R5, R5
 	BGE next1
 rest2:
-	TBZ $3, R4, skip3
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00042 // ldr q2, [x2, #0]
-	WORD $0x3dc00443 // ldr q3, [x2, #16]
-	WORD $0x3dc00064 // ldr q4, [x3, #0]
-	WORD $0x3dc00465 // ldr q5, [x3, #16]
+	TBZ $3, R5, skip3
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00441 // ldr q1, [x2, #16]
+	WORD $0x3dc00062 // ldr q2, [x3, #0]
+	WORD $0x3dc00463 // ldr q3, [x3, #16]
+	WORD $0x3dc00084 // ldr q4, [x4, #0]
+	WORD $0x3dc00485 // ldr q5, [x4, #16]
 	WORD $0x4e22cc04 // fmla v4.4s, v0.4s, v2.4s
 	WORD $0x4e23cc25 // fmla v5.4s, v1.4s, v3.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	WORD $0x3d800405 // str q5, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
+	WORD $0x3d800425 // str q5, [x1, #16]
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
+	ADD $32, R4, R4
 skip3:
-	TBZ $2, R4, skip4
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00041 // ldr q1, [x2, #0]
-	WORD $0x3dc00062 // ldr q2, [x3, #0]
+	TBZ $2, R5, skip4
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00061 // ldr q1, [x3, #0]
+	WORD $0x3dc00082 // ldr q2, [x4, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3d800002 // str q2, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800022 // str q2, [x1, #0]
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	ADD $16, R3, R3
+	ADD $16, R4, R4
 skip4:
-	TBZ $1, R4, skip5
-	WORD $0xfd400020 // ldr d0, [x1, #0]
-	WORD $0xfd400041 // ldr d1, [x2, #0]
-	WORD $0xfd400062 // ldr d2, [x3, #0]
+	TBZ $1, R5, skip5
+	WORD $0xfd400040 // ldr d0, [x2, #0]
+	WORD $0xfd400061 // ldr d1, [x3, #0]
+	WORD $0xfd400082 // ldr d2, [x4, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0xfd000002 // str d2, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000022 // str d2, [x1, #0]
 	ADD $8, R1, R1
 	ADD $8, R2, R2
 	ADD $8, R3, R3
+	ADD $8, R4, R4
 skip5:
-	TBZ $0, R4, skip6
-	WORD $0xbd400020 // ldr s0, [x1, #0]
-	WORD $0xbd400041 // ldr s1, [x2, #0]
-	WORD $0xbd400062 // ldr s2, [x3, #0]
+	TBZ $0, R5, skip6
+	WORD $0xbd400040 // ldr s0, [x2, #0]
+	WORD $0xbd400061 // ldr s1, [x3, #0]
+	WORD $0xbd400082 // ldr s2, [x4, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0xbd000002 // str s2, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000022 // str s2, [x1, #0]
 	ADD $4, R1, R1
 	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func negNeon(dst, a *float32, n int)
@@ -882,120 +1126,352 @@ skip6:
 
 // func sqrtNeon(dst, a *float32, n int)
 TEXT ·sqrtNeon(SB), NOSPLIT, $0-24
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD n+16(FP), R2
-	SUBS $16, R2, R2
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc00401 // ldr q1, [x0, #16]
+	WORD $0x3dc00802 // ldr q2, [x0, #32]
+	WORD $0x3dc01803 // ldr q3, [x0, #96]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $16, R3, R3
 	BLT rest2
 next1:
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x3dc00822 // ldr q2, [x1, #32]
-	WORD $0x3dc00c23 // ldr q3, [x1, #48]
-	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
-	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
+	WORD $0x3dc00c48 // ldr q8, [x2, #48]
+	WORD $0x4e201ca9 // and v9.16b, v5.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f8aa // fabs v10.4s, v5.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1cab // bsl v11.16b, v5.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e651d6a // bsl v10.16b, v11.16b, v5.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6ea1f945 // fsqrt v5.4s, v10.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e201cc9 // and v9.16b, v6.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f8ca // fabs v10.4s, v6.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ccb // bsl v11.16b, v6.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e661d6a // bsl v10.16b, v11.16b, v6.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6ea1f946 // fsqrt v6.4s, v10.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e201ce9 // and v9.16b, v7.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f8ea // fabs v10.4s, v7.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ceb // bsl v11.16b, v7.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e671d6a // bsl v10.16b, v11.16b, v7.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6ea1f947 // fsqrt v7.4s, v10.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e201d09 // and v9.16b, v8.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1d0b // bsl v11.16b, v8.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e681d6a // bsl v10.16b, v11.16b, v8.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6ea1f948 // fsqrt v8.4s, v10.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x3d800025 // str q5, [x1, #0]
+	WORD $0x3d800426 // str q6, [x1, #16]
+	WORD $0x3d800827 // str q7, [x1, #32]
+	WORD $0x3d800c28 // str q8, [x1, #48]
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE next1
 rest2:
-	TBZ $3, R2, skip3
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	ADD $32, R0, R0
+	TBZ $3, R3, skip3
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x4e201ca7 // and v7.16b, v5.16b, v0.16b
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6ea88ce7 // cmeq v7.4s, v7.4s, v8.4s
+	WORD $0x4ea0f8a8 // fabs v8.4s, v5.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4ea21c49 // mov v9.16b, v2.16b
+	WORD $0x6e681ca9 // bsl v9.16b, v5.16b, v8.16b
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x6e651d28 // bsl v8.16b, v9.16b, v5.16b
+	WORD $0x6e641c67 // bsl v7.16b, v3.16b, v4.16b
+	WORD $0x6ea1f905 // fsqrt v5.4s, v8.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e201cc7 // and v7.16b, v6.16b, v0.16b
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6ea88ce7 // cmeq v7.4s, v7.4s, v8.4s
+	WORD $0x4ea0f8c8 // fabs v8.4s, v6.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4ea21c49 // mov v9.16b, v2.16b
+	WORD $0x6e681cc9 // bsl v9.16b, v6.16b, v8.16b
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x6e661d28 // bsl v8.16b, v9.16b, v6.16b
+	WORD $0x6e641c67 // bsl v7.16b, v3.16b, v4.16b
+	WORD $0x6ea1f906 // fsqrt v6.4s, v8.4s
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	WORD $0x3d800025 // str q5, [x1, #0]
+	WORD $0x3d800426 // str q6, [x1, #16]
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 skip3:
-	TBZ $2, R2, skip4
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x3d800000 // str q0, [x0, #0]
-	ADD $16, R0, R0
+	TBZ $2, R3, skip4
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x4e201ca6 // and v6.16b, v5.16b, v0.16b
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6ea78cc6 // cmeq v6.4s, v6.4s, v7.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e671ca8 // bsl v8.16b, v5.16b, v7.16b
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	WORD $0x6e651d07 // bsl v7.16b, v8.16b, v5.16b
+	WORD $0x6e641c66 // bsl v6.16b, v3.16b, v4.16b
+	WORD $0x6ea1f8e5 // fsqrt v5.4s, v7.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x3d800025 // str q5, [x1, #0]
 	ADD $16, R1, R1
+	ADD $16, R2, R2
 skip4:
-	TBZ $1, R2, skip5
-	WORD $0xfd400020 // ldr d0, [x1, #0]
-	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0xfd000000 // str d0, [x0, #0]
-	ADD $8, R0, R0
+	TBZ $1, R3, skip5
+	WORD $0xfd400045 // ldr d5, [x2, #0]
+	WORD $0x4e201ca6 // and v6.16b, v5.16b, v0.16b
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6ea78cc6 // cmeq v6.4s, v6.4s, v7.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e671ca8 // bsl v8.16b, v5.16b, v7.16b
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	WORD $0x6e651d07 // bsl v7.16b, v8.16b, v5.16b
+	WORD $0x6e641c66 // bsl v6.16b, v3.16b, v4.16b
+	WORD $0x6ea1f8e5 // fsqrt v5.4s, v7.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0xfd000025 // str d5, [x1, #0]
 	ADD $8, R1, R1
+	ADD $8, R2, R2
 skip5:
-	TBZ $0, R2, skip6
-	WORD $0xbd400020 // ldr s0, [x1, #0]
-	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	TBZ $0, R3, skip6
+	WORD $0xbd400045 // ldr s5, [x2, #0]
+	WORD $0x4e201ca0 // and v0.16b, v5.16b, v0.16b
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6ea68c00 // cmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
+	WORD $0x6e611ca2 // bsl v2.16b, v5.16b, v1.16b
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0x6e641c60 // bsl v0.16b, v3.16b, v4.16b
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
+	ADD $4, R2, R2
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func recipNeon(dst, a *float32, n int)
 TEXT ·recipNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
 	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD n+16(FP), R2
-	SUBS $16, R2, R2
+	WORD $0x3dc00401 // ldr q1, [x0, #16]
+	WORD $0x3dc00802 // ldr q2, [x0, #32]
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $16, R3, R3
 	BLT rest2
 next1:
-	WORD $0x3dc00021 // ldr q1, [x1, #0]
-	WORD $0x3dc00422 // ldr q2, [x1, #16]
-	WORD $0x3dc00823 // ldr q3, [x1, #32]
-	WORD $0x3dc00c24 // ldr q4, [x1, #48]
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x6e24fc04 // fdiv v4.4s, v0.4s, v4.4s
-	WORD $0x3d800001 // str q1, [x0, #0]
-	WORD $0x3d800402 // str q2, [x0, #16]
-	WORD $0x3d800803 // str q3, [x0, #32]
-	WORD $0x3d800c04 // str q4, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
+	WORD $0x3dc00c48 // ldr q8, [x2, #48]
+	WORD $0x4e201ca9 // and v9.16b, v5.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f8aa // fabs v10.4s, v5.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1cab // bsl v11.16b, v5.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e651d6a // bsl v10.16b, v11.16b, v5.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6e2afc85 // fdiv v5.4s, v4.4s, v10.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e201cc9 // and v9.16b, v6.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f8ca // fabs v10.4s, v6.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ccb // bsl v11.16b, v6.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e661d6a // bsl v10.16b, v11.16b, v6.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6e2afc86 // fdiv v6.4s, v4.4s, v10.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e201ce9 // and v9.16b, v7.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f8ea // fabs v10.4s, v7.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1ceb // bsl v11.16b, v7.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e671d6a // bsl v10.16b, v11.16b, v7.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6e2afc87 // fdiv v7.4s, v4.4s, v10.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e201d09 // and v9.16b, v8.16b, v0.16b
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6eaa8d29 // cmeq v9.4s, v9.4s, v10.4s
+	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
+	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x6e6a1d0b // bsl v11.16b, v8.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x6e681d6a // bsl v10.16b, v11.16b, v8.16b
+	WORD $0x6e641c69 // bsl v9.16b, v3.16b, v4.16b
+	WORD $0x6e2afc88 // fdiv v8.4s, v4.4s, v10.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x3d800025 // str q5, [x1, #0]
+	WORD $0x3d800426 // str q6, [x1, #16]
+	WORD $0x3d800827 // str q7, [x1, #32]
+	WORD $0x3d800c28 // str q8, [x1, #48]
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE next1
 rest2:
-	TBZ $3, R2, skip3
-	WORD $0x3dc00021 // ldr q1, [x1, #0]
-	WORD $0x3dc00422 // ldr q2, [x1, #16]
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
-	WORD $0x3d800001 // str q1, [x0, #0]
-	WORD $0x3d800402 // str q2, [x0, #16]
-	ADD $32, R0, R0
+	TBZ $3, R3, skip3
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x4e201ca7 // and v7.16b, v5.16b, v0.16b
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6ea88ce7 // cmeq v7.4s, v7.4s, v8.4s
+	WORD $0x4ea0f8a8 // fabs v8.4s, v5.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4ea21c49 // mov v9.16b, v2.16b
+	WORD $0x6e681ca9 // bsl v9.16b, v5.16b, v8.16b
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x6e651d28 // bsl v8.16b, v9.16b, v5.16b
+	WORD $0x6e641c67 // bsl v7.16b, v3.16b, v4.16b
+	WORD $0x6e28fc85 // fdiv v5.4s, v4.4s, v8.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e201cc7 // and v7.16b, v6.16b, v0.16b
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6ea88ce7 // cmeq v7.4s, v7.4s, v8.4s
+	WORD $0x4ea0f8c8 // fabs v8.4s, v6.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4ea21c49 // mov v9.16b, v2.16b
+	WORD $0x6e681cc9 // bsl v9.16b, v6.16b, v8.16b
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x6e661d28 // bsl v8.16b, v9.16b, v6.16b
+	WORD $0x6e641c67 // bsl v7.16b, v3.16b, v4.16b
+	WORD $0x6e28fc86 // fdiv v6.4s, v4.4s, v8.4s
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	WORD $0x3d800025 // str q5, [x1, #0]
+	WORD $0x3d800426 // str q6, [x1, #16]
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 skip3:
-	TBZ $2, R2, skip4
-	WORD $0x3dc00021 // ldr q1, [x1, #0]
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x3d800001 // str q1, [x0, #0]
-	ADD $16, R0, R0
+	TBZ $2, R3, skip4
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x4e201ca6 // and v6.16b, v5.16b, v0.16b
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6ea78cc6 // cmeq v6.4s, v6.4s, v7.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e671ca8 // bsl v8.16b, v5.16b, v7.16b
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	WORD $0x6e651d07 // bsl v7.16b, v8.16b, v5.16b
+	WORD $0x6e641c66 // bsl v6.16b, v3.16b, v4.16b
+	WORD $0x6e27fc85 // fdiv v5.4s, v4.4s, v7.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x3d800025 // str q5, [x1, #0]
 	ADD $16, R1, R1
+	ADD $16, R2, R2
 skip4:
-	TBZ $1, R2, skip5
-	WORD $0xfd400021 // ldr d1, [x1, #0]
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0xfd000001 // str d1, [x0, #0]
-	ADD $8, R0, R0
+	TBZ $1, R3, skip5
+	WORD $0xfd400045 // ldr d5, [x2, #0]
+	WORD $0x4e201ca6 // and v6.16b, v5.16b, v0.16b
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6ea78cc6 // cmeq v6.4s, v6.4s, v7.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x6e671ca8 // bsl v8.16b, v5.16b, v7.16b
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	WORD $0x6e651d07 // bsl v7.16b, v8.16b, v5.16b
+	WORD $0x6e641c66 // bsl v6.16b, v3.16b, v4.16b
+	WORD $0x6e27fc85 // fdiv v5.4s, v4.4s, v7.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0xfd000025 // str d5, [x1, #0]
 	ADD $8, R1, R1
+	ADD $8, R2, R2
 skip5:
-	TBZ $0, R2, skip6
-	WORD $0xbd400021 // ldr s1, [x1, #0]
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	TBZ $0, R3, skip6
+	WORD $0xbd400045 // ldr s5, [x2, #0]
+	WORD $0x4e201ca0 // and v0.16b, v5.16b, v0.16b
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6ea68c00 // cmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
+	WORD $0x6e611ca2 // bsl v2.16b, v5.16b, v1.16b
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0x6e641c60 // bsl v0.16b, v3.16b, v4.16b
+	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
+	ADD $4, R2, R2
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func floorNeon(dst, a *float32, n int)
@@ -1233,13 +1709,13 @@ skip6:
 // func expNeon(dst, a *float32, n int)
 TEXT ·expNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00400 // ldr q0, [x0, #16]
-	WORD $0x3dc00801 // ldr q1, [x0, #32]
-	WORD $0x3dc01002 // ldr q2, [x0, #64]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	WORD $0x3dc01404 // ldr q4, [x0, #80]
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x3dc01c00 // ldr q0, [x0, #112]
+	WORD $0x3dc02001 // ldr q1, [x0, #128]
+	WORD $0x3dc02802 // ldr q2, [x0, #160]
+	WORD $0x3dc02403 // ldr q3, [x0, #144]
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x3dc04806 // ldr q6, [x0, #288]
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
 	MOVD n+16(FP), R3
@@ -1248,24 +1724,24 @@ TEXT ·expNeon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0x3dc00047 // ldr q7, [x2, #0]
 	WORD $0x4ea1f4e8 // fmin v8.4s, v7.4s, v1.4s
-	WORD $0x3dc00c09 // ldr q9, [x0, #48]
+	WORD $0x3dc02409 // ldr q9, [x0, #144]
 	WORD $0x4e22cd09 // fmla v9.4s, v8.4s, v2.4s
 	WORD $0x6ea3852a // sub v10.4s, v9.4s, v3.4s
 	WORD $0x4ea3d529 // fsub v9.4s, v9.4s, v3.4s
 	WORD $0x4ea5cd28 // fmls v8.4s, v9.4s, v5.4s
 	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
-	WORD $0x3dc01c09 // ldr q9, [x0, #112]
-	WORD $0x3dc0200b // ldr q11, [x0, #128]
+	WORD $0x3dc03409 // ldr q9, [x0, #208]
+	WORD $0x3dc0380b // ldr q11, [x0, #224]
 	WORD $0x4e28cd2b // fmla v11.4s, v9.4s, v8.4s
-	WORD $0x3dc02409 // ldr q9, [x0, #144]
+	WORD $0x3dc03c09 // ldr q9, [x0, #240]
 	WORD $0x4e28cd69 // fmla v9.4s, v11.4s, v8.4s
-	WORD $0x3dc0280b // ldr q11, [x0, #160]
+	WORD $0x3dc0400b // ldr q11, [x0, #256]
 	WORD $0x4e28cd2b // fmla v11.4s, v9.4s, v8.4s
-	WORD $0x3dc02c09 // ldr q9, [x0, #176]
+	WORD $0x3dc04409 // ldr q9, [x0, #272]
 	WORD $0x4e28cd69 // fmla v9.4s, v11.4s, v8.4s
-	WORD $0x3dc0000b // ldr q11, [x0, #0]
+	WORD $0x3dc0100b // ldr q11, [x0, #64]
 	WORD $0x4e28cd2b // fmla v11.4s, v9.4s, v8.4s
-	WORD $0x3dc00009 // ldr q9, [x0, #0]
+	WORD $0x3dc01009 // ldr q9, [x0, #64]
 	WORD $0x4e28cd69 // fmla v9.4s, v11.4s, v8.4s
 	WORD $0x4f3f0548 // sshr v8.4s, v10.4s, #1
 	WORD $0x4ea6850b // add v11.4s, v8.4s, v6.4s
@@ -1286,24 +1762,24 @@ rest2:
 	TBZ $1, R3, skip3
 	WORD $0xfd400047 // ldr d7, [x2, #0]
 	WORD $0x4ea1f4e8 // fmin v8.4s, v7.4s, v1.4s
-	WORD $0x3dc00c09 // ldr q9, [x0, #48]
+	WORD $0x3dc02409 // ldr q9, [x0, #144]
 	WORD $0x4e22cd09 // fmla v9.4s, v8.4s, v2.4s
 	WORD $0x6ea3852a // sub v10.4s, v9.4s, v3.4s
 	WORD $0x4ea3d529 // fsub v9.4s, v9.4s, v3.4s
 	WORD $0x4ea5cd28 // fmls v8.4s, v9.4s, v5.4s
 	WORD $0x4ea4cd28 // fmls v8.4s, v9.4s, v4.4s
-	WORD $0x3dc01c09 // ldr q9, [x0, #112]
-	WORD $0x3dc0200b // ldr q11, [x0, #128]
+	WORD $0x3dc03409 // ldr q9, [x0, #208]
+	WORD $0x3dc0380b // ldr q11, [x0, #224]
 	WORD $0x4e28cd2b // fmla v11.4s, v9.4s, v8.4s
-	WORD $0x3dc02409 // ldr q9, [x0, #144]
+	WORD $0x3dc03c09 // ldr q9, [x0, #240]
 	WORD $0x4e28cd69 // fmla v9.4s, v11.4s, v8.4s
-	WORD $0x3dc0280b // ldr q11, [x0, #160]
+	WORD $0x3dc0400b // ldr q11, [x0, #256]
 	WORD $0x4e28cd2b // fmla v11.4s, v9.4s, v8.4s
-	WORD $0x3dc02c09 // ldr q9, [x0, #176]
+	WORD $0x3dc04409 // ldr q9, [x0, #272]
 	WORD $0x4e28cd69 // fmla v9.4s, v11.4s, v8.4s
-	WORD $0x3dc0000b // ldr q11, [x0, #0]
+	WORD $0x3dc0100b // ldr q11, [x0, #64]
 	WORD $0x4e28cd2b // fmla v11.4s, v9.4s, v8.4s
-	WORD $0x3dc00009 // ldr q9, [x0, #0]
+	WORD $0x3dc01009 // ldr q9, [x0, #64]
 	WORD $0x4e28cd69 // fmla v9.4s, v11.4s, v8.4s
 	WORD $0x4f3f0548 // sshr v8.4s, v10.4s, #1
 	WORD $0x4ea6850b // add v11.4s, v8.4s, v6.4s
@@ -1322,24 +1798,24 @@ skip3:
 	TBZ $0, R3, skip4
 	WORD $0xbd400047 // ldr s7, [x2, #0]
 	WORD $0x4ea1f4e1 // fmin v1.4s, v7.4s, v1.4s
-	WORD $0x3dc00c08 // ldr q8, [x0, #48]
+	WORD $0x3dc02408 // ldr q8, [x0, #144]
 	WORD $0x4e22cc28 // fmla v8.4s, v1.4s, v2.4s
 	WORD $0x6ea38502 // sub v2.4s, v8.4s, v3.4s
 	WORD $0x4ea3d503 // fsub v3.4s, v8.4s, v3.4s
 	WORD $0x4ea5cc61 // fmls v1.4s, v3.4s, v5.4s
 	WORD $0x4ea4cc61 // fmls v1.4s, v3.4s, v4.4s
-	WORD $0x3dc01c03 // ldr q3, [x0, #112]
-	WORD $0x3dc02004 // ldr q4, [x0, #128]
+	WORD $0x3dc03403 // ldr q3, [x0, #208]
+	WORD $0x3dc03804 // ldr q4, [x0, #224]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02403 // ldr q3, [x0, #144]
+	WORD $0x3dc03c03 // ldr q3, [x0, #240]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02804 // ldr q4, [x0, #160]
+	WORD $0x3dc04004 // ldr q4, [x0, #256]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02c03 // ldr q3, [x0, #176]
+	WORD $0x3dc04403 // ldr q3, [x0, #272]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
 	WORD $0x4f3f0441 // sshr v1.4s, v2.4s, #1
 	WORD $0x4ea68424 // add v4.4s, v1.4s, v6.4s
@@ -1360,16 +1836,16 @@ skip4:
 // func tanhNeon(dst, a *float32, n int)
 TEXT ·tanhNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc04800 // ldr q0, [x0, #288]
-	WORD $0x3dc01001 // ldr q1, [x0, #64]
-	WORD $0x3dc00c02 // ldr q2, [x0, #48]
-	WORD $0x3dc01403 // ldr q3, [x0, #80]
-	WORD $0x3dc01804 // ldr q4, [x0, #96]
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x3dc00006 // ldr q6, [x0, #0]
-	WORD $0x3dc04c07 // ldr q7, [x0, #304]
-	WORD $0x3dc05008 // ldr q8, [x0, #320]
-	WORD $0x3dc05409 // ldr q9, [x0, #336]
+	WORD $0x3dc06000 // ldr q0, [x0, #384]
+	WORD $0x3dc02801 // ldr q1, [x0, #160]
+	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc02c03 // ldr q3, [x0, #176]
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x3dc04805 // ldr q5, [x0, #288]
+	WORD $0x3dc01006 // ldr q6, [x0, #64]
+	WORD $0x3dc06407 // ldr q7, [x0, #400]
+	WORD $0x3dc06808 // ldr q8, [x0, #416]
+	WORD $0x3dc00809 // ldr q9, [x0, #32]
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
 	MOVD n+16(FP), R3
@@ -1379,38 +1855,38 @@ next1:
 	WORD $0x3dc0004a // ldr q10, [x2, #0]
 	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	WORD $0x3dc0340d // ldr q13, [x0, #208]
-	WORD $0x3dc0380e // ldr q14, [x0, #224]
+	WORD $0x3dc04c0d // ldr q13, [x0, #304]
+	WORD $0x3dc0500e // ldr q14, [x0, #320]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc03c0d // ldr q13, [x0, #240]
+	WORD $0x3dc0540d // ldr q13, [x0, #336]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
-	WORD $0x3dc0400e // ldr q14, [x0, #256]
+	WORD $0x3dc0580e // ldr q14, [x0, #352]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc0440d // ldr q13, [x0, #272]
+	WORD $0x3dc05c0d // ldr q13, [x0, #368]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
 	WORD $0x6e2cddac // fmul v12.4s, v13.4s, v12.4s
 	WORD $0x4eab1d6d // mov v13.16b, v11.16b
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x4ea0f56c // fmin v12.4s, v11.4s, v0.4s
 	WORD $0x4e2cd58c // fadd v12.4s, v12.4s, v12.4s
-	WORD $0x3dc00c0e // ldr q14, [x0, #48]
+	WORD $0x3dc0240e // ldr q14, [x0, #144]
 	WORD $0x4e21cd8e // fmla v14.4s, v12.4s, v1.4s
 	WORD $0x6ea285cf // sub v15.4s, v14.4s, v2.4s
 	WORD $0x4ea2d5ce // fsub v14.4s, v14.4s, v2.4s
 	WORD $0x4ea4cdcc // fmls v12.4s, v14.4s, v4.4s
 	WORD $0x4ea3cdcc // fmls v12.4s, v14.4s, v3.4s
-	WORD $0x3dc01c0e // ldr q14, [x0, #112]
-	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x3dc0340e // ldr q14, [x0, #208]
+	WORD $0x3dc03810 // ldr q16, [x0, #224]
 	WORD $0x4e2ccdd0 // fmla v16.4s, v14.4s, v12.4s
-	WORD $0x3dc0240e // ldr q14, [x0, #144]
+	WORD $0x3dc03c0e // ldr q14, [x0, #240]
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
-	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x3dc04010 // ldr q16, [x0, #256]
 	WORD $0x4e2ccdd0 // fmla v16.4s, v14.4s, v12.4s
-	WORD $0x3dc02c0e // ldr q14, [x0, #176]
+	WORD $0x3dc0440e // ldr q14, [x0, #272]
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
-	WORD $0x3dc00010 // ldr q16, [x0, #0]
+	WORD $0x3dc01010 // ldr q16, [x0, #64]
 	WORD $0x4e2ccdd0 // fmla v16.4s, v14.4s, v12.4s
-	WORD $0x3dc0000e // ldr q14, [x0, #0]
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
 	WORD $0x4f3f05ec // sshr v12.4s, v15.4s, #1
 	WORD $0x4ea58590 // add v16.4s, v12.4s, v5.4s
@@ -1437,38 +1913,38 @@ rest2:
 	WORD $0xfd40004a // ldr d10, [x2, #0]
 	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	WORD $0x3dc0340d // ldr q13, [x0, #208]
-	WORD $0x3dc0380e // ldr q14, [x0, #224]
+	WORD $0x3dc04c0d // ldr q13, [x0, #304]
+	WORD $0x3dc0500e // ldr q14, [x0, #320]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc03c0d // ldr q13, [x0, #240]
+	WORD $0x3dc0540d // ldr q13, [x0, #336]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
-	WORD $0x3dc0400e // ldr q14, [x0, #256]
+	WORD $0x3dc0580e // ldr q14, [x0, #352]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc0440d // ldr q13, [x0, #272]
+	WORD $0x3dc05c0d // ldr q13, [x0, #368]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
 	WORD $0x6e2cddac // fmul v12.4s, v13.4s, v12.4s
 	WORD $0x4eab1d6d // mov v13.16b, v11.16b
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x4ea0f56c // fmin v12.4s, v11.4s, v0.4s
 	WORD $0x4e2cd58c // fadd v12.4s, v12.4s, v12.4s
-	WORD $0x3dc00c0e // ldr q14, [x0, #48]
+	WORD $0x3dc0240e // ldr q14, [x0, #144]
 	WORD $0x4e21cd8e // fmla v14.4s, v12.4s, v1.4s
 	WORD $0x6ea285cf // sub v15.4s, v14.4s, v2.4s
 	WORD $0x4ea2d5ce // fsub v14.4s, v14.4s, v2.4s
 	WORD $0x4ea4cdcc // fmls v12.4s, v14.4s, v4.4s
 	WORD $0x4ea3cdcc // fmls v12.4s, v14.4s, v3.4s
-	WORD $0x3dc01c0e // ldr q14, [x0, #112]
-	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x3dc0340e // ldr q14, [x0, #208]
+	WORD $0x3dc03810 // ldr q16, [x0, #224]
 	WORD $0x4e2ccdd0 // fmla v16.4s, v14.4s, v12.4s
-	WORD $0x3dc0240e // ldr q14, [x0, #144]
+	WORD $0x3dc03c0e // ldr q14, [x0, #240]
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
-	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x3dc04010 // ldr q16, [x0, #256]
 	WORD $0x4e2ccdd0 // fmla v16.4s, v14.4s, v12.4s
-	WORD $0x3dc02c0e // ldr q14, [x0, #176]
+	WORD $0x3dc0440e // ldr q14, [x0, #272]
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
-	WORD $0x3dc00010 // ldr q16, [x0, #0]
+	WORD $0x3dc01010 // ldr q16, [x0, #64]
 	WORD $0x4e2ccdd0 // fmla v16.4s, v14.4s, v12.4s
-	WORD $0x3dc0000e // ldr q14, [x0, #0]
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
 	WORD $0x4f3f05ec // sshr v12.4s, v15.4s, #1
 	WORD $0x4ea58590 // add v16.4s, v12.4s, v5.4s
@@ -1493,38 +1969,38 @@ skip3:
 	WORD $0xbd40004a // ldr s10, [x2, #0]
 	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	WORD $0x3dc0340d // ldr q13, [x0, #208]
-	WORD $0x3dc0380e // ldr q14, [x0, #224]
+	WORD $0x3dc04c0d // ldr q13, [x0, #304]
+	WORD $0x3dc0500e // ldr q14, [x0, #320]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc03c0d // ldr q13, [x0, #240]
+	WORD $0x3dc0540d // ldr q13, [x0, #336]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
-	WORD $0x3dc0400e // ldr q14, [x0, #256]
+	WORD $0x3dc0580e // ldr q14, [x0, #352]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc0440d // ldr q13, [x0, #272]
+	WORD $0x3dc05c0d // ldr q13, [x0, #368]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
 	WORD $0x6e2cddac // fmul v12.4s, v13.4s, v12.4s
 	WORD $0x4eab1d6d // mov v13.16b, v11.16b
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x4ea0f560 // fmin v0.4s, v11.4s, v0.4s
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
-	WORD $0x3dc00c0c // ldr q12, [x0, #48]
+	WORD $0x3dc0240c // ldr q12, [x0, #144]
 	WORD $0x4e21cc0c // fmla v12.4s, v0.4s, v1.4s
 	WORD $0x6ea28581 // sub v1.4s, v12.4s, v2.4s
 	WORD $0x4ea2d582 // fsub v2.4s, v12.4s, v2.4s
 	WORD $0x4ea4cc40 // fmls v0.4s, v2.4s, v4.4s
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	WORD $0x3dc01c02 // ldr q2, [x0, #112]
-	WORD $0x3dc02003 // ldr q3, [x0, #128]
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc03c02 // ldr q2, [x0, #240]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc04003 // ldr q3, [x0, #256]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02c02 // ldr q2, [x0, #176]
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x4f3f0420 // sshr v0.4s, v1.4s, #1
 	WORD $0x4ea58403 // add v3.4s, v0.4s, v5.4s
@@ -1549,15 +2025,15 @@ skip4:
 // func erfNeon(dst, a *float32, n int)
 TEXT ·erfNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc07000 // ldr q0, [x0, #448]
-	WORD $0x3dc00001 // ldr q1, [x0, #0]
-	WORD $0x3dc01002 // ldr q2, [x0, #64]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	WORD $0x3dc01404 // ldr q4, [x0, #80]
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x3dc03006 // ldr q6, [x0, #192]
-	WORD $0x3dc05407 // ldr q7, [x0, #336]
-	WORD $0x3dc09008 // ldr q8, [x0, #576]
+	WORD $0x3dc08400 // ldr q0, [x0, #528]
+	WORD $0x3dc01001 // ldr q1, [x0, #64]
+	WORD $0x3dc02802 // ldr q2, [x0, #160]
+	WORD $0x3dc02403 // ldr q3, [x0, #144]
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
+	WORD $0x3dc04806 // ldr q6, [x0, #288]
+	WORD $0x3dc00807 // ldr q7, [x0, #32]
+	WORD $0x3dc0a408 // ldr q8, [x0, #656]
 	MRS FPCR, R1
 	ORR $16777216, R1, R2
 	MSR R2, FPCR
@@ -1570,54 +2046,54 @@ next1:
 	WORD $0x3dc00069 // ldr q9, [x3, #0]
 	WORD $0x4ea0f92a // fabs v10.4s, v9.4s
 	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
-	WORD $0x3dc0580c // ldr q12, [x0, #352]
-	WORD $0x3dc05c0d // ldr q13, [x0, #368]
+	WORD $0x3dc06c0c // ldr q12, [x0, #432]
+	WORD $0x3dc0700d // ldr q13, [x0, #448]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0600c // ldr q12, [x0, #384]
+	WORD $0x3dc0740c // ldr q12, [x0, #464]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc0640d // ldr q13, [x0, #400]
+	WORD $0x3dc0780d // ldr q13, [x0, #480]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0680c // ldr q12, [x0, #416]
+	WORD $0x3dc07c0c // ldr q12, [x0, #496]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc06c0d // ldr q13, [x0, #432]
+	WORD $0x3dc0800d // ldr q13, [x0, #512]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
 	WORD $0x4e29cdab // fmla v11.4s, v13.4s, v9.4s
 	WORD $0x4ea0f54c // fmin v12.4s, v10.4s, v0.4s
-	WORD $0x3dc0740d // ldr q13, [x0, #464]
-	WORD $0x3dc0780e // ldr q14, [x0, #480]
+	WORD $0x3dc0880d // ldr q13, [x0, #544]
+	WORD $0x3dc08c0e // ldr q14, [x0, #560]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
 	WORD $0x6e2cdd8d // fmul v13.4s, v12.4s, v12.4s
-	WORD $0x3dc07c0f // ldr q15, [x0, #496]
-	WORD $0x3dc08010 // ldr q16, [x0, #512]
+	WORD $0x3dc0900f // ldr q15, [x0, #576]
+	WORD $0x3dc09410 // ldr q16, [x0, #592]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
 	WORD $0x4e2dcdd0 // fmla v16.4s, v14.4s, v13.4s
-	WORD $0x3dc0840d // ldr q13, [x0, #528]
+	WORD $0x3dc0980d // ldr q13, [x0, #608]
 	WORD $0x4e2cce0d // fmla v13.4s, v16.4s, v12.4s
-	WORD $0x3dc0880e // ldr q14, [x0, #544]
+	WORD $0x3dc09c0e // ldr q14, [x0, #624]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc08c0d // ldr q13, [x0, #560]
+	WORD $0x3dc0a00d // ldr q13, [x0, #640]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
 	WORD $0x6ea0f98e // fneg v14.4s, v12.4s
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc00c0c // ldr q12, [x0, #48]
+	WORD $0x3dc0240c // ldr q12, [x0, #144]
 	WORD $0x4e22cdcc // fmla v12.4s, v14.4s, v2.4s
 	WORD $0x6ea3858d // sub v13.4s, v12.4s, v3.4s
 	WORD $0x4ea3d58c // fsub v12.4s, v12.4s, v3.4s
 	WORD $0x4ea5cd8e // fmls v14.4s, v12.4s, v5.4s
 	WORD $0x4ea4cd8e // fmls v14.4s, v12.4s, v4.4s
-	WORD $0x3dc01c0c // ldr q12, [x0, #112]
-	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x3dc0340c // ldr q12, [x0, #208]
+	WORD $0x3dc0380f // ldr q15, [x0, #224]
 	WORD $0x4e2ecd8f // fmla v15.4s, v12.4s, v14.4s
-	WORD $0x3dc0240c // ldr q12, [x0, #144]
+	WORD $0x3dc03c0c // ldr q12, [x0, #240]
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
-	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x3dc0400f // ldr q15, [x0, #256]
 	WORD $0x4e2ecd8f // fmla v15.4s, v12.4s, v14.4s
-	WORD $0x3dc02c0c // ldr q12, [x0, #176]
+	WORD $0x3dc0440c // ldr q12, [x0, #272]
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
-	WORD $0x3dc0000f // ldr q15, [x0, #0]
+	WORD $0x3dc0100f // ldr q15, [x0, #64]
 	WORD $0x4e2ecd8f // fmla v15.4s, v12.4s, v14.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
 	WORD $0x4f3f05ae // sshr v14.4s, v13.4s, #1
 	WORD $0x4ea685cf // add v15.4s, v14.4s, v6.4s
@@ -1642,54 +2118,54 @@ rest2:
 	WORD $0xfd400069 // ldr d9, [x3, #0]
 	WORD $0x4ea0f92a // fabs v10.4s, v9.4s
 	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
-	WORD $0x3dc0580c // ldr q12, [x0, #352]
-	WORD $0x3dc05c0d // ldr q13, [x0, #368]
+	WORD $0x3dc06c0c // ldr q12, [x0, #432]
+	WORD $0x3dc0700d // ldr q13, [x0, #448]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0600c // ldr q12, [x0, #384]
+	WORD $0x3dc0740c // ldr q12, [x0, #464]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc0640d // ldr q13, [x0, #400]
+	WORD $0x3dc0780d // ldr q13, [x0, #480]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0680c // ldr q12, [x0, #416]
+	WORD $0x3dc07c0c // ldr q12, [x0, #496]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc06c0d // ldr q13, [x0, #432]
+	WORD $0x3dc0800d // ldr q13, [x0, #512]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
 	WORD $0x4e29cdab // fmla v11.4s, v13.4s, v9.4s
 	WORD $0x4ea0f54c // fmin v12.4s, v10.4s, v0.4s
-	WORD $0x3dc0740d // ldr q13, [x0, #464]
-	WORD $0x3dc0780e // ldr q14, [x0, #480]
+	WORD $0x3dc0880d // ldr q13, [x0, #544]
+	WORD $0x3dc08c0e // ldr q14, [x0, #560]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
 	WORD $0x6e2cdd8d // fmul v13.4s, v12.4s, v12.4s
-	WORD $0x3dc07c0f // ldr q15, [x0, #496]
-	WORD $0x3dc08010 // ldr q16, [x0, #512]
+	WORD $0x3dc0900f // ldr q15, [x0, #576]
+	WORD $0x3dc09410 // ldr q16, [x0, #592]
 	WORD $0x4e2ccdf0 // fmla v16.4s, v15.4s, v12.4s
 	WORD $0x4e2dcdd0 // fmla v16.4s, v14.4s, v13.4s
-	WORD $0x3dc0840d // ldr q13, [x0, #528]
+	WORD $0x3dc0980d // ldr q13, [x0, #608]
 	WORD $0x4e2cce0d // fmla v13.4s, v16.4s, v12.4s
-	WORD $0x3dc0880e // ldr q14, [x0, #544]
+	WORD $0x3dc09c0e // ldr q14, [x0, #624]
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc08c0d // ldr q13, [x0, #560]
+	WORD $0x3dc0a00d // ldr q13, [x0, #640]
 	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
 	WORD $0x6ea0f98e // fneg v14.4s, v12.4s
 	WORD $0x4e2ccdae // fmla v14.4s, v13.4s, v12.4s
-	WORD $0x3dc00c0c // ldr q12, [x0, #48]
+	WORD $0x3dc0240c // ldr q12, [x0, #144]
 	WORD $0x4e22cdcc // fmla v12.4s, v14.4s, v2.4s
 	WORD $0x6ea3858d // sub v13.4s, v12.4s, v3.4s
 	WORD $0x4ea3d58c // fsub v12.4s, v12.4s, v3.4s
 	WORD $0x4ea5cd8e // fmls v14.4s, v12.4s, v5.4s
 	WORD $0x4ea4cd8e // fmls v14.4s, v12.4s, v4.4s
-	WORD $0x3dc01c0c // ldr q12, [x0, #112]
-	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x3dc0340c // ldr q12, [x0, #208]
+	WORD $0x3dc0380f // ldr q15, [x0, #224]
 	WORD $0x4e2ecd8f // fmla v15.4s, v12.4s, v14.4s
-	WORD $0x3dc0240c // ldr q12, [x0, #144]
+	WORD $0x3dc03c0c // ldr q12, [x0, #240]
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
-	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x3dc0400f // ldr q15, [x0, #256]
 	WORD $0x4e2ecd8f // fmla v15.4s, v12.4s, v14.4s
-	WORD $0x3dc02c0c // ldr q12, [x0, #176]
+	WORD $0x3dc0440c // ldr q12, [x0, #272]
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
-	WORD $0x3dc0000f // ldr q15, [x0, #0]
+	WORD $0x3dc0100f // ldr q15, [x0, #64]
 	WORD $0x4e2ecd8f // fmla v15.4s, v12.4s, v14.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e2ecdec // fmla v12.4s, v15.4s, v14.4s
 	WORD $0x4f3f05ae // sshr v14.4s, v13.4s, #1
 	WORD $0x4ea685cf // add v15.4s, v14.4s, v6.4s
@@ -1712,54 +2188,54 @@ skip3:
 	WORD $0xbd400069 // ldr s9, [x3, #0]
 	WORD $0x4ea0f92a // fabs v10.4s, v9.4s
 	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
-	WORD $0x3dc0580c // ldr q12, [x0, #352]
-	WORD $0x3dc05c0d // ldr q13, [x0, #368]
+	WORD $0x3dc06c0c // ldr q12, [x0, #432]
+	WORD $0x3dc0700d // ldr q13, [x0, #448]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0600c // ldr q12, [x0, #384]
+	WORD $0x3dc0740c // ldr q12, [x0, #464]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc0640d // ldr q13, [x0, #400]
+	WORD $0x3dc0780d // ldr q13, [x0, #480]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0680c // ldr q12, [x0, #416]
+	WORD $0x3dc07c0c // ldr q12, [x0, #496]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc06c0d // ldr q13, [x0, #432]
+	WORD $0x3dc0800d // ldr q13, [x0, #512]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
 	WORD $0x4e29cdab // fmla v11.4s, v13.4s, v9.4s
 	WORD $0x4ea0f540 // fmin v0.4s, v10.4s, v0.4s
-	WORD $0x3dc0740c // ldr q12, [x0, #464]
-	WORD $0x3dc0780d // ldr q13, [x0, #480]
+	WORD $0x3dc0880c // ldr q12, [x0, #544]
+	WORD $0x3dc08c0d // ldr q13, [x0, #560]
 	WORD $0x4e20cd8d // fmla v13.4s, v12.4s, v0.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x3dc07c0e // ldr q14, [x0, #496]
-	WORD $0x3dc0800f // ldr q15, [x0, #512]
+	WORD $0x3dc0900e // ldr q14, [x0, #576]
+	WORD $0x3dc0940f // ldr q15, [x0, #592]
 	WORD $0x4e20cdcf // fmla v15.4s, v14.4s, v0.4s
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc0840c // ldr q12, [x0, #528]
+	WORD $0x3dc0980c // ldr q12, [x0, #608]
 	WORD $0x4e20cdec // fmla v12.4s, v15.4s, v0.4s
-	WORD $0x3dc0880d // ldr q13, [x0, #544]
+	WORD $0x3dc09c0d // ldr q13, [x0, #624]
 	WORD $0x4e20cd8d // fmla v13.4s, v12.4s, v0.4s
-	WORD $0x3dc08c0c // ldr q12, [x0, #560]
+	WORD $0x3dc0a00c // ldr q12, [x0, #640]
 	WORD $0x4e20cdac // fmla v12.4s, v13.4s, v0.4s
 	WORD $0x6ea0f80d // fneg v13.4s, v0.4s
 	WORD $0x4e20cd8d // fmla v13.4s, v12.4s, v0.4s
-	WORD $0x3dc00c00 // ldr q0, [x0, #48]
+	WORD $0x3dc02400 // ldr q0, [x0, #144]
 	WORD $0x4e22cda0 // fmla v0.4s, v13.4s, v2.4s
 	WORD $0x6ea38402 // sub v2.4s, v0.4s, v3.4s
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x4ea5cc0d // fmls v13.4s, v0.4s, v5.4s
 	WORD $0x4ea4cc0d // fmls v13.4s, v0.4s, v4.4s
-	WORD $0x3dc01c00 // ldr q0, [x0, #112]
-	WORD $0x3dc02003 // ldr q3, [x0, #128]
+	WORD $0x3dc03400 // ldr q0, [x0, #208]
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
 	WORD $0x4e2dcc03 // fmla v3.4s, v0.4s, v13.4s
-	WORD $0x3dc02400 // ldr q0, [x0, #144]
+	WORD $0x3dc03c00 // ldr q0, [x0, #240]
 	WORD $0x4e2dcc60 // fmla v0.4s, v3.4s, v13.4s
-	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc04003 // ldr q3, [x0, #256]
 	WORD $0x4e2dcc03 // fmla v3.4s, v0.4s, v13.4s
-	WORD $0x3dc02c00 // ldr q0, [x0, #176]
+	WORD $0x3dc04400 // ldr q0, [x0, #272]
 	WORD $0x4e2dcc60 // fmla v0.4s, v3.4s, v13.4s
-	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
 	WORD $0x4e2dcc03 // fmla v3.4s, v0.4s, v13.4s
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc01000 // ldr q0, [x0, #64]
 	WORD $0x4e2dcc60 // fmla v0.4s, v3.4s, v13.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x4ea68464 // add v4.4s, v3.4s, v6.4s
@@ -1783,7 +2259,7 @@ skip4:
 // func reluNeon(dst, a *float32, n int)
 TEXT ·reluNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09400 // ldr q0, [x0, #592]
+	WORD $0x3dc0a800 // ldr q0, [x0, #672]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD n+16(FP), R2
@@ -1843,14 +2319,14 @@ skip6:
 // func sigmoidNeon(dst, a *float32, n int)
 TEXT ·sigmoidNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09800 // ldr q0, [x0, #608]
-	WORD $0x3dc01001 // ldr q1, [x0, #64]
-	WORD $0x3dc00c02 // ldr q2, [x0, #48]
-	WORD $0x3dc01403 // ldr q3, [x0, #80]
-	WORD $0x3dc01804 // ldr q4, [x0, #96]
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x3dc00406 // ldr q6, [x0, #16]
-	WORD $0x3dc00007 // ldr q7, [x0, #0]
+	WORD $0x3dc0ac00 // ldr q0, [x0, #688]
+	WORD $0x3dc02801 // ldr q1, [x0, #160]
+	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc02c03 // ldr q3, [x0, #176]
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x3dc04805 // ldr q5, [x0, #288]
+	WORD $0x3dc01c06 // ldr q6, [x0, #112]
+	WORD $0x3dc01007 // ldr q7, [x0, #64]
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
 	MOVD n+16(FP), R3
@@ -1860,24 +2336,24 @@ next1:
 	WORD $0x3dc00048 // ldr q8, [x2, #0]
 	WORD $0x4ea0f509 // fmin v9.4s, v8.4s, v0.4s
 	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
-	WORD $0x3dc00c0a // ldr q10, [x0, #48]
+	WORD $0x3dc0240a // ldr q10, [x0, #144]
 	WORD $0x4e21cd2a // fmla v10.4s, v9.4s, v1.4s
 	WORD $0x6ea2854b // sub v11.4s, v10.4s, v2.4s
 	WORD $0x4ea2d54a // fsub v10.4s, v10.4s, v2.4s
 	WORD $0x4ea4cd49 // fmls v9.4s, v10.4s, v4.4s
 	WORD $0x4ea3cd49 // fmls v9.4s, v10.4s, v3.4s
-	WORD $0x3dc01c0a // ldr q10, [x0, #112]
-	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0340a // ldr q10, [x0, #208]
+	WORD $0x3dc0380c // ldr q12, [x0, #224]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0240a // ldr q10, [x0, #144]
+	WORD $0x3dc03c0a // ldr q10, [x0, #240]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0280c // ldr q12, [x0, #160]
+	WORD $0x3dc0400c // ldr q12, [x0, #256]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc02c0a // ldr q10, [x0, #176]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x3dc0100a // ldr q10, [x0, #64]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
 	WORD $0x4f3f0569 // sshr v9.4s, v11.4s, #1
 	WORD $0x4ea5852c // add v12.4s, v9.4s, v5.4s
@@ -1901,24 +2377,24 @@ rest2:
 	WORD $0xfd400048 // ldr d8, [x2, #0]
 	WORD $0x4ea0f509 // fmin v9.4s, v8.4s, v0.4s
 	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
-	WORD $0x3dc00c0a // ldr q10, [x0, #48]
+	WORD $0x3dc0240a // ldr q10, [x0, #144]
 	WORD $0x4e21cd2a // fmla v10.4s, v9.4s, v1.4s
 	WORD $0x6ea2854b // sub v11.4s, v10.4s, v2.4s
 	WORD $0x4ea2d54a // fsub v10.4s, v10.4s, v2.4s
 	WORD $0x4ea4cd49 // fmls v9.4s, v10.4s, v4.4s
 	WORD $0x4ea3cd49 // fmls v9.4s, v10.4s, v3.4s
-	WORD $0x3dc01c0a // ldr q10, [x0, #112]
-	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0340a // ldr q10, [x0, #208]
+	WORD $0x3dc0380c // ldr q12, [x0, #224]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0240a // ldr q10, [x0, #144]
+	WORD $0x3dc03c0a // ldr q10, [x0, #240]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0280c // ldr q12, [x0, #160]
+	WORD $0x3dc0400c // ldr q12, [x0, #256]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc02c0a // ldr q10, [x0, #176]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x3dc0100a // ldr q10, [x0, #64]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
 	WORD $0x4f3f0569 // sshr v9.4s, v11.4s, #1
 	WORD $0x4ea5852c // add v12.4s, v9.4s, v5.4s
@@ -1940,24 +2416,24 @@ skip3:
 	WORD $0xbd400048 // ldr s8, [x2, #0]
 	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00c09 // ldr q9, [x0, #48]
+	WORD $0x3dc02409 // ldr q9, [x0, #144]
 	WORD $0x4e21cc09 // fmla v9.4s, v0.4s, v1.4s
 	WORD $0x6ea28521 // sub v1.4s, v9.4s, v2.4s
 	WORD $0x4ea2d522 // fsub v2.4s, v9.4s, v2.4s
 	WORD $0x4ea4cc40 // fmls v0.4s, v2.4s, v4.4s
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	WORD $0x3dc01c02 // ldr q2, [x0, #112]
-	WORD $0x3dc02003 // ldr q3, [x0, #128]
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc03c02 // ldr q2, [x0, #240]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc04003 // ldr q3, [x0, #256]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02c02 // ldr q2, [x0, #176]
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x4f3f0420 // sshr v0.4s, v1.4s, #1
 	WORD $0x4ea58403 // add v3.4s, v0.4s, v5.4s
@@ -1980,14 +2456,14 @@ skip4:
 // func siluNeon(dst, a *float32, n int)
 TEXT ·siluNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09800 // ldr q0, [x0, #608]
-	WORD $0x3dc01001 // ldr q1, [x0, #64]
-	WORD $0x3dc00c02 // ldr q2, [x0, #48]
-	WORD $0x3dc01403 // ldr q3, [x0, #80]
-	WORD $0x3dc01804 // ldr q4, [x0, #96]
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x3dc00406 // ldr q6, [x0, #16]
-	WORD $0x3dc00007 // ldr q7, [x0, #0]
+	WORD $0x3dc0ac00 // ldr q0, [x0, #688]
+	WORD $0x3dc02801 // ldr q1, [x0, #160]
+	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc02c03 // ldr q3, [x0, #176]
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x3dc04805 // ldr q5, [x0, #288]
+	WORD $0x3dc01c06 // ldr q6, [x0, #112]
+	WORD $0x3dc01007 // ldr q7, [x0, #64]
 	MRS FPCR, R1
 	ORR $16777216, R1, R2
 	MSR R2, FPCR
@@ -2000,24 +2476,24 @@ next1:
 	WORD $0x3dc00068 // ldr q8, [x3, #0]
 	WORD $0x4ea0f509 // fmin v9.4s, v8.4s, v0.4s
 	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
-	WORD $0x3dc00c0a // ldr q10, [x0, #48]
+	WORD $0x3dc0240a // ldr q10, [x0, #144]
 	WORD $0x4e21cd2a // fmla v10.4s, v9.4s, v1.4s
 	WORD $0x6ea2854b // sub v11.4s, v10.4s, v2.4s
 	WORD $0x4ea2d54a // fsub v10.4s, v10.4s, v2.4s
 	WORD $0x4ea4cd49 // fmls v9.4s, v10.4s, v4.4s
 	WORD $0x4ea3cd49 // fmls v9.4s, v10.4s, v3.4s
-	WORD $0x3dc01c0a // ldr q10, [x0, #112]
-	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0340a // ldr q10, [x0, #208]
+	WORD $0x3dc0380c // ldr q12, [x0, #224]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0240a // ldr q10, [x0, #144]
+	WORD $0x3dc03c0a // ldr q10, [x0, #240]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0280c // ldr q12, [x0, #160]
+	WORD $0x3dc0400c // ldr q12, [x0, #256]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc02c0a // ldr q10, [x0, #176]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x3dc0100a // ldr q10, [x0, #64]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
 	WORD $0x4f3f0569 // sshr v9.4s, v11.4s, #1
 	WORD $0x4ea5852c // add v12.4s, v9.4s, v5.4s
@@ -2042,24 +2518,24 @@ rest2:
 	WORD $0xfd400068 // ldr d8, [x3, #0]
 	WORD $0x4ea0f509 // fmin v9.4s, v8.4s, v0.4s
 	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
-	WORD $0x3dc00c0a // ldr q10, [x0, #48]
+	WORD $0x3dc0240a // ldr q10, [x0, #144]
 	WORD $0x4e21cd2a // fmla v10.4s, v9.4s, v1.4s
 	WORD $0x6ea2854b // sub v11.4s, v10.4s, v2.4s
 	WORD $0x4ea2d54a // fsub v10.4s, v10.4s, v2.4s
 	WORD $0x4ea4cd49 // fmls v9.4s, v10.4s, v4.4s
 	WORD $0x4ea3cd49 // fmls v9.4s, v10.4s, v3.4s
-	WORD $0x3dc01c0a // ldr q10, [x0, #112]
-	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0340a // ldr q10, [x0, #208]
+	WORD $0x3dc0380c // ldr q12, [x0, #224]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0240a // ldr q10, [x0, #144]
+	WORD $0x3dc03c0a // ldr q10, [x0, #240]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0280c // ldr q12, [x0, #160]
+	WORD $0x3dc0400c // ldr q12, [x0, #256]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc02c0a // ldr q10, [x0, #176]
+	WORD $0x3dc0440a // ldr q10, [x0, #272]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e29cd4c // fmla v12.4s, v10.4s, v9.4s
-	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x3dc0100a // ldr q10, [x0, #64]
 	WORD $0x4e29cd8a // fmla v10.4s, v12.4s, v9.4s
 	WORD $0x4f3f0569 // sshr v9.4s, v11.4s, #1
 	WORD $0x4ea5852c // add v12.4s, v9.4s, v5.4s
@@ -2082,24 +2558,24 @@ skip3:
 	WORD $0xbd400068 // ldr s8, [x3, #0]
 	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00c09 // ldr q9, [x0, #48]
+	WORD $0x3dc02409 // ldr q9, [x0, #144]
 	WORD $0x4e21cc09 // fmla v9.4s, v0.4s, v1.4s
 	WORD $0x6ea28521 // sub v1.4s, v9.4s, v2.4s
 	WORD $0x4ea2d522 // fsub v2.4s, v9.4s, v2.4s
 	WORD $0x4ea4cc40 // fmls v0.4s, v2.4s, v4.4s
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	WORD $0x3dc01c02 // ldr q2, [x0, #112]
-	WORD $0x3dc02003 // ldr q3, [x0, #128]
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc03c02 // ldr q2, [x0, #240]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc04003 // ldr q3, [x0, #256]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02c02 // ldr q2, [x0, #176]
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x4f3f0420 // sshr v0.4s, v1.4s, #1
 	WORD $0x4ea58403 // add v3.4s, v0.4s, v5.4s
@@ -2124,17 +2600,17 @@ skip4:
 // func geluNeon(dst, a *float32, n int)
 TEXT ·geluNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09c00 // ldr q0, [x0, #624]
-	WORD $0x3dc07001 // ldr q1, [x0, #448]
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
-	WORD $0x3dc01003 // ldr q3, [x0, #64]
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x3dc05408 // ldr q8, [x0, #336]
-	WORD $0x3dc09009 // ldr q9, [x0, #576]
-	WORD $0x3dc0a00a // ldr q10, [x0, #640]
+	WORD $0x3dc0b000 // ldr q0, [x0, #704]
+	WORD $0x3dc08401 // ldr q1, [x0, #528]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
+	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc02404 // ldr q4, [x0, #144]
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x3dc04807 // ldr q7, [x0, #288]
+	WORD $0x3dc00808 // ldr q8, [x0, #32]
+	WORD $0x3dc0a409 // ldr q9, [x0, #656]
+	WORD $0x3dc0b40a // ldr q10, [x0, #720]
 	MRS FPCR, R1
 	ORR $16777216, R1, R2
 	MSR R2, FPCR
@@ -2148,54 +2624,54 @@ next1:
 	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
 	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
-	WORD $0x3dc0580f // ldr q15, [x0, #352]
-	WORD $0x3dc05c10 // ldr q16, [x0, #368]
+	WORD $0x3dc06c0f // ldr q15, [x0, #432]
+	WORD $0x3dc07010 // ldr q16, [x0, #448]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0600f // ldr q15, [x0, #384]
+	WORD $0x3dc0740f // ldr q15, [x0, #464]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc06410 // ldr q16, [x0, #400]
+	WORD $0x3dc07810 // ldr q16, [x0, #480]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0680f // ldr q15, [x0, #416]
+	WORD $0x3dc07c0f // ldr q15, [x0, #496]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc06c10 // ldr q16, [x0, #432]
+	WORD $0x3dc08010 // ldr q16, [x0, #512]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
 	WORD $0x4eac1d8e // mov v14.16b, v12.16b
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
 	WORD $0x4ea1f5af // fmin v15.4s, v13.4s, v1.4s
-	WORD $0x3dc07410 // ldr q16, [x0, #464]
-	WORD $0x3dc07811 // ldr q17, [x0, #480]
+	WORD $0x3dc08810 // ldr q16, [x0, #544]
+	WORD $0x3dc08c11 // ldr q17, [x0, #560]
 	WORD $0x4e2fce11 // fmla v17.4s, v16.4s, v15.4s
 	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
-	WORD $0x3dc07c12 // ldr q18, [x0, #496]
-	WORD $0x3dc08013 // ldr q19, [x0, #512]
+	WORD $0x3dc09012 // ldr q18, [x0, #576]
+	WORD $0x3dc09413 // ldr q19, [x0, #592]
 	WORD $0x4e2fce53 // fmla v19.4s, v18.4s, v15.4s
 	WORD $0x4e30ce33 // fmla v19.4s, v17.4s, v16.4s
-	WORD $0x3dc08410 // ldr q16, [x0, #528]
+	WORD $0x3dc09810 // ldr q16, [x0, #608]
 	WORD $0x4e2fce70 // fmla v16.4s, v19.4s, v15.4s
-	WORD $0x3dc08811 // ldr q17, [x0, #544]
+	WORD $0x3dc09c11 // ldr q17, [x0, #624]
 	WORD $0x4e2fce11 // fmla v17.4s, v16.4s, v15.4s
-	WORD $0x3dc08c10 // ldr q16, [x0, #560]
+	WORD $0x3dc0a010 // ldr q16, [x0, #640]
 	WORD $0x4e2fce30 // fmla v16.4s, v17.4s, v15.4s
 	WORD $0x6ea0f9f1 // fneg v17.4s, v15.4s
 	WORD $0x4e2fce11 // fmla v17.4s, v16.4s, v15.4s
-	WORD $0x3dc00c0f // ldr q15, [x0, #48]
+	WORD $0x3dc0240f // ldr q15, [x0, #144]
 	WORD $0x4e23ce2f // fmla v15.4s, v17.4s, v3.4s
 	WORD $0x6ea485f0 // sub v16.4s, v15.4s, v4.4s
 	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
 	WORD $0x4ea6cdf1 // fmls v17.4s, v15.4s, v6.4s
 	WORD $0x4ea5cdf1 // fmls v17.4s, v15.4s, v5.4s
-	WORD $0x3dc01c0f // ldr q15, [x0, #112]
-	WORD $0x3dc02012 // ldr q18, [x0, #128]
+	WORD $0x3dc0340f // ldr q15, [x0, #208]
+	WORD $0x3dc03812 // ldr q18, [x0, #224]
 	WORD $0x4e31cdf2 // fmla v18.4s, v15.4s, v17.4s
-	WORD $0x3dc0240f // ldr q15, [x0, #144]
+	WORD $0x3dc03c0f // ldr q15, [x0, #240]
 	WORD $0x4e31ce4f // fmla v15.4s, v18.4s, v17.4s
-	WORD $0x3dc02812 // ldr q18, [x0, #160]
+	WORD $0x3dc04012 // ldr q18, [x0, #256]
 	WORD $0x4e31cdf2 // fmla v18.4s, v15.4s, v17.4s
-	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x3dc0440f // ldr q15, [x0, #272]
 	WORD $0x4e31ce4f // fmla v15.4s, v18.4s, v17.4s
-	WORD $0x3dc00012 // ldr q18, [x0, #0]
+	WORD $0x3dc01012 // ldr q18, [x0, #64]
 	WORD $0x4e31cdf2 // fmla v18.4s, v15.4s, v17.4s
-	WORD $0x3dc0000f // ldr q15, [x0, #0]
+	WORD $0x3dc0100f // ldr q15, [x0, #64]
 	WORD $0x4e31ce4f // fmla v15.4s, v18.4s, v17.4s
 	WORD $0x4f3f0611 // sshr v17.4s, v16.4s, #1
 	WORD $0x4ea78632 // add v18.4s, v17.4s, v7.4s
@@ -2224,54 +2700,54 @@ rest2:
 	WORD $0x6e20dd6c // fmul v12.4s, v11.4s, v0.4s
 	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
 	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
-	WORD $0x3dc0580f // ldr q15, [x0, #352]
-	WORD $0x3dc05c10 // ldr q16, [x0, #368]
+	WORD $0x3dc06c0f // ldr q15, [x0, #432]
+	WORD $0x3dc07010 // ldr q16, [x0, #448]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0600f // ldr q15, [x0, #384]
+	WORD $0x3dc0740f // ldr q15, [x0, #464]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc06410 // ldr q16, [x0, #400]
+	WORD $0x3dc07810 // ldr q16, [x0, #480]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
-	WORD $0x3dc0680f // ldr q15, [x0, #416]
+	WORD $0x3dc07c0f // ldr q15, [x0, #496]
 	WORD $0x4e2ece0f // fmla v15.4s, v16.4s, v14.4s
-	WORD $0x3dc06c10 // ldr q16, [x0, #432]
+	WORD $0x3dc08010 // ldr q16, [x0, #512]
 	WORD $0x4e2ecdf0 // fmla v16.4s, v15.4s, v14.4s
 	WORD $0x4eac1d8e // mov v14.16b, v12.16b
 	WORD $0x4e2cce0e // fmla v14.4s, v16.4s, v12.4s
 	WORD $0x4ea1f5af // fmin v15.4s, v13.4s, v1.4s
-	WORD $0x3dc07410 // ldr q16, [x0, #464]
-	WORD $0x3dc07811 // ldr q17, [x0, #480]
+	WORD $0x3dc08810 // ldr q16, [x0, #544]
+	WORD $0x3dc08c11 // ldr q17, [x0, #560]
 	WORD $0x4e2fce11 // fmla v17.4s, v16.4s, v15.4s
 	WORD $0x6e2fddf0 // fmul v16.4s, v15.4s, v15.4s
-	WORD $0x3dc07c12 // ldr q18, [x0, #496]
-	WORD $0x3dc08013 // ldr q19, [x0, #512]
+	WORD $0x3dc09012 // ldr q18, [x0, #576]
+	WORD $0x3dc09413 // ldr q19, [x0, #592]
 	WORD $0x4e2fce53 // fmla v19.4s, v18.4s, v15.4s
 	WORD $0x4e30ce33 // fmla v19.4s, v17.4s, v16.4s
-	WORD $0x3dc08410 // ldr q16, [x0, #528]
+	WORD $0x3dc09810 // ldr q16, [x0, #608]
 	WORD $0x4e2fce70 // fmla v16.4s, v19.4s, v15.4s
-	WORD $0x3dc08811 // ldr q17, [x0, #544]
+	WORD $0x3dc09c11 // ldr q17, [x0, #624]
 	WORD $0x4e2fce11 // fmla v17.4s, v16.4s, v15.4s
-	WORD $0x3dc08c10 // ldr q16, [x0, #560]
+	WORD $0x3dc0a010 // ldr q16, [x0, #640]
 	WORD $0x4e2fce30 // fmla v16.4s, v17.4s, v15.4s
 	WORD $0x6ea0f9f1 // fneg v17.4s, v15.4s
 	WORD $0x4e2fce11 // fmla v17.4s, v16.4s, v15.4s
-	WORD $0x3dc00c0f // ldr q15, [x0, #48]
+	WORD $0x3dc0240f // ldr q15, [x0, #144]
 	WORD $0x4e23ce2f // fmla v15.4s, v17.4s, v3.4s
 	WORD $0x6ea485f0 // sub v16.4s, v15.4s, v4.4s
 	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
 	WORD $0x4ea6cdf1 // fmls v17.4s, v15.4s, v6.4s
 	WORD $0x4ea5cdf1 // fmls v17.4s, v15.4s, v5.4s
-	WORD $0x3dc01c0f // ldr q15, [x0, #112]
-	WORD $0x3dc02012 // ldr q18, [x0, #128]
+	WORD $0x3dc0340f // ldr q15, [x0, #208]
+	WORD $0x3dc03812 // ldr q18, [x0, #224]
 	WORD $0x4e31cdf2 // fmla v18.4s, v15.4s, v17.4s
-	WORD $0x3dc0240f // ldr q15, [x0, #144]
+	WORD $0x3dc03c0f // ldr q15, [x0, #240]
 	WORD $0x4e31ce4f // fmla v15.4s, v18.4s, v17.4s
-	WORD $0x3dc02812 // ldr q18, [x0, #160]
+	WORD $0x3dc04012 // ldr q18, [x0, #256]
 	WORD $0x4e31cdf2 // fmla v18.4s, v15.4s, v17.4s
-	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x3dc0440f // ldr q15, [x0, #272]
 	WORD $0x4e31ce4f // fmla v15.4s, v18.4s, v17.4s
-	WORD $0x3dc00012 // ldr q18, [x0, #0]
+	WORD $0x3dc01012 // ldr q18, [x0, #64]
 	WORD $0x4e31cdf2 // fmla v18.4s, v15.4s, v17.4s
-	WORD $0x3dc0000f // ldr q15, [x0, #0]
+	WORD $0x3dc0100f // ldr q15, [x0, #64]
 	WORD $0x4e31ce4f // fmla v15.4s, v18.4s, v17.4s
 	WORD $0x4f3f0611 // sshr v17.4s, v16.4s, #1
 	WORD $0x4ea78632 // add v18.4s, v17.4s, v7.4s
@@ -2298,54 +2774,54 @@ skip3:
 	WORD $0x6e20dd60 // fmul v0.4s, v11.4s, v0.4s
 	WORD $0x4ea0f80c // fabs v12.4s, v0.4s
 	WORD $0x6e20dc0d // fmul v13.4s, v0.4s, v0.4s
-	WORD $0x3dc0580e // ldr q14, [x0, #352]
-	WORD $0x3dc05c0f // ldr q15, [x0, #368]
+	WORD $0x3dc06c0e // ldr q14, [x0, #432]
+	WORD $0x3dc0700f // ldr q15, [x0, #448]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
-	WORD $0x3dc0600e // ldr q14, [x0, #384]
+	WORD $0x3dc0740e // ldr q14, [x0, #464]
 	WORD $0x4e2dcdee // fmla v14.4s, v15.4s, v13.4s
-	WORD $0x3dc0640f // ldr q15, [x0, #400]
+	WORD $0x3dc0780f // ldr q15, [x0, #480]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
-	WORD $0x3dc0680e // ldr q14, [x0, #416]
+	WORD $0x3dc07c0e // ldr q14, [x0, #496]
 	WORD $0x4e2dcdee // fmla v14.4s, v15.4s, v13.4s
-	WORD $0x3dc06c0f // ldr q15, [x0, #432]
+	WORD $0x3dc0800f // ldr q15, [x0, #512]
 	WORD $0x4e2dcdcf // fmla v15.4s, v14.4s, v13.4s
 	WORD $0x4ea01c0d // mov v13.16b, v0.16b
 	WORD $0x4e20cded // fmla v13.4s, v15.4s, v0.4s
 	WORD $0x4ea1f581 // fmin v1.4s, v12.4s, v1.4s
-	WORD $0x3dc0740e // ldr q14, [x0, #464]
-	WORD $0x3dc0780f // ldr q15, [x0, #480]
+	WORD $0x3dc0880e // ldr q14, [x0, #544]
+	WORD $0x3dc08c0f // ldr q15, [x0, #560]
 	WORD $0x4e21cdcf // fmla v15.4s, v14.4s, v1.4s
 	WORD $0x6e21dc2e // fmul v14.4s, v1.4s, v1.4s
-	WORD $0x3dc07c10 // ldr q16, [x0, #496]
-	WORD $0x3dc08011 // ldr q17, [x0, #512]
+	WORD $0x3dc09010 // ldr q16, [x0, #576]
+	WORD $0x3dc09411 // ldr q17, [x0, #592]
 	WORD $0x4e21ce11 // fmla v17.4s, v16.4s, v1.4s
 	WORD $0x4e2ecdf1 // fmla v17.4s, v15.4s, v14.4s
-	WORD $0x3dc0840e // ldr q14, [x0, #528]
+	WORD $0x3dc0980e // ldr q14, [x0, #608]
 	WORD $0x4e21ce2e // fmla v14.4s, v17.4s, v1.4s
-	WORD $0x3dc0880f // ldr q15, [x0, #544]
+	WORD $0x3dc09c0f // ldr q15, [x0, #624]
 	WORD $0x4e21cdcf // fmla v15.4s, v14.4s, v1.4s
-	WORD $0x3dc08c0e // ldr q14, [x0, #560]
+	WORD $0x3dc0a00e // ldr q14, [x0, #640]
 	WORD $0x4e21cdee // fmla v14.4s, v15.4s, v1.4s
 	WORD $0x6ea0f82f // fneg v15.4s, v1.4s
 	WORD $0x4e21cdcf // fmla v15.4s, v14.4s, v1.4s
-	WORD $0x3dc00c01 // ldr q1, [x0, #48]
+	WORD $0x3dc02401 // ldr q1, [x0, #144]
 	WORD $0x4e23cde1 // fmla v1.4s, v15.4s, v3.4s
 	WORD $0x6ea48423 // sub v3.4s, v1.4s, v4.4s
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x4ea6cc2f // fmls v15.4s, v1.4s, v6.4s
 	WORD $0x4ea5cc2f // fmls v15.4s, v1.4s, v5.4s
-	WORD $0x3dc01c01 // ldr q1, [x0, #112]
-	WORD $0x3dc02004 // ldr q4, [x0, #128]
+	WORD $0x3dc03401 // ldr q1, [x0, #208]
+	WORD $0x3dc03804 // ldr q4, [x0, #224]
 	WORD $0x4e2fcc24 // fmla v4.4s, v1.4s, v15.4s
-	WORD $0x3dc02401 // ldr q1, [x0, #144]
+	WORD $0x3dc03c01 // ldr q1, [x0, #240]
 	WORD $0x4e2fcc81 // fmla v1.4s, v4.4s, v15.4s
-	WORD $0x3dc02804 // ldr q4, [x0, #160]
+	WORD $0x3dc04004 // ldr q4, [x0, #256]
 	WORD $0x4e2fcc24 // fmla v4.4s, v1.4s, v15.4s
-	WORD $0x3dc02c01 // ldr q1, [x0, #176]
+	WORD $0x3dc04401 // ldr q1, [x0, #272]
 	WORD $0x4e2fcc81 // fmla v1.4s, v4.4s, v15.4s
-	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4e2fcc24 // fmla v4.4s, v1.4s, v15.4s
-	WORD $0x3dc00001 // ldr q1, [x0, #0]
+	WORD $0x3dc01001 // ldr q1, [x0, #64]
 	WORD $0x4e2fcc81 // fmla v1.4s, v4.4s, v15.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x4ea78485 // add v5.4s, v4.4s, v7.4s
@@ -2372,16 +2848,16 @@ skip4:
 // func geluTanhNeon(dst, a *float32, n int)
 TEXT ·geluTanhNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc0a400 // ldr q0, [x0, #656]
-	WORD $0x3dc0a801 // ldr q1, [x0, #672]
-	WORD $0x3dc09802 // ldr q2, [x0, #608]
-	WORD $0x3dc01003 // ldr q3, [x0, #64]
-	WORD $0x3dc00c04 // ldr q4, [x0, #48]
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc03007 // ldr q7, [x0, #192]
-	WORD $0x3dc00408 // ldr q8, [x0, #16]
-	WORD $0x3dc00009 // ldr q9, [x0, #0]
+	WORD $0x3dc0b800 // ldr q0, [x0, #736]
+	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
+	WORD $0x3dc0ac02 // ldr q2, [x0, #688]
+	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc02404 // ldr q4, [x0, #144]
+	WORD $0x3dc02c05 // ldr q5, [x0, #176]
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x3dc04807 // ldr q7, [x0, #288]
+	WORD $0x3dc01c08 // ldr q8, [x0, #112]
+	WORD $0x3dc01009 // ldr q9, [x0, #64]
 	MRS FPCR, R1
 	ORR $16777216, R1, R2
 	MSR R2, FPCR
@@ -2398,24 +2874,24 @@ next1:
 	WORD $0x6e2cdd4b // fmul v11.4s, v10.4s, v12.4s
 	WORD $0x4ea2f56c // fmin v12.4s, v11.4s, v2.4s
 	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
-	WORD $0x3dc00c0d // ldr q13, [x0, #48]
+	WORD $0x3dc0240d // ldr q13, [x0, #144]
 	WORD $0x4e23cd8d // fmla v13.4s, v12.4s, v3.4s
 	WORD $0x6ea485ae // sub v14.4s, v13.4s, v4.4s
 	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
 	WORD $0x4ea6cdac // fmls v12.4s, v13.4s, v6.4s
 	WORD $0x4ea5cdac // fmls v12.4s, v13.4s, v5.4s
-	WORD $0x3dc01c0d // ldr q13, [x0, #112]
-	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x3dc0340d // ldr q13, [x0, #208]
+	WORD $0x3dc0380f // ldr q15, [x0, #224]
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc0240d // ldr q13, [x0, #144]
+	WORD $0x3dc03c0d // ldr q13, [x0, #240]
 	WORD $0x4e2ccded // fmla v13.4s, v15.4s, v12.4s
-	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x3dc0400f // ldr q15, [x0, #256]
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc02c0d // ldr q13, [x0, #176]
+	WORD $0x3dc0440d // ldr q13, [x0, #272]
 	WORD $0x4e2ccded // fmla v13.4s, v15.4s, v12.4s
-	WORD $0x3dc0000f // ldr q15, [x0, #0]
+	WORD $0x3dc0100f // ldr q15, [x0, #64]
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc0000d // ldr q13, [x0, #0]
+	WORD $0x3dc0100d // ldr q13, [x0, #64]
 	WORD $0x4e2ccded // fmla v13.4s, v15.4s, v12.4s
 	WORD $0x4f3f05cc // sshr v12.4s, v14.4s, #1
 	WORD $0x4ea7858f // add v15.4s, v12.4s, v7.4s
@@ -2444,24 +2920,24 @@ rest2:
 	WORD $0x6e2cdd4b // fmul v11.4s, v10.4s, v12.4s
 	WORD $0x4ea2f56c // fmin v12.4s, v11.4s, v2.4s
 	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
-	WORD $0x3dc00c0d // ldr q13, [x0, #48]
+	WORD $0x3dc0240d // ldr q13, [x0, #144]
 	WORD $0x4e23cd8d // fmla v13.4s, v12.4s, v3.4s
 	WORD $0x6ea485ae // sub v14.4s, v13.4s, v4.4s
 	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
 	WORD $0x4ea6cdac // fmls v12.4s, v13.4s, v6.4s
 	WORD $0x4ea5cdac // fmls v12.4s, v13.4s, v5.4s
-	WORD $0x3dc01c0d // ldr q13, [x0, #112]
-	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x3dc0340d // ldr q13, [x0, #208]
+	WORD $0x3dc0380f // ldr q15, [x0, #224]
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc0240d // ldr q13, [x0, #144]
+	WORD $0x3dc03c0d // ldr q13, [x0, #240]
 	WORD $0x4e2ccded // fmla v13.4s, v15.4s, v12.4s
-	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x3dc0400f // ldr q15, [x0, #256]
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc02c0d // ldr q13, [x0, #176]
+	WORD $0x3dc0440d // ldr q13, [x0, #272]
 	WORD $0x4e2ccded // fmla v13.4s, v15.4s, v12.4s
-	WORD $0x3dc0000f // ldr q15, [x0, #0]
+	WORD $0x3dc0100f // ldr q15, [x0, #64]
 	WORD $0x4e2ccdaf // fmla v15.4s, v13.4s, v12.4s
-	WORD $0x3dc0000d // ldr q13, [x0, #0]
+	WORD $0x3dc0100d // ldr q13, [x0, #64]
 	WORD $0x4e2ccded // fmla v13.4s, v15.4s, v12.4s
 	WORD $0x4f3f05cc // sshr v12.4s, v14.4s, #1
 	WORD $0x4ea7858f // add v15.4s, v12.4s, v7.4s
@@ -2487,24 +2963,24 @@ skip3:
 	WORD $0x6e21dd40 // fmul v0.4s, v10.4s, v1.4s
 	WORD $0x4ea2f401 // fmin v1.4s, v0.4s, v2.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x3dc00c02 // ldr q2, [x0, #48]
+	WORD $0x3dc02402 // ldr q2, [x0, #144]
 	WORD $0x4e23cc22 // fmla v2.4s, v1.4s, v3.4s
 	WORD $0x6ea48443 // sub v3.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x4ea6cc41 // fmls v1.4s, v2.4s, v6.4s
 	WORD $0x4ea5cc41 // fmls v1.4s, v2.4s, v5.4s
-	WORD $0x3dc01c02 // ldr q2, [x0, #112]
-	WORD $0x3dc02004 // ldr q4, [x0, #128]
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x3dc03804 // ldr q4, [x0, #224]
 	WORD $0x4e21cc44 // fmla v4.4s, v2.4s, v1.4s
-	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc03c02 // ldr q2, [x0, #240]
 	WORD $0x4e21cc82 // fmla v2.4s, v4.4s, v1.4s
-	WORD $0x3dc02804 // ldr q4, [x0, #160]
+	WORD $0x3dc04004 // ldr q4, [x0, #256]
 	WORD $0x4e21cc44 // fmla v4.4s, v2.4s, v1.4s
-	WORD $0x3dc02c02 // ldr q2, [x0, #176]
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
 	WORD $0x4e21cc82 // fmla v2.4s, v4.4s, v1.4s
-	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
 	WORD $0x4e21cc44 // fmla v4.4s, v2.4s, v1.4s
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
 	WORD $0x4e21cc82 // fmla v2.4s, v4.4s, v1.4s
 	WORD $0x4f3f0461 // sshr v1.4s, v3.4s, #1
 	WORD $0x4ea78424 // add v4.4s, v1.4s, v7.4s
@@ -2529,20 +3005,23 @@ skip4:
 // func hardSwishNeon(dst, a *float32, n int)
 TEXT ·hardSwishNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc0ac00 // ldr q0, [x0, #688]
-	WORD $0x3dc0a001 // ldr q1, [x0, #640]
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD n+16(FP), R2
-	SUBS $16, R2, R2
+	WORD $0x3dc0c000 // ldr q0, [x0, #768]
+	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $16, R3, R3
 	BLT rest2
 next1:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
+	WORD $0x3dc00846 // ldr q6, [x2, #32]
+	WORD $0x3dc00c47 // ldr q7, [x2, #48]
 	WORD $0x4ea11c28 // mov v8.16b, v1.16b
 	WORD $0x4e20cc88 // fmla v8.4s, v4.4s, v0.4s
 	WORD $0x4ea2f508 // fmin v8.4s, v8.4s, v2.4s
@@ -2563,18 +3042,18 @@ next1:
 	WORD $0x4ea2f508 // fmin v8.4s, v8.4s, v2.4s
 	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	WORD $0x3d800405 // str q5, [x0, #16]
-	WORD $0x3d800806 // str q6, [x0, #32]
-	WORD $0x3d800c07 // str q7, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
+	WORD $0x3d800425 // str q5, [x1, #16]
+	WORD $0x3d800826 // str q6, [x1, #32]
+	WORD $0x3d800c27 // str q7, [x1, #48]
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE next1
 rest2:
-	TBZ $3, R2, skip3
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	TBZ $3, R3, skip3
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
 	WORD $0x4ea11c26 // mov v6.16b, v1.16b
 	WORD $0x4e20cc86 // fmla v6.4s, v4.4s, v0.4s
 	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
@@ -2585,51 +3064,52 @@ rest2:
 	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	WORD $0x3d800405 // str q5, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
+	WORD $0x3d800425 // str q5, [x1, #16]
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 skip3:
-	TBZ $2, R2, skip4
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	TBZ $2, R3, skip4
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
 	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
 	ADD $16, R1, R1
+	ADD $16, R2, R2
 skip4:
-	TBZ $1, R2, skip5
-	WORD $0xfd400024 // ldr d4, [x1, #0]
+	TBZ $1, R3, skip5
+	WORD $0xfd400044 // ldr d4, [x2, #0]
 	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0xfd000004 // str d4, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000024 // str d4, [x1, #0]
 	ADD $8, R1, R1
+	ADD $8, R2, R2
 skip5:
-	TBZ $0, R2, skip6
-	WORD $0xbd400024 // ldr s4, [x1, #0]
+	TBZ $0, R3, skip6
+	WORD $0xbd400044 // ldr s4, [x2, #0]
 	WORD $0x4e20cc81 // fmla v1.4s, v4.4s, v0.4s
 	WORD $0x4ea2f420 // fmin v0.4s, v1.4s, v2.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
+	ADD $4, R2, R2
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func signNeon(dst, a *float32, n int)
 TEXT ·signNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09400 // ldr q0, [x0, #592]
-	WORD $0x3dc00001 // ldr q1, [x0, #0]
-	WORD $0x3dc05402 // ldr q2, [x0, #336]
+	WORD $0x3dc0a800 // ldr q0, [x0, #672]
+	WORD $0x3dc01001 // ldr q1, [x0, #64]
+	WORD $0x3dc00802 // ldr q2, [x0, #32]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD n+16(FP), R2
@@ -2733,7 +3213,7 @@ skip6:
 // func softsignNeon(dst, a *float32, n int)
 TEXT ·softsignNeon(SB), NOSPLIT, $0-24
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc01000 // ldr q0, [x0, #64]
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD n+16(FP), R2
@@ -2811,14 +3291,14 @@ skip6:
 // func quickGeluNeon(dst, a *float32, n int, alpha, beta float32)
 TEXT ·quickGeluNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09800 // ldr q0, [x0, #608]
-	WORD $0x3dc01001 // ldr q1, [x0, #64]
-	WORD $0x3dc00c02 // ldr q2, [x0, #48]
-	WORD $0x3dc01403 // ldr q3, [x0, #80]
-	WORD $0x3dc01804 // ldr q4, [x0, #96]
-	WORD $0x3dc03005 // ldr q5, [x0, #192]
-	WORD $0x3dc00406 // ldr q6, [x0, #16]
-	WORD $0x3dc00007 // ldr q7, [x0, #0]
+	WORD $0x3dc0ac00 // ldr q0, [x0, #688]
+	WORD $0x3dc02801 // ldr q1, [x0, #160]
+	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc02c03 // ldr q3, [x0, #176]
+	WORD $0x3dc03004 // ldr q4, [x0, #192]
+	WORD $0x3dc04805 // ldr q5, [x0, #288]
+	WORD $0x3dc01c06 // ldr q6, [x0, #112]
+	WORD $0x3dc01007 // ldr q7, [x0, #64]
 	MRS FPCR, R1
 	ORR $16777216, R1, R2
 	MSR R2, FPCR
@@ -2836,24 +3316,24 @@ next1:
 	WORD $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
 	WORD $0x4ea0f54b // fmin v11.4s, v10.4s, v0.4s
 	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
-	WORD $0x3dc00c0c // ldr q12, [x0, #48]
+	WORD $0x3dc0240c // ldr q12, [x0, #144]
 	WORD $0x4e21cd6c // fmla v12.4s, v11.4s, v1.4s
 	WORD $0x6ea2858d // sub v13.4s, v12.4s, v2.4s
 	WORD $0x4ea2d58c // fsub v12.4s, v12.4s, v2.4s
 	WORD $0x4ea4cd8b // fmls v11.4s, v12.4s, v4.4s
 	WORD $0x4ea3cd8b // fmls v11.4s, v12.4s, v3.4s
-	WORD $0x3dc01c0c // ldr q12, [x0, #112]
-	WORD $0x3dc0200e // ldr q14, [x0, #128]
+	WORD $0x3dc0340c // ldr q12, [x0, #208]
+	WORD $0x3dc0380e // ldr q14, [x0, #224]
 	WORD $0x4e2bcd8e // fmla v14.4s, v12.4s, v11.4s
-	WORD $0x3dc0240c // ldr q12, [x0, #144]
+	WORD $0x3dc03c0c // ldr q12, [x0, #240]
 	WORD $0x4e2bcdcc // fmla v12.4s, v14.4s, v11.4s
-	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x3dc0400e // ldr q14, [x0, #256]
 	WORD $0x4e2bcd8e // fmla v14.4s, v12.4s, v11.4s
-	WORD $0x3dc02c0c // ldr q12, [x0, #176]
+	WORD $0x3dc0440c // ldr q12, [x0, #272]
 	WORD $0x4e2bcdcc // fmla v12.4s, v14.4s, v11.4s
-	WORD $0x3dc0000e // ldr q14, [x0, #0]
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
 	WORD $0x4e2bcd8e // fmla v14.4s, v12.4s, v11.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e2bcdcc // fmla v12.4s, v14.4s, v11.4s
 	WORD $0x4f3f05ab // sshr v11.4s, v13.4s, #1
 	WORD $0x4ea5856e // add v14.4s, v11.4s, v5.4s
@@ -2879,24 +3359,24 @@ rest2:
 	WORD $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
 	WORD $0x4ea0f54b // fmin v11.4s, v10.4s, v0.4s
 	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
-	WORD $0x3dc00c0c // ldr q12, [x0, #48]
+	WORD $0x3dc0240c // ldr q12, [x0, #144]
 	WORD $0x4e21cd6c // fmla v12.4s, v11.4s, v1.4s
 	WORD $0x6ea2858d // sub v13.4s, v12.4s, v2.4s
 	WORD $0x4ea2d58c // fsub v12.4s, v12.4s, v2.4s
 	WORD $0x4ea4cd8b // fmls v11.4s, v12.4s, v4.4s
 	WORD $0x4ea3cd8b // fmls v11.4s, v12.4s, v3.4s
-	WORD $0x3dc01c0c // ldr q12, [x0, #112]
-	WORD $0x3dc0200e // ldr q14, [x0, #128]
+	WORD $0x3dc0340c // ldr q12, [x0, #208]
+	WORD $0x3dc0380e // ldr q14, [x0, #224]
 	WORD $0x4e2bcd8e // fmla v14.4s, v12.4s, v11.4s
-	WORD $0x3dc0240c // ldr q12, [x0, #144]
+	WORD $0x3dc03c0c // ldr q12, [x0, #240]
 	WORD $0x4e2bcdcc // fmla v12.4s, v14.4s, v11.4s
-	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x3dc0400e // ldr q14, [x0, #256]
 	WORD $0x4e2bcd8e // fmla v14.4s, v12.4s, v11.4s
-	WORD $0x3dc02c0c // ldr q12, [x0, #176]
+	WORD $0x3dc0440c // ldr q12, [x0, #272]
 	WORD $0x4e2bcdcc // fmla v12.4s, v14.4s, v11.4s
-	WORD $0x3dc0000e // ldr q14, [x0, #0]
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
 	WORD $0x4e2bcd8e // fmla v14.4s, v12.4s, v11.4s
-	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
 	WORD $0x4e2bcdcc // fmla v12.4s, v14.4s, v11.4s
 	WORD $0x4f3f05ab // sshr v11.4s, v13.4s, #1
 	WORD $0x4ea5856e // add v14.4s, v11.4s, v5.4s
@@ -2920,24 +3400,24 @@ skip3:
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00c0a // ldr q10, [x0, #48]
+	WORD $0x3dc0240a // ldr q10, [x0, #144]
 	WORD $0x4e21cc0a // fmla v10.4s, v0.4s, v1.4s
 	WORD $0x6ea28541 // sub v1.4s, v10.4s, v2.4s
 	WORD $0x4ea2d542 // fsub v2.4s, v10.4s, v2.4s
 	WORD $0x4ea4cc40 // fmls v0.4s, v2.4s, v4.4s
 	WORD $0x4ea3cc40 // fmls v0.4s, v2.4s, v3.4s
-	WORD $0x3dc01c02 // ldr q2, [x0, #112]
-	WORD $0x3dc02003 // ldr q3, [x0, #128]
+	WORD $0x3dc03402 // ldr q2, [x0, #208]
+	WORD $0x3dc03803 // ldr q3, [x0, #224]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc03c02 // ldr q2, [x0, #240]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02803 // ldr q3, [x0, #160]
+	WORD $0x3dc04003 // ldr q3, [x0, #256]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02c02 // ldr q2, [x0, #176]
+	WORD $0x3dc04402 // ldr q2, [x0, #272]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc00002 // ldr q2, [x0, #0]
+	WORD $0x3dc01002 // ldr q2, [x0, #64]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x4f3f0420 // sshr v0.4s, v1.4s, #1
 	WORD $0x4ea58403 // add v3.4s, v0.4s, v5.4s
@@ -2962,22 +3442,25 @@ skip4:
 // func hardSigmoidNeon(dst, a *float32, n int, alpha, beta float32)
 TEXT ·hardSigmoidNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
+	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
 	FMOVS alpha+24(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	FMOVS beta+28(FP), F3
 	WORD $0x4e040463 // dup v3.4s, v3.s[0]
-	MOVD n+16(FP), R2
-	SUBS $16, R2, R2
+	MOVD n+16(FP), R3
+	SUBS $16, R3, R3
 	BLT rest2
 next1:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
+	WORD $0x3dc00846 // ldr q6, [x2, #32]
+	WORD $0x3dc00c47 // ldr q7, [x2, #48]
 	WORD $0x4ea31c68 // mov v8.16b, v3.16b
 	WORD $0x4e24cc48 // fmla v8.4s, v2.4s, v4.4s
 	WORD $0x4ea0f504 // fmin v4.4s, v8.4s, v0.4s
@@ -2994,18 +3477,18 @@ next1:
 	WORD $0x4e27cc48 // fmla v8.4s, v2.4s, v7.4s
 	WORD $0x4ea0f507 // fmin v7.4s, v8.4s, v0.4s
 	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	WORD $0x3d800405 // str q5, [x0, #16]
-	WORD $0x3d800806 // str q6, [x0, #32]
-	WORD $0x3d800c07 // str q7, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
+	WORD $0x3d800425 // str q5, [x1, #16]
+	WORD $0x3d800826 // str q6, [x1, #32]
+	WORD $0x3d800c27 // str q7, [x1, #48]
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE next1
 rest2:
-	TBZ $3, R2, skip3
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	TBZ $3, R3, skip3
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
 	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x4e24cc46 // fmla v6.4s, v2.4s, v4.4s
 	WORD $0x4ea0f4c4 // fmin v4.4s, v6.4s, v0.4s
@@ -3014,122 +3497,137 @@ rest2:
 	WORD $0x4e25cc46 // fmla v6.4s, v2.4s, v5.4s
 	WORD $0x4ea0f4c5 // fmin v5.4s, v6.4s, v0.4s
 	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	WORD $0x3d800405 // str q5, [x0, #16]
-	ADD $32, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
+	WORD $0x3d800425 // str q5, [x1, #16]
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 skip3:
-	TBZ $2, R2, skip4
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	TBZ $2, R3, skip4
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x4e24cc45 // fmla v5.4s, v2.4s, v4.4s
 	WORD $0x4ea0f4a4 // fmin v4.4s, v5.4s, v0.4s
 	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x3d800004 // str q4, [x0, #0]
-	ADD $16, R0, R0
+	WORD $0x3d800024 // str q4, [x1, #0]
 	ADD $16, R1, R1
+	ADD $16, R2, R2
 skip4:
-	TBZ $1, R2, skip5
-	WORD $0xfd400024 // ldr d4, [x1, #0]
+	TBZ $1, R3, skip5
+	WORD $0xfd400044 // ldr d4, [x2, #0]
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x4e24cc45 // fmla v5.4s, v2.4s, v4.4s
 	WORD $0x4ea0f4a4 // fmin v4.4s, v5.4s, v0.4s
 	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0xfd000004 // str d4, [x0, #0]
-	ADD $8, R0, R0
+	WORD $0xfd000024 // str d4, [x1, #0]
 	ADD $8, R1, R1
+	ADD $8, R2, R2
 skip5:
-	TBZ $0, R2, skip6
-	WORD $0xbd400024 // ldr s4, [x1, #0]
+	TBZ $0, R3, skip6
+	WORD $0xbd400044 // ldr s4, [x2, #0]
 	WORD $0x4e24cc43 // fmla v3.4s, v2.4s, v4.4s
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
+	ADD $4, R2, R2
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func leakyNeon(dst, a *float32, n int, alpha, beta float32)
 TEXT ·leakyNeon(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc09400 // ldr q0, [x0, #592]
-	MOVD dst+0(FP), R0
-	MOVD a+8(FP), R1
-	FMOVS alpha+24(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	FMOVS beta+28(FP), F2
+	WORD $0x3dc0a800 // ldr q0, [x0, #672]
+	WORD $0x3dc01001 // ldr q1, [x0, #64]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD dst+0(FP), R1
+	MOVD a+8(FP), R2
+	FMOVS alpha+24(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	MOVD n+16(FP), R2
-	SUBS $16, R2, R2
+	FMOVS beta+28(FP), F3
+	WORD $0x4e040463 // dup v3.4s, v3.s[0]
+	MOVD n+16(FP), R3
+	SUBS $16, R3, R3
 	BLT rest2
 next1:
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
-	WORD $0x3dc00824 // ldr q4, [x1, #32]
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
-	WORD $0x6ea2e406 // fcmgt v6.4s, v0.4s, v2.4s
-	WORD $0x6e22dc27 // fmul v7.4s, v1.4s, v2.4s
-	WORD $0x6e621ce6 // bsl v6.16b, v7.16b, v2.16b
-	WORD $0x6ea3e402 // fcmgt v2.4s, v0.4s, v3.4s
-	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
-	WORD $0x6e631ce2 // bsl v2.16b, v7.16b, v3.16b
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+	WORD $0x3dc00444 // ldr q4, [x2, #16]
+	WORD $0x3dc00845 // ldr q5, [x2, #32]
+	WORD $0x3dc00c46 // ldr q6, [x2, #48]
+	WORD $0x6ea3e407 // fcmgt v7.4s, v0.4s, v3.4s
+	WORD $0x6e23dc48 // fmul v8.4s, v2.4s, v3.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e631d07 // bsl v7.16b, v8.16b, v3.16b
 	WORD $0x6ea4e403 // fcmgt v3.4s, v0.4s, v4.4s
-	WORD $0x6e24dc27 // fmul v7.4s, v1.4s, v4.4s
-	WORD $0x6e641ce3 // bsl v3.16b, v7.16b, v4.16b
+	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e641d03 // bsl v3.16b, v8.16b, v4.16b
 	WORD $0x6ea5e404 // fcmgt v4.4s, v0.4s, v5.4s
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	WORD $0x6e651ce4 // bsl v4.16b, v7.16b, v5.16b
-	WORD $0x3d800006 // str q6, [x0, #0]
-	WORD $0x3d800402 // str q2, [x0, #16]
-	WORD $0x3d800803 // str q3, [x0, #32]
-	WORD $0x3d800c04 // str q4, [x0, #48]
-	ADD $64, R0, R0
+	WORD $0x6e25dc48 // fmul v8.4s, v2.4s, v5.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x6e651d04 // bsl v4.16b, v8.16b, v5.16b
+	WORD $0x6ea6e405 // fcmgt v5.4s, v0.4s, v6.4s
+	WORD $0x6e26dc48 // fmul v8.4s, v2.4s, v6.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x6e661d05 // bsl v5.16b, v8.16b, v6.16b
+	WORD $0x3d800027 // str q7, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
+	WORD $0x3d800824 // str q4, [x1, #32]
+	WORD $0x3d800c25 // str q5, [x1, #48]
 	ADD $64, R1, R1
-	SUBS $16, R2, R2
+	ADD $64, R2, R2
+	SUBS $16, R3, R3
 	BGE next1
 rest2:
-	TBZ $3, R2, skip3
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x3dc00423 // ldr q3, [x1, #16]
-	WORD $0x6ea2e404 // fcmgt v4.4s, v0.4s, v2.4s
-	WORD $0x6e22dc25 // fmul v5.4s, v1.4s, v2.4s
-	WORD $0x6e621ca4 // bsl v4.16b, v5.16b, v2.16b
-	WORD $0x6ea3e402 // fcmgt v2.4s, v0.4s, v3.4s
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	WORD $0x6e631ca2 // bsl v2.16b, v5.16b, v3.16b
-	WORD $0x3d800004 // str q4, [x0, #0]
-	WORD $0x3d800402 // str q2, [x0, #16]
-	ADD $32, R0, R0
+	TBZ $3, R3, skip3
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+	WORD $0x3dc00444 // ldr q4, [x2, #16]
+	WORD $0x6ea3e405 // fcmgt v5.4s, v0.4s, v3.4s
+	WORD $0x6e23dc46 // fmul v6.4s, v2.4s, v3.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e631cc5 // bsl v5.16b, v6.16b, v3.16b
+	WORD $0x6ea4e403 // fcmgt v3.4s, v0.4s, v4.4s
+	WORD $0x6e24dc46 // fmul v6.4s, v2.4s, v4.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e641cc3 // bsl v3.16b, v6.16b, v4.16b
+	WORD $0x3d800025 // str q5, [x1, #0]
+	WORD $0x3d800423 // str q3, [x1, #16]
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 skip3:
-	TBZ $2, R2, skip4
-	WORD $0x3dc00022 // ldr q2, [x1, #0]
-	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
-	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0x3d800003 // str q3, [x0, #0]
-	ADD $16, R0, R0
+	TBZ $2, R3, skip4
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6e23dc45 // fmul v5.4s, v2.4s, v3.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e631ca4 // bsl v4.16b, v5.16b, v3.16b
+	WORD $0x3d800024 // str q4, [x1, #0]
 	ADD $16, R1, R1
+	ADD $16, R2, R2
 skip4:
-	TBZ $1, R2, skip5
-	WORD $0xfd400022 // ldr d2, [x1, #0]
-	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
-	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
-	WORD $0x6e621c83 // bsl v3.16b, v4.16b, v2.16b
-	WORD $0xfd000003 // str d3, [x0, #0]
-	ADD $8, R0, R0
+	TBZ $1, R3, skip5
+	WORD $0xfd400043 // ldr d3, [x2, #0]
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6e23dc45 // fmul v5.4s, v2.4s, v3.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e631ca4 // bsl v4.16b, v5.16b, v3.16b
+	WORD $0xfd000024 // str d4, [x1, #0]
 	ADD $8, R1, R1
+	ADD $8, R2, R2
 skip5:
-	TBZ $0, R2, skip6
-	WORD $0xbd400022 // ldr s2, [x1, #0]
-	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0xbd000000 // str s0, [x0, #0]
-	ADD $4, R0, R0
+	TBZ $0, R3, skip6
+	WORD $0xbd400043 // ldr s3, [x2, #0]
+	WORD $0x6ea3e400 // fcmgt v0.4s, v0.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
+	WORD $0x6e611c40 // bsl v0.16b, v2.16b, v1.16b
+	WORD $0xbd000020 // str s0, [x1, #0]
 	ADD $4, R1, R1
+	ADD $4, R2, R2
 skip6:
+	MSR R0, FPCR
 	RET
 
 // func exp2Neon(dst, a *float32, n int)
@@ -3143,34 +3641,19 @@ TEXT ·exp2Neon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x3dc0c801 // ldr q1, [x0, #800]
 	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0b801 // ldr q1, [x0, #736]
+	WORD $0x3dc0cc01 // ldr q1, [x0, #816]
 	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
 	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
-	WORD $0x3dc0bc02 // ldr q2, [x0, #752]
+	WORD $0x3dc0d002 // ldr q2, [x0, #832]
 	WORD $0x6e62dc00 // fmul v0.2d, v0.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
-	WORD $0x3dc0c003 // ldr q3, [x0, #768]
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c404 // ldr q4, [x0, #784]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c804 // ldr q4, [x0, #800]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d404 // ldr q4, [x0, #848]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0d403 // ldr q3, [x0, #848]
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0d804 // ldr q4, [x0, #864]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
@@ -3186,12 +3669,27 @@ next1:
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0e804 // ldr q4, [x0, #928]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0fc04 // ldr q4, [x0, #1008]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
 	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -3204,34 +3702,19 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x3dc0c801 // ldr q1, [x0, #800]
 	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0b801 // ldr q1, [x0, #736]
+	WORD $0x3dc0cc01 // ldr q1, [x0, #816]
 	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
 	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
-	WORD $0x3dc0bc02 // ldr q2, [x0, #752]
+	WORD $0x3dc0d002 // ldr q2, [x0, #832]
 	WORD $0x6e62dc00 // fmul v0.2d, v0.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
-	WORD $0x3dc0c003 // ldr q3, [x0, #768]
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c404 // ldr q4, [x0, #784]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c804 // ldr q4, [x0, #800]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d404 // ldr q4, [x0, #848]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0d403 // ldr q3, [x0, #848]
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0d804 // ldr q4, [x0, #864]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
@@ -3247,12 +3730,27 @@ rest2:
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0e804 // ldr q4, [x0, #928]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0fc04 // ldr q4, [x0, #1008]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
 	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -3273,39 +3771,24 @@ TEXT ·expm1Neon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f401 // fmax v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x3dc0c802 // ldr q2, [x0, #800]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x3dc10804 // ldr q4, [x0, #1056]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d005 // ldr q5, [x0, #832]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d405 // ldr q5, [x0, #848]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0d805 // ldr q5, [x0, #864]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -3321,16 +3804,31 @@ next1:
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0e805 // ldr q5, [x0, #928]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d442 // fsub v2.2d, v2.2d, v3.2d
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
@@ -3343,39 +3841,24 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f401 // fmax v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x3dc0c802 // ldr q2, [x0, #800]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x3dc10804 // ldr q4, [x0, #1056]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d005 // ldr q5, [x0, #832]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d405 // ldr q5, [x0, #848]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0d805 // ldr q5, [x0, #864]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -3391,16 +3874,31 @@ rest2:
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0e805 // ldr q5, [x0, #928]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d442 // fsub v2.2d, v2.2d, v3.2d
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
@@ -3422,46 +3920,31 @@ next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x6f4c0401 // ushr v1.2d, v0.2d, #52
-	WORD $0x3dc0fc02 // ldr q2, [x0, #1008]
+	WORD $0x3dc11002 // ldr q2, [x0, #1088]
 	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
-	WORD $0x3dc10002 // ldr q2, [x0, #1024]
+	WORD $0x3dc11402 // ldr q2, [x0, #1104]
 	WORD $0x4ee2d421 // fsub v1.2d, v1.2d, v2.2d
-	WORD $0x3dc10402 // ldr q2, [x0, #1040]
+	WORD $0x3dc11802 // ldr q2, [x0, #1120]
 	WORD $0x4e221c02 // and v2.16b, v0.16b, v2.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ea31c42 // orr v2.16b, v2.16b, v3.16b
-	WORD $0x3dc10803 // ldr q3, [x0, #1056]
+	WORD $0x3dc11c03 // ldr q3, [x0, #1136]
 	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x3dc0fc04 // ldr q4, [x0, #1008]
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e621c85 // bsl v5.16b, v4.16b, v2.16b
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
 	WORD $0x6e611c43 // bsl v3.16b, v2.16b, v1.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee1d4a1 // fsub v1.2d, v5.2d, v1.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d4a2 // fadd v2.2d, v5.2d, v2.2d
 	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
 	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
-	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc12004 // ldr q4, [x0, #1152]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -3471,25 +3954,40 @@ next1:
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
 	WORD $0x6e611c62 // bsl v2.16b, v3.16b, v1.16b
-	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x3dc14801 // ldr q1, [x0, #1312]
 	WORD $0x6ee1e401 // fcmgt v1.2d, v0.2d, v1.2d
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x6e62e400 // fcmge v0.2d, v0.2d, v2.2d
-	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -3502,46 +4000,31 @@ rest2:
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x6f4c0401 // ushr v1.2d, v0.2d, #52
-	WORD $0x3dc0fc02 // ldr q2, [x0, #1008]
+	WORD $0x3dc11002 // ldr q2, [x0, #1088]
 	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
-	WORD $0x3dc10002 // ldr q2, [x0, #1024]
+	WORD $0x3dc11402 // ldr q2, [x0, #1104]
 	WORD $0x4ee2d421 // fsub v1.2d, v1.2d, v2.2d
-	WORD $0x3dc10402 // ldr q2, [x0, #1040]
+	WORD $0x3dc11802 // ldr q2, [x0, #1120]
 	WORD $0x4e221c02 // and v2.16b, v0.16b, v2.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ea31c42 // orr v2.16b, v2.16b, v3.16b
-	WORD $0x3dc10803 // ldr q3, [x0, #1056]
+	WORD $0x3dc11c03 // ldr q3, [x0, #1136]
 	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0e804 // ldr q4, [x0, #928]
+	WORD $0x3dc0fc04 // ldr q4, [x0, #1008]
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e621c85 // bsl v5.16b, v4.16b, v2.16b
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
 	WORD $0x6e611c43 // bsl v3.16b, v2.16b, v1.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee1d4a1 // fsub v1.2d, v5.2d, v1.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d4a2 // fadd v2.2d, v5.2d, v2.2d
 	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
 	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
-	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc12004 // ldr q4, [x0, #1152]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -3551,25 +4034,40 @@ rest2:
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc62 // fmul v2.2d, v3.2d, v2.2d
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
 	WORD $0x6e611c62 // bsl v2.16b, v3.16b, v1.16b
-	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x3dc14801 // ldr q1, [x0, #1312]
 	WORD $0x6ee1e401 // fcmgt v1.2d, v0.2d, v1.2d
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x6e62e400 // fcmge v0.2d, v0.2d, v2.2d
-	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -3589,64 +4087,49 @@ TEXT ·log1pNeon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
-	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
 	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
-	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x3dc15403 // ldr q3, [x0, #1360]
 	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
-	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
 	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
 	WORD $0x4ea21c45 // mov v5.16b, v2.16b
 	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
-	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
 	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
 	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
 	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
-	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc12003 // ldr q3, [x0, #1152]
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
@@ -3656,25 +4139,40 @@ next1:
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
 	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
-	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x3dc14800 // ldr q0, [x0, #1312]
 	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
-	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -3686,64 +4184,49 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
-	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
 	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
-	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x3dc15403 // ldr q3, [x0, #1360]
 	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
-	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
 	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
 	WORD $0x4ea21c45 // mov v5.16b, v2.16b
 	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
-	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
 	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
 	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
 	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
-	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc12003 // ldr q3, [x0, #1152]
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
@@ -3753,25 +4236,40 @@ rest2:
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
 	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
-	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x3dc14800 // ldr q0, [x0, #1312]
 	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
-	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -3793,11 +4291,11 @@ next1:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
-	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x3dc16002 // ldr q2, [x0, #1408]
 	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x3dc16402 // ldr q2, [x0, #1424]
 	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x3dc16802 // ldr q2, [x0, #1440]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	MOVD $·turns(SB), R4
 	WORD $0x4e083c25 // umov x5, v1.d[0]
@@ -3815,69 +4313,69 @@ next1:
 	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
 	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
 	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x3dc16c01 // ldr q1, [x0, #1456]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
-	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16004 // ldr q4, [x0, #1408]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16404 // ldr q4, [x0, #1424]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16804 // ldr q4, [x0, #1440]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc17003 // ldr q3, [x0, #1472]
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17404 // ldr q4, [x0, #1488]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17804 // ldr q4, [x0, #1504]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc0e004 // ldr q4, [x0, #896]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc18004 // ldr q4, [x0, #1536]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18c04 // ldr q4, [x0, #1584]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19004 // ldr q4, [x0, #1600]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19404 // ldr q4, [x0, #1616]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
 	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
 	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
 	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
-	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -3892,11 +4390,11 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
-	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x3dc16002 // ldr q2, [x0, #1408]
 	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x3dc16402 // ldr q2, [x0, #1424]
 	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x3dc16802 // ldr q2, [x0, #1440]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	MOVD $·turns(SB), R3
 	WORD $0x4e083c24 // umov x4, v1.d[0]
@@ -3914,69 +4412,69 @@ rest2:
 	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
 	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
 	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x3dc16c01 // ldr q1, [x0, #1456]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
-	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16004 // ldr q4, [x0, #1408]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16404 // ldr q4, [x0, #1424]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16804 // ldr q4, [x0, #1440]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc17003 // ldr q3, [x0, #1472]
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17404 // ldr q4, [x0, #1488]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17804 // ldr q4, [x0, #1504]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc0e004 // ldr q4, [x0, #896]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc18004 // ldr q4, [x0, #1536]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18c04 // ldr q4, [x0, #1584]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19004 // ldr q4, [x0, #1600]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19404 // ldr q4, [x0, #1616]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
 	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
 	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
 	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
-	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -3999,11 +4497,11 @@ next1:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
-	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x3dc16002 // ldr q2, [x0, #1408]
 	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x3dc16402 // ldr q2, [x0, #1424]
 	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x3dc16802 // ldr q2, [x0, #1440]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	MOVD $·turns(SB), R4
 	WORD $0x4e083c25 // umov x5, v1.d[0]
@@ -4021,71 +4519,71 @@ next1:
 	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
 	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
 	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x3dc16c01 // ldr q1, [x0, #1456]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
-	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16004 // ldr q4, [x0, #1408]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16404 // ldr q4, [x0, #1424]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16804 // ldr q4, [x0, #1440]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc17003 // ldr q3, [x0, #1472]
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17404 // ldr q4, [x0, #1488]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17804 // ldr q4, [x0, #1504]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc0e004 // ldr q4, [x0, #896]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc18004 // ldr q4, [x0, #1536]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
-	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18c04 // ldr q4, [x0, #1584]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19004 // ldr q4, [x0, #1600]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19404 // ldr q4, [x0, #1616]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc19803 // ldr q3, [x0, #1632]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
 	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
 	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
 	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
 	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
-	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -4100,11 +4598,11 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
-	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x3dc16002 // ldr q2, [x0, #1408]
 	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x3dc16402 // ldr q2, [x0, #1424]
 	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x3dc16802 // ldr q2, [x0, #1440]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	MOVD $·turns(SB), R3
 	WORD $0x4e083c24 // umov x4, v1.d[0]
@@ -4122,71 +4620,71 @@ rest2:
 	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
 	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
 	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x3dc16c01 // ldr q1, [x0, #1456]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
-	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16004 // ldr q4, [x0, #1408]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16404 // ldr q4, [x0, #1424]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16804 // ldr q4, [x0, #1440]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc17003 // ldr q3, [x0, #1472]
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17404 // ldr q4, [x0, #1488]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17804 // ldr q4, [x0, #1504]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc0e004 // ldr q4, [x0, #896]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc18004 // ldr q4, [x0, #1536]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
-	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18c04 // ldr q4, [x0, #1584]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19004 // ldr q4, [x0, #1600]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19404 // ldr q4, [x0, #1616]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc19803 // ldr q3, [x0, #1632]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
 	WORD $0x4f7f5443 // shl v3.2d, v2.2d, #63
 	WORD $0x4f410463 // sshr v3.2d, v3.2d, #63
 	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
 	WORD $0x4f7e5440 // shl v0.2d, v2.2d, #62
-	WORD $0x3dc14401 // ldr q1, [x0, #1296]
+	WORD $0x3dc15801 // ldr q1, [x0, #1376]
 	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -4209,11 +4707,11 @@ next1:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
-	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x3dc16002 // ldr q2, [x0, #1408]
 	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x3dc16402 // ldr q2, [x0, #1424]
 	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x3dc16802 // ldr q2, [x0, #1440]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	MOVD $·turns(SB), R4
 	WORD $0x4e083c25 // umov x5, v1.d[0]
@@ -4231,63 +4729,63 @@ next1:
 	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
 	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
 	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x3dc16c01 // ldr q1, [x0, #1456]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
-	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16004 // ldr q4, [x0, #1408]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16404 // ldr q4, [x0, #1424]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16804 // ldr q4, [x0, #1440]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc17003 // ldr q3, [x0, #1472]
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17404 // ldr q4, [x0, #1488]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17804 // ldr q4, [x0, #1504]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc0e004 // ldr q4, [x0, #896]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc18004 // ldr q4, [x0, #1536]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18c04 // ldr q4, [x0, #1584]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19004 // ldr q4, [x0, #1600]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19404 // ldr q4, [x0, #1616]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x4f7f5442 // shl v2.2d, v2.2d, #63
 	WORD $0x4f410442 // sshr v2.2d, v2.2d, #63
@@ -4308,11 +4806,11 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6f4c0421 // ushr v1.2d, v1.2d, #52
-	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
+	WORD $0x3dc16002 // ldr q2, [x0, #1408]
 	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15002 // ldr q2, [x0, #1344]
+	WORD $0x3dc16402 // ldr q2, [x0, #1424]
 	WORD $0x4ea26c21 // smin v1.4s, v1.4s, v2.4s
-	WORD $0x3dc15402 // ldr q2, [x0, #1360]
+	WORD $0x3dc16802 // ldr q2, [x0, #1440]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
 	MOVD $·turns(SB), R3
 	WORD $0x4e083c24 // umov x4, v1.d[0]
@@ -4330,63 +4828,63 @@ rest2:
 	WORD $0x6e60dc21 // fmul v1.2d, v1.2d, v0.2d
 	WORD $0x6e60dc40 // fmul v0.2d, v2.2d, v0.2d
 	WORD $0x4e61d462 // fadd v2.2d, v3.2d, v1.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d444 // fsub v4.2d, v2.2d, v4.2d
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc15801 // ldr q1, [x0, #1376]
+	WORD $0x3dc16c01 // ldr q1, [x0, #1456]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x6e60dc01 // fmul v1.2d, v0.2d, v0.2d
-	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16004 // ldr q4, [x0, #1408]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16404 // ldr q4, [x0, #1424]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16804 // ldr q4, [x0, #1440]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0dc04 // ldr q4, [x0, #880]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc16c04 // ldr q4, [x0, #1456]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
 	WORD $0x3dc17003 // ldr q3, [x0, #1472]
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17404 // ldr q4, [x0, #1488]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc17804 // ldr q4, [x0, #1504]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
-	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc0e004 // ldr q4, [x0, #896]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc17c04 // ldr q4, [x0, #1520]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
 	WORD $0x3dc18004 // ldr q4, [x0, #1536]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc18403 // ldr q3, [x0, #1552]
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc18c04 // ldr q4, [x0, #1584]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0e404 // ldr q4, [x0, #912]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19004 // ldr q4, [x0, #1600]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e61dc63 // fmul v3.2d, v3.2d, v1.2d
+	WORD $0x3dc19404 // ldr q4, [x0, #1616]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x4f7f5442 // shl v2.2d, v2.2d, #63
 	WORD $0x4f410442 // sshr v2.2d, v2.2d, #63
@@ -4413,74 +4911,74 @@ TEXT ·asinNeon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d402 // fadd v2.2d, v0.2d, v2.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
 	WORD $0x6ee1f821 // fsqrt v1.2d, v1.2d
 	WORD $0x6e61fc00 // fdiv v0.2d, v0.2d, v1.2d
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x3dc19c02 // ldr q2, [x0, #1648]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x3dc1a003 // ldr q3, [x0, #1664]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
-	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
 	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
 	WORD $0x4ea21c47 // mov v7.16b, v2.16b
 	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	WORD $0x3dc19406 // ldr q6, [x0, #1616]
-	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	WORD $0x3dc1a806 // ldr q6, [x0, #1696]
+	WORD $0x3dc16c07 // ldr q7, [x0, #1456]
 	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
 	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
 	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x3dc1ac04 // ldr q4, [x0, #1712]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x3dc1b005 // ldr q5, [x0, #1728]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x3dc1b405 // ldr q5, [x0, #1744]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x3dc1b805 // ldr q5, [x0, #1760]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x3dc1c006 // ldr q6, [x0, #1792]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x3dc1c406 // ldr q6, [x0, #1808]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x3dc1c806 // ldr q6, [x0, #1824]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x3dc1cc06 // ldr q6, [x0, #1840]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
-	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x3dc1d005 // ldr q5, [x0, #1856]
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -4492,74 +4990,74 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d402 // fadd v2.2d, v0.2d, v2.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
 	WORD $0x6ee1f821 // fsqrt v1.2d, v1.2d
 	WORD $0x6e61fc00 // fdiv v0.2d, v0.2d, v1.2d
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x3dc19c02 // ldr q2, [x0, #1648]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x3dc1a003 // ldr q3, [x0, #1664]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
-	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
 	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
 	WORD $0x4ea21c47 // mov v7.16b, v2.16b
 	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	WORD $0x3dc19406 // ldr q6, [x0, #1616]
-	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	WORD $0x3dc1a806 // ldr q6, [x0, #1696]
+	WORD $0x3dc16c07 // ldr q7, [x0, #1456]
 	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
 	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
 	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x3dc1ac04 // ldr q4, [x0, #1712]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x3dc1b005 // ldr q5, [x0, #1728]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x3dc1b405 // ldr q5, [x0, #1744]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x3dc1b805 // ldr q5, [x0, #1760]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x3dc1c006 // ldr q6, [x0, #1792]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x3dc1c406 // ldr q6, [x0, #1808]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x3dc1c806 // ldr q6, [x0, #1824]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x3dc1cc06 // ldr q6, [x0, #1840]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
-	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x3dc1d005 // ldr q5, [x0, #1856]
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -4579,73 +5077,73 @@ TEXT ·acosNeon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
 	WORD $0x6e60fc20 // fdiv v0.2d, v1.2d, v0.2d
 	WORD $0x6ee1f800 // fsqrt v0.2d, v0.2d
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x3dc19c02 // ldr q2, [x0, #1648]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x3dc1a003 // ldr q3, [x0, #1664]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
-	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
 	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
 	WORD $0x4ea21c47 // mov v7.16b, v2.16b
 	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	WORD $0x3dc19406 // ldr q6, [x0, #1616]
-	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	WORD $0x3dc1a806 // ldr q6, [x0, #1696]
+	WORD $0x3dc16c07 // ldr q7, [x0, #1456]
 	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
 	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
 	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x3dc1ac04 // ldr q4, [x0, #1712]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x3dc1b005 // ldr q5, [x0, #1728]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x3dc1b405 // ldr q5, [x0, #1744]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x3dc1b805 // ldr q5, [x0, #1760]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x3dc1c006 // ldr q6, [x0, #1792]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x3dc1c406 // ldr q6, [x0, #1808]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x3dc1c806 // ldr q6, [x0, #1824]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x3dc1cc06 // ldr q6, [x0, #1840]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
-	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x3dc1d005 // ldr q5, [x0, #1856]
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x4e62d440 // fadd v0.2d, v2.2d, v2.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -4658,73 +5156,73 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee0d421 // fsub v1.2d, v1.2d, v0.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
 	WORD $0x6e60fc20 // fdiv v0.2d, v1.2d, v0.2d
 	WORD $0x6ee1f800 // fsqrt v0.2d, v0.2d
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x3dc19c02 // ldr q2, [x0, #1648]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x3dc1a003 // ldr q3, [x0, #1664]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
-	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
 	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
 	WORD $0x4ea21c47 // mov v7.16b, v2.16b
 	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	WORD $0x3dc19406 // ldr q6, [x0, #1616]
-	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	WORD $0x3dc1a806 // ldr q6, [x0, #1696]
+	WORD $0x3dc16c07 // ldr q7, [x0, #1456]
 	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
 	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
 	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x3dc1ac04 // ldr q4, [x0, #1712]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x3dc1b005 // ldr q5, [x0, #1728]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x3dc1b405 // ldr q5, [x0, #1744]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x3dc1b805 // ldr q5, [x0, #1760]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x3dc1c006 // ldr q6, [x0, #1792]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x3dc1c406 // ldr q6, [x0, #1808]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x3dc1c806 // ldr q6, [x0, #1824]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x3dc1cc06 // ldr q6, [x0, #1840]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
-	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x3dc1d005 // ldr q5, [x0, #1856]
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x4e62d440 // fadd v0.2d, v2.2d, v2.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -4746,66 +5244,66 @@ next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x3dc19c02 // ldr q2, [x0, #1648]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x3dc1a003 // ldr q3, [x0, #1664]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
-	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
 	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
 	WORD $0x4ea21c47 // mov v7.16b, v2.16b
 	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	WORD $0x3dc19406 // ldr q6, [x0, #1616]
-	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	WORD $0x3dc1a806 // ldr q6, [x0, #1696]
+	WORD $0x3dc16c07 // ldr q7, [x0, #1456]
 	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
 	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
 	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x3dc1ac04 // ldr q4, [x0, #1712]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x3dc1b005 // ldr q5, [x0, #1728]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x3dc1b405 // ldr q5, [x0, #1744]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x3dc1b805 // ldr q5, [x0, #1760]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x3dc1c006 // ldr q6, [x0, #1792]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x3dc1c406 // ldr q6, [x0, #1808]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x3dc1c806 // ldr q6, [x0, #1824]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x3dc1cc06 // ldr q6, [x0, #1840]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
-	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x3dc1d005 // ldr q5, [x0, #1856]
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -4818,66 +5316,66 @@ rest2:
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc18802 // ldr q2, [x0, #1568]
+	WORD $0x3dc19c02 // ldr q2, [x0, #1648]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc18c03 // ldr q3, [x0, #1584]
+	WORD $0x3dc1a003 // ldr q3, [x0, #1664]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d424 // fsub v4.2d, v1.2d, v4.2d
-	WORD $0x3dc19005 // ldr q5, [x0, #1600]
+	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
 	WORD $0x6e611c86 // bsl v6.16b, v4.16b, v1.16b
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x6e661ca4 // bsl v4.16b, v5.16b, v6.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d426 // fadd v6.2d, v1.2d, v6.2d
 	WORD $0x4ea21c47 // mov v7.16b, v2.16b
 	WORD $0x6e651cc7 // bsl v7.16b, v6.16b, v5.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e671c25 // bsl v5.16b, v1.16b, v7.16b
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
-	WORD $0x3dc19406 // ldr q6, [x0, #1616]
-	WORD $0x3dc15807 // ldr q7, [x0, #1376]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
+	WORD $0x3dc1a806 // ldr q6, [x0, #1696]
+	WORD $0x3dc16c07 // ldr q7, [x0, #1456]
 	WORD $0x6e611cc2 // bsl v2.16b, v6.16b, v1.16b
 	WORD $0x6e621ce3 // bsl v3.16b, v7.16b, v2.16b
 	WORD $0x6e65fc81 // fdiv v1.2d, v4.2d, v5.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc19804 // ldr q4, [x0, #1632]
+	WORD $0x3dc1ac04 // ldr q4, [x0, #1712]
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc19c05 // ldr q5, [x0, #1648]
+	WORD $0x3dc1b005 // ldr q5, [x0, #1728]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
+	WORD $0x3dc1b405 // ldr q5, [x0, #1744]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a405 // ldr q5, [x0, #1680]
+	WORD $0x3dc1b805 // ldr q5, [x0, #1760]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e62dc84 // fmul v4.2d, v4.2d, v2.2d
-	WORD $0x3dc1a805 // ldr q5, [x0, #1696]
+	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc44 // fmul v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
+	WORD $0x3dc1c006 // ldr q6, [x0, #1792]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b006 // ldr q6, [x0, #1728]
+	WORD $0x3dc1c406 // ldr q6, [x0, #1808]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b406 // ldr q6, [x0, #1744]
+	WORD $0x3dc1c806 // ldr q6, [x0, #1824]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc1b806 // ldr q6, [x0, #1760]
+	WORD $0x3dc1cc06 // ldr q6, [x0, #1840]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e62dca2 // fmul v2.2d, v5.2d, v2.2d
-	WORD $0x3dc1bc05 // ldr q5, [x0, #1776]
+	WORD $0x3dc1d005 // ldr q5, [x0, #1856]
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	WORD $0x6e62fc82 // fdiv v2.2d, v4.2d, v2.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -4898,39 +5396,24 @@ next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x3dc0c402 // ldr q2, [x0, #784]
 	WORD $0x4e62f422 // fmax v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b403 // ldr q3, [x0, #720]
+	WORD $0x3dc0c803 // ldr q3, [x0, #800]
 	WORD $0x4ee3f442 // fmin v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0f003 // ldr q3, [x0, #960]
+	WORD $0x3dc10403 // ldr q3, [x0, #1040]
 	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d464 // fsub v4.2d, v3.2d, v4.2d
-	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
 	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
 	WORD $0x4ee5d442 // fsub v2.2d, v2.2d, v5.2d
-	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x3dc10c05 // ldr q5, [x0, #1072]
 	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
 	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
 	WORD $0x6e62dc44 // fmul v4.2d, v2.2d, v2.2d
-	WORD $0x3dc0c005 // ldr q5, [x0, #768]
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0c406 // ldr q6, [x0, #784]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0c806 // ldr q6, [x0, #800]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0d006 // ldr q6, [x0, #832]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0d406 // ldr q6, [x0, #848]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
 	WORD $0x3dc0d806 // ldr q6, [x0, #864]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
@@ -4946,25 +5429,40 @@ next1:
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
 	WORD $0x3dc0e806 // ldr q6, [x0, #928]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
 	WORD $0x4e62d482 // fadd v2.2d, v4.2d, v2.2d
 	WORD $0x4f745463 // shl v3.2d, v3.2d, #52
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee48463 // add v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
 	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x6e61fc61 // fdiv v1.2d, v3.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0e802 // ldr q2, [x0, #928]
+	WORD $0x3dc0fc02 // ldr q2, [x0, #1008]
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -4977,39 +5475,24 @@ rest2:
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
-	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x3dc0c402 // ldr q2, [x0, #784]
 	WORD $0x4e62f422 // fmax v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b403 // ldr q3, [x0, #720]
+	WORD $0x3dc0c803 // ldr q3, [x0, #800]
 	WORD $0x4ee3f442 // fmin v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0f003 // ldr q3, [x0, #960]
+	WORD $0x3dc10403 // ldr q3, [x0, #1040]
 	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0b804 // ldr q4, [x0, #736]
+	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
 	WORD $0x4ee4d464 // fsub v4.2d, v3.2d, v4.2d
-	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
 	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
 	WORD $0x4ee5d442 // fsub v2.2d, v2.2d, v5.2d
-	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x3dc10c05 // ldr q5, [x0, #1072]
 	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
 	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
 	WORD $0x6e62dc44 // fmul v4.2d, v2.2d, v2.2d
-	WORD $0x3dc0c005 // ldr q5, [x0, #768]
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0c406 // ldr q6, [x0, #784]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0c806 // ldr q6, [x0, #800]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0d006 // ldr q6, [x0, #832]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
-	WORD $0x3dc0d406 // ldr q6, [x0, #848]
-	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x3dc0d405 // ldr q5, [x0, #848]
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
 	WORD $0x3dc0d806 // ldr q6, [x0, #864]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
@@ -5025,25 +5508,40 @@ rest2:
 	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
 	WORD $0x3dc0e806 // ldr q6, [x0, #928]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
+	WORD $0x6e62dca5 // fmul v5.2d, v5.2d, v2.2d
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
 	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
 	WORD $0x4e62d482 // fadd v2.2d, v4.2d, v2.2d
 	WORD $0x4f745463 // shl v3.2d, v3.2d, #52
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee48463 // add v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
 	WORD $0x6e621c23 // bsl v3.16b, v1.16b, v2.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x6e61fc61 // fdiv v1.2d, v3.2d, v1.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0e802 // ldr q2, [x0, #928]
+	WORD $0x3dc0fc02 // ldr q2, [x0, #1008]
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -5064,39 +5562,24 @@ next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f800 // fabs v0.2d, v0.2d
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x3dc0c801 // ldr q1, [x0, #800]
 	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0f001 // ldr q1, [x0, #960]
+	WORD $0x3dc10401 // ldr q1, [x0, #1040]
 	WORD $0x6e61dc01 // fmul v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
 	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
 	WORD $0x4ee3d400 // fsub v0.2d, v0.2d, v3.2d
-	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
-	WORD $0x3dc0c003 // ldr q3, [x0, #768]
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c404 // ldr q4, [x0, #784]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c804 // ldr q4, [x0, #800]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d404 // ldr q4, [x0, #848]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0d403 // ldr q3, [x0, #848]
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0d804 // ldr q4, [x0, #864]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
@@ -5112,18 +5595,33 @@ next1:
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0e804 // ldr q4, [x0, #928]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0fc04 // ldr q4, [x0, #1008]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
 	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x6e60fc21 // fdiv v1.2d, v1.2d, v0.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x3dc0fc01 // ldr q1, [x0, #1008]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -5136,39 +5634,24 @@ rest2:
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f800 // fabs v0.2d, v0.2d
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0b401 // ldr q1, [x0, #720]
+	WORD $0x3dc0c801 // ldr q1, [x0, #800]
 	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0f001 // ldr q1, [x0, #960]
+	WORD $0x3dc10401 // ldr q1, [x0, #1040]
 	WORD $0x6e61dc01 // fmul v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0b802 // ldr q2, [x0, #736]
+	WORD $0x3dc0cc02 // ldr q2, [x0, #816]
 	WORD $0x4ee2d422 // fsub v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
 	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
 	WORD $0x4ee3d400 // fsub v0.2d, v0.2d, v3.2d
-	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x4ee2d400 // fsub v0.2d, v0.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
-	WORD $0x3dc0c003 // ldr q3, [x0, #768]
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c404 // ldr q4, [x0, #784]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0c804 // ldr q4, [x0, #800]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0cc04 // ldr q4, [x0, #816]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d004 // ldr q4, [x0, #832]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
-	WORD $0x3dc0d404 // ldr q4, [x0, #848]
-	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x3dc0d403 // ldr q3, [x0, #848]
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0d804 // ldr q4, [x0, #864]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
@@ -5184,18 +5667,33 @@ rest2:
 	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
 	WORD $0x3dc0e804 // ldr q4, [x0, #928]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
+	WORD $0x6e60dc63 // fmul v3.2d, v3.2d, v0.2d
+	WORD $0x3dc0fc04 // ldr q4, [x0, #1008]
+	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
 	WORD $0x4f745421 // shl v1.2d, v1.2d, #52
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4ee28421 // add v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x6e60fc21 // fdiv v1.2d, v1.2d, v0.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
-	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x3dc0fc01 // ldr q1, [x0, #1008]
 	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -5217,69 +5715,54 @@ next1:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d443 // fadd v3.2d, v2.2d, v3.2d
 	WORD $0x6ee1f863 // fsqrt v3.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63fc42 // fdiv v2.2d, v2.2d, v3.2d
 	WORD $0x4e61d442 // fadd v2.2d, v2.2d, v1.2d
-	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x3dc15003 // ldr q3, [x0, #1344]
 	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
-	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x3dc15404 // ldr q4, [x0, #1360]
 	WORD $0x6ee2e484 // fcmgt v4.2d, v4.2d, v2.2d
 	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d444 // fadd v4.2d, v2.2d, v4.2d
 	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
-	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
 	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
-	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
 	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
-	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
 	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
-	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
 	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
-	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
 	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
 	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
-	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x3dc15804 // ldr q4, [x0, #1376]
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
 	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x6e641c46 // bsl v6.16b, v2.16b, v4.16b
-	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x3dc15c04 // ldr q4, [x0, #1392]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
 	WORD $0x6e63fcc2 // fdiv v2.2d, v6.2d, v3.2d
 	WORD $0x6e62dc43 // fmul v3.2d, v2.2d, v2.2d
 	WORD $0x4e62d442 // fadd v2.2d, v2.2d, v2.2d
-	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11006 // ldr q6, [x0, #1088]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11406 // ldr q6, [x0, #1104]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11806 // ldr q6, [x0, #1120]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc12006 // ldr q6, [x0, #1152]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x3dc12004 // ldr q4, [x0, #1152]
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12406 // ldr q6, [x0, #1168]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
@@ -5289,18 +5772,33 @@ next1:
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13406 // ldr q6, [x0, #1232]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc14006 // ldr q6, [x0, #1280]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
 	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
-	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
-	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
-	WORD $0x3dc1c002 // ldr q2, [x0, #1792]
+	WORD $0x3dc1d402 // ldr q2, [x0, #1872]
 	WORD $0x6e61e441 // fcmge v1.2d, v2.2d, v1.2d
 	WORD $0x6e601c61 // bsl v1.16b, v3.16b, v0.16b
 	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
@@ -5315,69 +5813,54 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d443 // fadd v3.2d, v2.2d, v3.2d
 	WORD $0x6ee1f863 // fsqrt v3.2d, v3.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x6e63fc42 // fdiv v2.2d, v2.2d, v3.2d
 	WORD $0x4e61d442 // fadd v2.2d, v2.2d, v1.2d
-	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x3dc15003 // ldr q3, [x0, #1344]
 	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
-	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x3dc15404 // ldr q4, [x0, #1360]
 	WORD $0x6ee2e484 // fcmgt v4.2d, v4.2d, v2.2d
 	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d444 // fadd v4.2d, v2.2d, v4.2d
 	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
-	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
 	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
-	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
 	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
-	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
 	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
-	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
 	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
-	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
 	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
 	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
-	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x3dc15804 // ldr q4, [x0, #1376]
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
 	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x6e641c46 // bsl v6.16b, v2.16b, v4.16b
-	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x3dc15c04 // ldr q4, [x0, #1392]
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
 	WORD $0x6e63fcc2 // fdiv v2.2d, v6.2d, v3.2d
 	WORD $0x6e62dc43 // fmul v3.2d, v2.2d, v2.2d
 	WORD $0x4e62d442 // fadd v2.2d, v2.2d, v2.2d
-	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11006 // ldr q6, [x0, #1088]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11406 // ldr q6, [x0, #1104]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11806 // ldr q6, [x0, #1120]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc12006 // ldr q6, [x0, #1152]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x3dc12004 // ldr q4, [x0, #1152]
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12406 // ldr q6, [x0, #1168]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
@@ -5387,18 +5870,33 @@ rest2:
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13406 // ldr q6, [x0, #1232]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc14006 // ldr q6, [x0, #1280]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
 	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
-	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e62d462 // fadd v2.2d, v3.2d, v2.2d
-	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
-	WORD $0x3dc1c002 // ldr q2, [x0, #1792]
+	WORD $0x3dc1d402 // ldr q2, [x0, #1872]
 	WORD $0x6e61e441 // fcmge v1.2d, v2.2d, v1.2d
 	WORD $0x6e601c61 // bsl v1.16b, v3.16b, v0.16b
 	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
@@ -5419,75 +5917,60 @@ TEXT ·acoshNeon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee1d401 // fsub v1.2d, v0.2d, v1.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
 	WORD $0x4e61d423 // fadd v3.2d, v1.2d, v1.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
 	WORD $0x6ee1f842 // fsqrt v2.2d, v2.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x6ee0e460 // fcmgt v0.2d, v3.2d, v0.2d
-	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x3dc14c03 // ldr q3, [x0, #1328]
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x6e611c60 // bsl v0.16b, v3.16b, v1.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
-	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
 	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
-	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x3dc15403 // ldr q3, [x0, #1360]
 	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
-	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
 	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
 	WORD $0x4ea21c45 // mov v5.16b, v2.16b
 	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
-	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
 	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
 	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
 	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
-	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc12003 // ldr q3, [x0, #1152]
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
@@ -5497,25 +5980,40 @@ next1:
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
 	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
-	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x3dc14800 // ldr q0, [x0, #1312]
 	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
-	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -5527,75 +6025,60 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4ee1d401 // fsub v1.2d, v0.2d, v1.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
 	WORD $0x4e61d423 // fadd v3.2d, v1.2d, v1.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
 	WORD $0x6ee1f842 // fsqrt v2.2d, v2.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x6ee0e460 // fcmgt v0.2d, v3.2d, v0.2d
-	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x3dc14c03 // ldr q3, [x0, #1328]
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
 	WORD $0x6e611c60 // bsl v0.16b, v3.16b, v1.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x4e61d401 // fadd v1.2d, v0.2d, v1.2d
-	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
 	WORD $0x6ee2e402 // fcmgt v2.2d, v0.2d, v2.2d
-	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x3dc15403 // ldr q3, [x0, #1360]
 	WORD $0x6ee0e463 // fcmgt v3.2d, v3.2d, v0.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
-	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
 	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
 	WORD $0x4ea21c45 // mov v5.16b, v2.16b
 	WORD $0x6e631c05 // bsl v5.16b, v0.16b, v3.16b
-	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
 	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
 	WORD $0x6e62fca0 // fdiv v0.2d, v5.2d, v2.2d
 	WORD $0x6e60dc02 // fmul v2.2d, v0.2d, v0.2d
 	WORD $0x4e60d400 // fadd v0.2d, v0.2d, v0.2d
-	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc12003 // ldr q3, [x0, #1152]
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
@@ -5605,25 +6088,40 @@ rest2:
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc02 // fmul v2.2d, v0.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e60d440 // fadd v0.2d, v2.2d, v0.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e62d400 // fadd v0.2d, v0.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e422 // fcmeq v2.2d, v1.2d, v2.2d
-	WORD $0x3dc13003 // ldr q3, [x0, #1216]
+	WORD $0x3dc14403 // ldr q3, [x0, #1296]
 	WORD $0x6e601c62 // bsl v2.16b, v3.16b, v0.16b
-	WORD $0x3dc13400 // ldr q0, [x0, #1232]
+	WORD $0x3dc14800 // ldr q0, [x0, #1312]
 	WORD $0x6ee0e420 // fcmgt v0.2d, v1.2d, v0.2d
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x6e62e421 // fcmge v1.2d, v1.2d, v2.2d
-	WORD $0x3dc13802 // ldr q2, [x0, #1248]
+	WORD $0x3dc14c02 // ldr q2, [x0, #1328]
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x0e616820 // fcvtn v0.2s, v1.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -5645,67 +6143,52 @@ next1:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x4e61d422 // fadd v2.2d, v1.2d, v1.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee1d461 // fsub v1.2d, v3.2d, v1.2d
 	WORD $0x6e61fc41 // fdiv v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
-	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x3dc15003 // ldr q3, [x0, #1344]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x3dc15404 // ldr q4, [x0, #1360]
 	WORD $0x6ee1e484 // fcmgt v4.2d, v4.2d, v1.2d
 	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d424 // fadd v4.2d, v1.2d, v4.2d
 	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
-	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
 	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
-	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
 	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
-	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
 	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
-	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
 	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
-	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
 	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
 	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
-	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x3dc15804 // ldr q4, [x0, #1376]
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
 	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x6e641c26 // bsl v6.16b, v1.16b, v4.16b
-	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x3dc15c04 // ldr q4, [x0, #1392]
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e63fcc1 // fdiv v1.2d, v6.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
 	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
-	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11006 // ldr q6, [x0, #1088]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11406 // ldr q6, [x0, #1104]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11806 // ldr q6, [x0, #1120]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc12006 // ldr q6, [x0, #1152]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x3dc12004 // ldr q4, [x0, #1152]
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12406 // ldr q6, [x0, #1168]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
@@ -5715,29 +6198,44 @@ next1:
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13406 // ldr q6, [x0, #1232]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc14006 // ldr q6, [x0, #1280]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
-	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
-	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e443 // fcmeq v3.2d, v2.2d, v3.2d
-	WORD $0x3dc13004 // ldr q4, [x0, #1216]
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
 	WORD $0x6e611c83 // bsl v3.16b, v4.16b, v1.16b
-	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x3dc14801 // ldr q1, [x0, #1312]
 	WORD $0x6ee1e441 // fcmgt v1.2d, v2.2d, v1.2d
 	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x6e63e442 // fcmge v2.2d, v2.2d, v3.2d
-	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x3dc14c03 // ldr q3, [x0, #1328]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x3dc0fc01 // ldr q1, [x0, #1008]
 	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -5751,67 +6249,52 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x4e61d422 // fadd v2.2d, v1.2d, v1.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee1d461 // fsub v1.2d, v3.2d, v1.2d
 	WORD $0x6e61fc41 // fdiv v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0ec02 // ldr q2, [x0, #944]
+	WORD $0x3dc10002 // ldr q2, [x0, #1024]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
-	WORD $0x3dc13c03 // ldr q3, [x0, #1264]
+	WORD $0x3dc15003 // ldr q3, [x0, #1344]
 	WORD $0x6ee3e423 // fcmgt v3.2d, v1.2d, v3.2d
-	WORD $0x3dc14004 // ldr q4, [x0, #1280]
+	WORD $0x3dc15404 // ldr q4, [x0, #1360]
 	WORD $0x6ee1e484 // fcmgt v4.2d, v4.2d, v1.2d
 	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d424 // fadd v4.2d, v1.2d, v4.2d
 	WORD $0x6f4c0485 // ushr v5.2d, v4.2d, #52
-	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
+	WORD $0x3dc11006 // ldr q6, [x0, #1088]
 	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
-	WORD $0x3dc10006 // ldr q6, [x0, #1024]
+	WORD $0x3dc11406 // ldr q6, [x0, #1104]
 	WORD $0x4ee6d4a5 // fsub v5.2d, v5.2d, v6.2d
-	WORD $0x3dc10406 // ldr q6, [x0, #1040]
+	WORD $0x3dc11806 // ldr q6, [x0, #1120]
 	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ea61c84 // orr v4.16b, v4.16b, v6.16b
-	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
 	WORD $0x6ee6e486 // fcmgt v6.2d, v4.2d, v6.2d
-	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
 	WORD $0x6e67dc87 // fmul v7.2d, v4.2d, v7.2d
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
 	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
-	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x3dc15804 // ldr q4, [x0, #1376]
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
 	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x6e641c26 // bsl v6.16b, v1.16b, v4.16b
-	WORD $0x3dc14804 // ldr q4, [x0, #1312]
+	WORD $0x3dc15c04 // ldr q4, [x0, #1392]
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64d504 // fadd v4.2d, v8.2d, v4.2d
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e63fcc1 // fdiv v1.2d, v6.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
 	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
-	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11006 // ldr q6, [x0, #1088]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11406 // ldr q6, [x0, #1104]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11806 // ldr q6, [x0, #1120]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
-	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
-	WORD $0x3dc12006 // ldr q6, [x0, #1152]
-	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x3dc12004 // ldr q4, [x0, #1152]
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12406 // ldr q6, [x0, #1168]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
@@ -5821,29 +6304,44 @@ rest2:
 	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
 	WORD $0x3dc12c06 // ldr q6, [x0, #1200]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13406 // ldr q6, [x0, #1232]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc13c06 // ldr q6, [x0, #1264]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
+	WORD $0x6e63dc84 // fmul v4.2d, v4.2d, v3.2d
+	WORD $0x3dc14006 // ldr q6, [x0, #1280]
+	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x6e63dc23 // fmul v3.2d, v1.2d, v3.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
-	WORD $0x3dc0f803 // ldr q3, [x0, #992]
+	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
-	WORD $0x3dc0f403 // ldr q3, [x0, #976]
+	WORD $0x3dc10803 // ldr q3, [x0, #1056]
 	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e443 // fcmeq v3.2d, v2.2d, v3.2d
-	WORD $0x3dc13004 // ldr q4, [x0, #1216]
+	WORD $0x3dc14404 // ldr q4, [x0, #1296]
 	WORD $0x6e611c83 // bsl v3.16b, v4.16b, v1.16b
-	WORD $0x3dc13401 // ldr q1, [x0, #1232]
+	WORD $0x3dc14801 // ldr q1, [x0, #1312]
 	WORD $0x6ee1e441 // fcmgt v1.2d, v2.2d, v1.2d
 	WORD $0x6e631c41 // bsl v1.16b, v2.16b, v3.16b
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x6e63e442 // fcmge v2.2d, v2.2d, v3.2d
-	WORD $0x3dc13803 // ldr q3, [x0, #1248]
+	WORD $0x3dc14c03 // ldr q3, [x0, #1328]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3dc0e801 // ldr q1, [x0, #928]
+	WORD $0x3dc0fc01 // ldr q1, [x0, #1008]
 	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -5865,39 +6363,24 @@ next1:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6ee0f821 // fneg v1.2d, v1.2d
-	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x3dc0c402 // ldr q2, [x0, #784]
 	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x3dc0c802 // ldr q2, [x0, #800]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x3dc10804 // ldr q4, [x0, #1056]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d005 // ldr q5, [x0, #832]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d405 // ldr q5, [x0, #848]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0d805 // ldr q5, [x0, #864]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -5913,70 +6396,70 @@ next1:
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0e805 // ldr q5, [x0, #928]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x3dc15403 // ldr q3, [x0, #1360]
 	WORD $0x6ee1e463 // fcmgt v3.2d, v3.2d, v1.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d423 // fadd v3.2d, v1.2d, v3.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
-	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
 	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
 	WORD $0x4ea21c45 // mov v5.16b, v2.16b
 	WORD $0x6e631c25 // bsl v5.16b, v1.16b, v3.16b
-	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
 	WORD $0x6e62fca1 // fdiv v1.2d, v5.2d, v2.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
 	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
-	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc12003 // ldr q3, [x0, #1152]
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
@@ -5986,16 +6469,31 @@ next1:
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62f400 // fmax v0.2d, v0.2d, v2.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -6010,39 +6508,24 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x4ee0f801 // fabs v1.2d, v0.2d
 	WORD $0x6ee0f821 // fneg v1.2d, v1.2d
-	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x3dc0c402 // ldr q2, [x0, #784]
 	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x3dc0c802 // ldr q2, [x0, #800]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x3dc10804 // ldr q4, [x0, #1056]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d005 // ldr q5, [x0, #832]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d405 // ldr q5, [x0, #848]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0d805 // ldr q5, [x0, #864]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -6058,70 +6541,70 @@ rest2:
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0e805 // ldr q5, [x0, #928]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc13c02 // ldr q2, [x0, #1264]
+	WORD $0x3dc15002 // ldr q2, [x0, #1344]
 	WORD $0x6ee2e422 // fcmgt v2.2d, v1.2d, v2.2d
-	WORD $0x3dc14003 // ldr q3, [x0, #1280]
+	WORD $0x3dc15403 // ldr q3, [x0, #1360]
 	WORD $0x6ee1e463 // fcmgt v3.2d, v3.2d, v1.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d423 // fadd v3.2d, v1.2d, v3.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea51c63 // orr v3.16b, v3.16b, v5.16b
-	WORD $0x3dc10805 // ldr q5, [x0, #1056]
+	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0e806 // ldr q6, [x0, #928]
+	WORD $0x3dc0fc06 // ldr q6, [x0, #1008]
 	WORD $0x6e66dc66 // fmul v6.2d, v3.2d, v6.2d
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631cc7 // bsl v7.16b, v6.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x6e641c65 // bsl v5.16b, v3.16b, v4.16b
-	WORD $0x3dc14403 // ldr q3, [x0, #1296]
+	WORD $0x3dc15803 // ldr q3, [x0, #1376]
 	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee3d4e3 // fsub v3.2d, v7.2d, v3.2d
 	WORD $0x4ea21c45 // mov v5.16b, v2.16b
 	WORD $0x6e631c25 // bsl v5.16b, v1.16b, v3.16b
-	WORD $0x3dc14803 // ldr q3, [x0, #1312]
+	WORD $0x3dc15c03 // ldr q3, [x0, #1392]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d4e3 // fadd v3.2d, v7.2d, v3.2d
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
 	WORD $0x6e62fca1 // fdiv v1.2d, v5.2d, v2.2d
 	WORD $0x6e61dc22 // fmul v2.2d, v1.2d, v1.2d
 	WORD $0x4e61d421 // fadd v1.2d, v1.2d, v1.2d
-	WORD $0x3dc10c03 // ldr q3, [x0, #1072]
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11005 // ldr q5, [x0, #1088]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11405 // ldr q5, [x0, #1104]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11805 // ldr q5, [x0, #1120]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc11c05 // ldr q5, [x0, #1136]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
-	WORD $0x3dc12005 // ldr q5, [x0, #1152]
-	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x3dc12003 // ldr q3, [x0, #1152]
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12405 // ldr q5, [x0, #1168]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
@@ -6131,16 +6614,31 @@ rest2:
 	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
 	WORD $0x3dc12c05 // ldr q5, [x0, #1200]
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13005 // ldr q5, [x0, #1216]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13405 // ldr q5, [x0, #1232]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13805 // ldr q5, [x0, #1248]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc13c05 // ldr q5, [x0, #1264]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
+	WORD $0x6e62dc63 // fmul v3.2d, v3.2d, v2.2d
+	WORD $0x3dc14005 // ldr q5, [x0, #1280]
+	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f802 // ldr q2, [x0, #992]
+	WORD $0x3dc10c02 // ldr q2, [x0, #1072]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e61d441 // fadd v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0f402 // ldr q2, [x0, #976]
+	WORD $0x3dc10802 // ldr q2, [x0, #1056]
 	WORD $0x6e62dc82 // fmul v2.2d, v4.2d, v2.2d
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62f400 // fmax v0.2d, v0.2d, v2.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
@@ -6161,43 +6659,28 @@ TEXT ·mishNeon(SB), NOSPLIT, $0-24
 next1:
 	WORD $0xfd400040 // ldr d0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
-	WORD $0x3dc1c401 // ldr q1, [x0, #1808]
+	WORD $0x3dc1d801 // ldr q1, [x0, #1888]
 	WORD $0x4ee1f401 // fmin v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x3dc0c402 // ldr q2, [x0, #784]
 	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x3dc0c802 // ldr q2, [x0, #800]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x3dc10804 // ldr q4, [x0, #1056]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d005 // ldr q5, [x0, #832]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d405 // ldr q5, [x0, #848]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0d805 // ldr q5, [x0, #864]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -6213,18 +6696,33 @@ next1:
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0e805 // ldr q5, [x0, #928]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x3dc15c02 // ldr q2, [x0, #1392]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
 	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
-	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x3dc15c02 // ldr q2, [x0, #1392]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
 	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
 	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
@@ -6238,43 +6736,28 @@ rest2:
 	TBZ $0, R3, skip3
 	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
-	WORD $0x3dc0b001 // ldr q1, [x0, #704]
+	WORD $0x3dc0c401 // ldr q1, [x0, #784]
 	WORD $0x4e61f400 // fmax v0.2d, v0.2d, v1.2d
-	WORD $0x3dc1c401 // ldr q1, [x0, #1808]
+	WORD $0x3dc1d801 // ldr q1, [x0, #1888]
 	WORD $0x4ee1f401 // fmin v1.2d, v0.2d, v1.2d
-	WORD $0x3dc0b002 // ldr q2, [x0, #704]
+	WORD $0x3dc0c402 // ldr q2, [x0, #784]
 	WORD $0x4e62f421 // fmax v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0b402 // ldr q2, [x0, #720]
+	WORD $0x3dc0c802 // ldr q2, [x0, #800]
 	WORD $0x4ee2f421 // fmin v1.2d, v1.2d, v2.2d
-	WORD $0x3dc0f002 // ldr q2, [x0, #960]
+	WORD $0x3dc10402 // ldr q2, [x0, #1040]
 	WORD $0x6e62dc22 // fmul v2.2d, v1.2d, v2.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0b803 // ldr q3, [x0, #736]
+	WORD $0x3dc0cc03 // ldr q3, [x0, #816]
 	WORD $0x4ee3d443 // fsub v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0f404 // ldr q4, [x0, #976]
+	WORD $0x3dc10804 // ldr q4, [x0, #1056]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4ee4d421 // fsub v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0f804 // ldr q4, [x0, #992]
+	WORD $0x3dc10c04 // ldr q4, [x0, #1072]
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
 	WORD $0x6e61dc23 // fmul v3.2d, v1.2d, v1.2d
-	WORD $0x3dc0c004 // ldr q4, [x0, #768]
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c405 // ldr q5, [x0, #784]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0c805 // ldr q5, [x0, #800]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d005 // ldr q5, [x0, #832]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
-	WORD $0x3dc0d405 // ldr q5, [x0, #848]
-	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x3dc0d404 // ldr q4, [x0, #848]
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0d805 // ldr q5, [x0, #864]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
@@ -6290,18 +6773,33 @@ rest2:
 	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
 	WORD $0x3dc0e805 // ldr q5, [x0, #928]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
+	WORD $0x6e61dc84 // fmul v4.2d, v4.2d, v1.2d
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
 	WORD $0x4e61d461 // fadd v1.2d, v3.2d, v1.2d
 	WORD $0x4f745442 // shl v2.2d, v2.2d, #52
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4ee38442 // add v2.2d, v2.2d, v3.2d
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x6e62dc21 // fmul v1.2d, v1.2d, v2.2d
-	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x3dc15c02 // ldr q2, [x0, #1392]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
 	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
-	WORD $0x3dc14802 // ldr q2, [x0, #1312]
+	WORD $0x3dc15c02 // ldr q2, [x0, #1392]
 	WORD $0x4e62d422 // fadd v2.2d, v1.2d, v2.2d
 	WORD $0x6e62fc21 // fdiv v1.2d, v1.2d, v2.2d
 	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
@@ -6329,46 +6827,31 @@ next1:
 	WORD $0x4ee0f822 // fabs v2.2d, v1.2d
 	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c65 // and v5.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
-	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
 	WORD $0x6ee6e4a6 // fcmgt v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
 	WORD $0x6e67dca7 // fmul v7.2d, v5.2d, v7.2d
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x6e651ce8 // bsl v8.16b, v7.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4e65d485 // fadd v5.2d, v4.2d, v5.2d
 	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4e65d505 // fadd v5.2d, v8.2d, v5.2d
 	WORD $0x6e65fc84 // fdiv v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc85 // fmul v5.2d, v4.2d, v4.2d
 	WORD $0x4e64d484 // fadd v4.2d, v4.2d, v4.2d
-	WORD $0x3dc10c07 // ldr q7, [x0, #1072]
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11008 // ldr q8, [x0, #1088]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11408 // ldr q8, [x0, #1104]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11808 // ldr q8, [x0, #1120]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11c08 // ldr q8, [x0, #1136]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc12008 // ldr q8, [x0, #1152]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x3dc12007 // ldr q7, [x0, #1152]
 	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
 	WORD $0x3dc12408 // ldr q8, [x0, #1168]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
@@ -6378,60 +6861,60 @@ next1:
 	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
 	WORD $0x3dc12c08 // ldr q8, [x0, #1200]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13008 // ldr q8, [x0, #1216]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13408 // ldr q8, [x0, #1232]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13808 // ldr q8, [x0, #1248]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13c08 // ldr q8, [x0, #1264]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc14008 // ldr q8, [x0, #1280]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e67dca5 // fmul v5.2d, v5.2d, v7.2d
 	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
-	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x3dc10c05 // ldr q5, [x0, #1072]
 	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
-	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
 	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
 	WORD $0x4e65e465 // fcmeq v5.2d, v3.2d, v5.2d
-	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x3dc14406 // ldr q6, [x0, #1296]
 	WORD $0x6e641cc5 // bsl v5.16b, v6.16b, v4.16b
-	WORD $0x3dc13404 // ldr q4, [x0, #1232]
+	WORD $0x3dc14804 // ldr q4, [x0, #1312]
 	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
 	WORD $0x6e65e465 // fcmge v5.2d, v3.2d, v5.2d
-	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x3dc14c06 // ldr q6, [x0, #1328]
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
 	WORD $0x6e61dca4 // fmul v4.2d, v5.2d, v1.2d
-	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
 	WORD $0x4e65f484 // fmax v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0b405 // ldr q5, [x0, #720]
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
 	WORD $0x4ee5f484 // fmin v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
 	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
-	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
 	WORD $0x4ee6d4a6 // fsub v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x3dc10807 // ldr q7, [x0, #1056]
 	WORD $0x6e67dcc7 // fmul v7.2d, v6.2d, v7.2d
 	WORD $0x4ee7d484 // fsub v4.2d, v4.2d, v7.2d
-	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x3dc10c07 // ldr q7, [x0, #1072]
 	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
 	WORD $0x4ee6d484 // fsub v4.2d, v4.2d, v6.2d
 	WORD $0x6e64dc86 // fmul v6.2d, v4.2d, v4.2d
-	WORD $0x3dc0c007 // ldr q7, [x0, #768]
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0c408 // ldr q8, [x0, #784]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0c808 // ldr q8, [x0, #800]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0cc08 // ldr q8, [x0, #816]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0d008 // ldr q8, [x0, #832]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0d408 // ldr q8, [x0, #848]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x3dc0d407 // ldr q7, [x0, #848]
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
 	WORD $0x3dc0d808 // ldr q8, [x0, #864]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
@@ -6447,15 +6930,30 @@ next1:
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
 	WORD $0x3dc0e808 // ldr q8, [x0, #928]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0ec08 // ldr q8, [x0, #944]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0f008 // ldr q8, [x0, #960]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0fc08 // ldr q8, [x0, #1008]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
 	WORD $0x4e64d4c4 // fadd v4.2d, v6.2d, v4.2d
 	WORD $0x4f7454a5 // shl v5.2d, v5.2d, #52
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
 	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
 	WORD $0x6e65dc45 // fmul v5.2d, v2.2d, v5.2d
 	WORD $0x4e618846 // frintn v6.2d, v2.2d
 	WORD $0x4e62e4c6 // fcmeq v6.2d, v6.2d, v2.2d
@@ -6466,11 +6964,11 @@ next1:
 	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x6ee0f887 // fneg v7.2d, v4.2d
 	WORD $0x6e641ce5 // bsl v5.16b, v7.16b, v4.16b
-	WORD $0x3dc13804 // ldr q4, [x0, #1248]
+	WORD $0x3dc14c04 // ldr q4, [x0, #1328]
 	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x6ee0e484 // fcmgt v4.2d, v4.2d, v0.2d
-	WORD $0x3dc1c807 // ldr q7, [x0, #1824]
+	WORD $0x3dc1dc07 // ldr q7, [x0, #1904]
 	WORD $0x6e67e407 // fcmge v7.2d, v0.2d, v7.2d
 	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
 	WORD $0x6e651cc4 // bsl v4.16b, v6.16b, v5.16b
@@ -6479,18 +6977,18 @@ next1:
 	WORD $0x4e261ca5 // and v5.16b, v5.16b, v6.16b
 	WORD $0x4e61d406 // fadd v6.2d, v0.2d, v1.2d
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64e463 // fcmeq v3.2d, v3.2d, v4.2d
-	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x3dc1d404 // ldr q4, [x0, #1872]
 	WORD $0x6ee4e442 // fcmgt v2.2d, v2.2d, v4.2d
 	WORD $0x4e221c62 // and v2.16b, v3.16b, v2.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63e400 // fcmeq v0.2d, v0.2d, v3.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e421 // fcmeq v1.2d, v1.2d, v3.2d
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -6508,46 +7006,31 @@ rest2:
 	WORD $0x4ee0f822 // fabs v2.2d, v1.2d
 	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
 	WORD $0x6f4c0464 // ushr v4.2d, v3.2d, #52
-	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
+	WORD $0x3dc11005 // ldr q5, [x0, #1088]
 	WORD $0x4ea51c84 // orr v4.16b, v4.16b, v5.16b
-	WORD $0x3dc10005 // ldr q5, [x0, #1024]
+	WORD $0x3dc11405 // ldr q5, [x0, #1104]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
-	WORD $0x3dc10405 // ldr q5, [x0, #1040]
+	WORD $0x3dc11805 // ldr q5, [x0, #1120]
 	WORD $0x4e251c65 // and v5.16b, v3.16b, v5.16b
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ea61ca5 // orr v5.16b, v5.16b, v6.16b
-	WORD $0x3dc10806 // ldr q6, [x0, #1056]
+	WORD $0x3dc11c06 // ldr q6, [x0, #1136]
 	WORD $0x6ee6e4a6 // fcmgt v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0e807 // ldr q7, [x0, #928]
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
 	WORD $0x6e67dca7 // fmul v7.2d, v5.2d, v7.2d
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x6e651ce8 // bsl v8.16b, v7.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4e65d485 // fadd v5.2d, v4.2d, v5.2d
 	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee4d504 // fsub v4.2d, v8.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4e65d505 // fadd v5.2d, v8.2d, v5.2d
 	WORD $0x6e65fc84 // fdiv v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc85 // fmul v5.2d, v4.2d, v4.2d
 	WORD $0x4e64d484 // fadd v4.2d, v4.2d, v4.2d
-	WORD $0x3dc10c07 // ldr q7, [x0, #1072]
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11008 // ldr q8, [x0, #1088]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11408 // ldr q8, [x0, #1104]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11808 // ldr q8, [x0, #1120]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc11c08 // ldr q8, [x0, #1136]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
-	WORD $0x3dc12008 // ldr q8, [x0, #1152]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x3dc12007 // ldr q7, [x0, #1152]
 	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
 	WORD $0x3dc12408 // ldr q8, [x0, #1168]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
@@ -6557,60 +7040,60 @@ rest2:
 	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
 	WORD $0x3dc12c08 // ldr q8, [x0, #1200]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13008 // ldr q8, [x0, #1216]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13408 // ldr q8, [x0, #1232]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13808 // ldr q8, [x0, #1248]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc13c08 // ldr q8, [x0, #1264]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e65dce7 // fmul v7.2d, v7.2d, v5.2d
+	WORD $0x3dc14008 // ldr q8, [x0, #1280]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e67dca5 // fmul v5.2d, v5.2d, v7.2d
 	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
-	WORD $0x3dc0f805 // ldr q5, [x0, #992]
+	WORD $0x3dc10c05 // ldr q5, [x0, #1072]
 	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
 	WORD $0x4e64d4a4 // fadd v4.2d, v5.2d, v4.2d
-	WORD $0x3dc0f405 // ldr q5, [x0, #976]
+	WORD $0x3dc10805 // ldr q5, [x0, #1056]
 	WORD $0x6e65dcc5 // fmul v5.2d, v6.2d, v5.2d
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
 	WORD $0x4e65e465 // fcmeq v5.2d, v3.2d, v5.2d
-	WORD $0x3dc13006 // ldr q6, [x0, #1216]
+	WORD $0x3dc14406 // ldr q6, [x0, #1296]
 	WORD $0x6e641cc5 // bsl v5.16b, v6.16b, v4.16b
-	WORD $0x3dc13404 // ldr q4, [x0, #1232]
+	WORD $0x3dc14804 // ldr q4, [x0, #1312]
 	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
 	WORD $0x6e651c64 // bsl v4.16b, v3.16b, v5.16b
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
 	WORD $0x6e65e465 // fcmge v5.2d, v3.2d, v5.2d
-	WORD $0x3dc13806 // ldr q6, [x0, #1248]
+	WORD $0x3dc14c06 // ldr q6, [x0, #1328]
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
 	WORD $0x6e61dca4 // fmul v4.2d, v5.2d, v1.2d
-	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
 	WORD $0x4e65f484 // fmax v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0b405 // ldr q5, [x0, #720]
+	WORD $0x3dc0c805 // ldr q5, [x0, #800]
 	WORD $0x4ee5f484 // fmin v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0f005 // ldr q5, [x0, #960]
+	WORD $0x3dc10405 // ldr q5, [x0, #1040]
 	WORD $0x6e65dc85 // fmul v5.2d, v4.2d, v5.2d
-	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0b806 // ldr q6, [x0, #736]
+	WORD $0x3dc0cc06 // ldr q6, [x0, #816]
 	WORD $0x4ee6d4a6 // fsub v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x3dc10807 // ldr q7, [x0, #1056]
 	WORD $0x6e67dcc7 // fmul v7.2d, v6.2d, v7.2d
 	WORD $0x4ee7d484 // fsub v4.2d, v4.2d, v7.2d
-	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x3dc10c07 // ldr q7, [x0, #1072]
 	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
 	WORD $0x4ee6d484 // fsub v4.2d, v4.2d, v6.2d
 	WORD $0x6e64dc86 // fmul v6.2d, v4.2d, v4.2d
-	WORD $0x3dc0c007 // ldr q7, [x0, #768]
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0c408 // ldr q8, [x0, #784]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0c808 // ldr q8, [x0, #800]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0cc08 // ldr q8, [x0, #816]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0d008 // ldr q8, [x0, #832]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
-	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc0d408 // ldr q8, [x0, #848]
-	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x3dc0d407 // ldr q7, [x0, #848]
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
 	WORD $0x3dc0d808 // ldr q8, [x0, #864]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
@@ -6626,15 +7109,30 @@ rest2:
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
 	WORD $0x3dc0e808 // ldr q8, [x0, #928]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0ec08 // ldr q8, [x0, #944]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0f008 // ldr q8, [x0, #960]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
+	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
+	WORD $0x3dc0fc08 // ldr q8, [x0, #1008]
+	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e67dcc6 // fmul v6.2d, v6.2d, v7.2d
 	WORD $0x4e64d4c4 // fadd v4.2d, v6.2d, v4.2d
 	WORD $0x4f7454a5 // shl v5.2d, v5.2d, #52
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ee684a5 // add v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4e66d484 // fadd v4.2d, v4.2d, v6.2d
 	WORD $0x6e65dc84 // fmul v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0e805 // ldr q5, [x0, #928]
+	WORD $0x3dc0fc05 // ldr q5, [x0, #1008]
 	WORD $0x6e65dc45 // fmul v5.2d, v2.2d, v5.2d
 	WORD $0x4e618846 // frintn v6.2d, v2.2d
 	WORD $0x4e62e4c6 // fcmeq v6.2d, v6.2d, v2.2d
@@ -6645,11 +7143,11 @@ rest2:
 	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x6ee0f887 // fneg v7.2d, v4.2d
 	WORD $0x6e641ce5 // bsl v5.16b, v7.16b, v4.16b
-	WORD $0x3dc13804 // ldr q4, [x0, #1248]
+	WORD $0x3dc14c04 // ldr q4, [x0, #1328]
 	WORD $0x6e641ca6 // bsl v6.16b, v5.16b, v4.16b
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x6ee0e484 // fcmgt v4.2d, v4.2d, v0.2d
-	WORD $0x3dc1c807 // ldr q7, [x0, #1824]
+	WORD $0x3dc1dc07 // ldr q7, [x0, #1904]
 	WORD $0x6e67e407 // fcmge v7.2d, v0.2d, v7.2d
 	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
 	WORD $0x6e651cc4 // bsl v4.16b, v6.16b, v5.16b
@@ -6658,18 +7156,18 @@ rest2:
 	WORD $0x4e261ca5 // and v5.16b, v5.16b, v6.16b
 	WORD $0x4e61d406 // fadd v6.2d, v0.2d, v1.2d
 	WORD $0x6e661c85 // bsl v5.16b, v4.16b, v6.16b
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4e64e463 // fcmeq v3.2d, v3.2d, v4.2d
-	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x3dc1d404 // ldr q4, [x0, #1872]
 	WORD $0x6ee4e442 // fcmgt v2.2d, v2.2d, v4.2d
 	WORD $0x4e221c62 // and v2.16b, v3.16b, v2.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x4e63e400 // fcmeq v0.2d, v0.2d, v3.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e421 // fcmeq v1.2d, v1.2d, v3.2d
 	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3dc0ec01 // ldr q1, [x0, #944]
+	WORD $0x3dc10001 // ldr q1, [x0, #1024]
 	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -6693,93 +7191,93 @@ next1:
 	WORD $0xfd400061 // ldr d1, [x3, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee0f825 // fabs v5.2d, v1.2d
 	WORD $0x6e651c82 // bsl v2.16b, v4.16b, v5.16b
-	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x3dc1d404 // ldr q4, [x0, #1872]
 	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
-	WORD $0x3dc1c005 // ldr q5, [x0, #1792]
+	WORD $0x3dc1d405 // ldr q5, [x0, #1872]
 	WORD $0x6ee5e445 // fcmgt v5.2d, v2.2d, v5.2d
 	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea41c86 // mov v6.16b, v4.16b
 	WORD $0x6e631ca6 // bsl v6.16b, v5.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x6e621c64 // bsl v4.16b, v3.16b, v2.16b
 	WORD $0x6e64fcc2 // fdiv v2.2d, v6.2d, v4.2d
 	WORD $0x4ee0f843 // fabs v3.2d, v2.2d
-	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x3dc19c04 // ldr q4, [x0, #1648]
 	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
-	WORD $0x3dc18c05 // ldr q5, [x0, #1584]
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ee6d466 // fsub v6.2d, v3.2d, v6.2d
-	WORD $0x3dc19007 // ldr q7, [x0, #1600]
+	WORD $0x3dc1a407 // ldr q7, [x0, #1680]
 	WORD $0x4ea41c88 // mov v8.16b, v4.16b
 	WORD $0x6e631cc8 // bsl v8.16b, v6.16b, v3.16b
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
 	WORD $0x6e681ce6 // bsl v6.16b, v7.16b, v8.16b
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
-	WORD $0x3dc0ec08 // ldr q8, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
+	WORD $0x3dc10008 // ldr q8, [x0, #1024]
 	WORD $0x4e68d468 // fadd v8.2d, v3.2d, v8.2d
 	WORD $0x4ea41c89 // mov v9.16b, v4.16b
 	WORD $0x6e671d09 // bsl v9.16b, v8.16b, v7.16b
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e691c67 // bsl v7.16b, v3.16b, v9.16b
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
-	WORD $0x3dc19408 // ldr q8, [x0, #1616]
-	WORD $0x3dc15809 // ldr q9, [x0, #1376]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
+	WORD $0x3dc1a808 // ldr q8, [x0, #1696]
+	WORD $0x3dc16c09 // ldr q9, [x0, #1456]
 	WORD $0x6e631d04 // bsl v4.16b, v8.16b, v3.16b
 	WORD $0x6e641d25 // bsl v5.16b, v9.16b, v4.16b
 	WORD $0x6e67fcc3 // fdiv v3.2d, v6.2d, v7.2d
 	WORD $0x6e63dc64 // fmul v4.2d, v3.2d, v3.2d
-	WORD $0x3dc19806 // ldr q6, [x0, #1632]
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc19c07 // ldr q7, [x0, #1648]
+	WORD $0x3dc1b007 // ldr q7, [x0, #1728]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc1a007 // ldr q7, [x0, #1664]
+	WORD $0x3dc1b407 // ldr q7, [x0, #1744]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc1a407 // ldr q7, [x0, #1680]
+	WORD $0x3dc1b807 // ldr q7, [x0, #1760]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc1a807 // ldr q7, [x0, #1696]
+	WORD $0x3dc1bc07 // ldr q7, [x0, #1776]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dc86 // fmul v6.2d, v4.2d, v6.2d
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1ac08 // ldr q8, [x0, #1712]
+	WORD $0x3dc1c008 // ldr q8, [x0, #1792]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1b008 // ldr q8, [x0, #1728]
+	WORD $0x3dc1c408 // ldr q8, [x0, #1808]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1b408 // ldr q8, [x0, #1744]
+	WORD $0x3dc1c808 // ldr q8, [x0, #1824]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1b808 // ldr q8, [x0, #1760]
+	WORD $0x3dc1cc08 // ldr q8, [x0, #1840]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce4 // fmul v4.2d, v7.2d, v4.2d
-	WORD $0x3dc1bc07 // ldr q7, [x0, #1776]
+	WORD $0x3dc1d007 // ldr q7, [x0, #1856]
 	WORD $0x4e67d484 // fadd v4.2d, v4.2d, v7.2d
 	WORD $0x6e64fcc4 // fdiv v4.2d, v6.2d, v4.2d
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x3dc15804 // ldr q4, [x0, #1376]
 	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
 	WORD $0x4f410421 // sshr v1.2d, v1.2d, #63
-	WORD $0x3dc1cc02 // ldr q2, [x0, #1840]
+	WORD $0x3dc1e002 // ldr q2, [x0, #1920]
 	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
 	WORD $0x6e641c41 // bsl v1.16b, v2.16b, v4.16b
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xfd000020 // str d0, [x1, #0]
@@ -6794,93 +7292,93 @@ rest2:
 	WORD $0xbd400061 // ldr s1, [x3, #0]
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
-	WORD $0x3dc09402 // ldr q2, [x0, #592]
+	WORD $0x3dc0a802 // ldr q2, [x0, #672]
 	WORD $0x4e62e402 // fcmeq v2.2d, v0.2d, v2.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x4e63e423 // fcmeq v3.2d, v1.2d, v3.2d
 	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ee0f803 // fabs v3.2d, v0.2d
-	WORD $0x3dc0ec04 // ldr q4, [x0, #944]
+	WORD $0x3dc10004 // ldr q4, [x0, #1024]
 	WORD $0x4ee0f825 // fabs v5.2d, v1.2d
 	WORD $0x6e651c82 // bsl v2.16b, v4.16b, v5.16b
-	WORD $0x3dc1c004 // ldr q4, [x0, #1792]
+	WORD $0x3dc1d404 // ldr q4, [x0, #1872]
 	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
-	WORD $0x3dc1c005 // ldr q5, [x0, #1792]
+	WORD $0x3dc1d405 // ldr q5, [x0, #1872]
 	WORD $0x6ee5e445 // fcmgt v5.2d, v2.2d, v5.2d
 	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ea41c86 // mov v6.16b, v4.16b
 	WORD $0x6e631ca6 // bsl v6.16b, v5.16b, v3.16b
-	WORD $0x3dc0ec03 // ldr q3, [x0, #944]
+	WORD $0x3dc10003 // ldr q3, [x0, #1024]
 	WORD $0x6e621c64 // bsl v4.16b, v3.16b, v2.16b
 	WORD $0x6e64fcc2 // fdiv v2.2d, v6.2d, v4.2d
 	WORD $0x4ee0f843 // fabs v3.2d, v2.2d
-	WORD $0x3dc18804 // ldr q4, [x0, #1568]
+	WORD $0x3dc19c04 // ldr q4, [x0, #1648]
 	WORD $0x6ee4e464 // fcmgt v4.2d, v3.2d, v4.2d
-	WORD $0x3dc18c05 // ldr q5, [x0, #1584]
+	WORD $0x3dc1a005 // ldr q5, [x0, #1664]
 	WORD $0x6ee5e465 // fcmgt v5.2d, v3.2d, v5.2d
-	WORD $0x3dc0ec06 // ldr q6, [x0, #944]
+	WORD $0x3dc10006 // ldr q6, [x0, #1024]
 	WORD $0x4ee6d466 // fsub v6.2d, v3.2d, v6.2d
-	WORD $0x3dc19007 // ldr q7, [x0, #1600]
+	WORD $0x3dc1a407 // ldr q7, [x0, #1680]
 	WORD $0x4ea41c88 // mov v8.16b, v4.16b
 	WORD $0x6e631cc8 // bsl v8.16b, v6.16b, v3.16b
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
 	WORD $0x6e681ce6 // bsl v6.16b, v7.16b, v8.16b
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
-	WORD $0x3dc0ec08 // ldr q8, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
+	WORD $0x3dc10008 // ldr q8, [x0, #1024]
 	WORD $0x4e68d468 // fadd v8.2d, v3.2d, v8.2d
 	WORD $0x4ea41c89 // mov v9.16b, v4.16b
 	WORD $0x6e671d09 // bsl v9.16b, v8.16b, v7.16b
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e691c67 // bsl v7.16b, v3.16b, v9.16b
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
-	WORD $0x3dc19408 // ldr q8, [x0, #1616]
-	WORD $0x3dc15809 // ldr q9, [x0, #1376]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
+	WORD $0x3dc1a808 // ldr q8, [x0, #1696]
+	WORD $0x3dc16c09 // ldr q9, [x0, #1456]
 	WORD $0x6e631d04 // bsl v4.16b, v8.16b, v3.16b
 	WORD $0x6e641d25 // bsl v5.16b, v9.16b, v4.16b
 	WORD $0x6e67fcc3 // fdiv v3.2d, v6.2d, v7.2d
 	WORD $0x6e63dc64 // fmul v4.2d, v3.2d, v3.2d
-	WORD $0x3dc19806 // ldr q6, [x0, #1632]
+	WORD $0x3dc1ac06 // ldr q6, [x0, #1712]
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc19c07 // ldr q7, [x0, #1648]
+	WORD $0x3dc1b007 // ldr q7, [x0, #1728]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc1a007 // ldr q7, [x0, #1664]
+	WORD $0x3dc1b407 // ldr q7, [x0, #1744]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc1a407 // ldr q7, [x0, #1680]
+	WORD $0x3dc1b807 // ldr q7, [x0, #1760]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e64dcc6 // fmul v6.2d, v6.2d, v4.2d
-	WORD $0x3dc1a807 // ldr q7, [x0, #1696]
+	WORD $0x3dc1bc07 // ldr q7, [x0, #1776]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dc86 // fmul v6.2d, v4.2d, v6.2d
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1ac08 // ldr q8, [x0, #1712]
+	WORD $0x3dc1c008 // ldr q8, [x0, #1792]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1b008 // ldr q8, [x0, #1728]
+	WORD $0x3dc1c408 // ldr q8, [x0, #1808]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1b408 // ldr q8, [x0, #1744]
+	WORD $0x3dc1c808 // ldr q8, [x0, #1824]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce7 // fmul v7.2d, v7.2d, v4.2d
-	WORD $0x3dc1b808 // ldr q8, [x0, #1760]
+	WORD $0x3dc1cc08 // ldr q8, [x0, #1840]
 	WORD $0x4e68d4e7 // fadd v7.2d, v7.2d, v8.2d
 	WORD $0x6e64dce4 // fmul v4.2d, v7.2d, v4.2d
-	WORD $0x3dc1bc07 // ldr q7, [x0, #1776]
+	WORD $0x3dc1d007 // ldr q7, [x0, #1856]
 	WORD $0x4e67d484 // fadd v4.2d, v4.2d, v7.2d
 	WORD $0x6e64fcc4 // fdiv v4.2d, v6.2d, v4.2d
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
 	WORD $0x4e63d483 // fadd v3.2d, v4.2d, v3.2d
 	WORD $0x4e65d463 // fadd v3.2d, v3.2d, v5.2d
-	WORD $0x3dc14404 // ldr q4, [x0, #1296]
+	WORD $0x3dc15804 // ldr q4, [x0, #1376]
 	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
 	WORD $0x4f410421 // sshr v1.2d, v1.2d, #63
-	WORD $0x3dc1cc02 // ldr q2, [x0, #1840]
+	WORD $0x3dc1e002 // ldr q2, [x0, #1920]
 	WORD $0x4ee4d442 // fsub v2.2d, v2.2d, v4.2d
 	WORD $0x6e641c41 // bsl v1.16b, v2.16b, v4.16b
-	WORD $0x3dc14402 // ldr q2, [x0, #1296]
+	WORD $0x3dc15802 // ldr q2, [x0, #1376]
 	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
 	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
 	WORD $0xbd000020 // str s0, [x1, #0]
@@ -6907,41 +7405,26 @@ next1:
 	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
 	WORD $0x0e617803 // fcvtl v3.2d, v0.2s
 	WORD $0x0e617824 // fcvtl v4.2d, v1.2s
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x6ee4e444 // fcmgt v4.2d, v2.2d, v4.2d
-	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
 	WORD $0x4e65f445 // fmax v5.2d, v2.2d, v5.2d
-	WORD $0x3dc0b406 // ldr q6, [x0, #720]
+	WORD $0x3dc0c806 // ldr q6, [x0, #800]
 	WORD $0x4ee6f4a5 // fmin v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
 	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
 	WORD $0x4ee7d4c7 // fsub v7.2d, v6.2d, v7.2d
-	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x3dc10808 // ldr q8, [x0, #1056]
 	WORD $0x6e68dce8 // fmul v8.2d, v7.2d, v8.2d
 	WORD $0x4ee8d4a5 // fsub v5.2d, v5.2d, v8.2d
-	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x3dc10c08 // ldr q8, [x0, #1072]
 	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
 	WORD $0x4ee7d4a5 // fsub v5.2d, v5.2d, v7.2d
 	WORD $0x6e65dca7 // fmul v7.2d, v5.2d, v5.2d
-	WORD $0x3dc0c008 // ldr q8, [x0, #768]
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0c409 // ldr q9, [x0, #784]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0c809 // ldr q9, [x0, #800]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0cc09 // ldr q9, [x0, #816]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0d009 // ldr q9, [x0, #832]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0d409 // ldr q9, [x0, #848]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x3dc0d408 // ldr q8, [x0, #848]
 	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
 	WORD $0x3dc0d809 // ldr q9, [x0, #864]
 	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
@@ -6957,16 +7440,31 @@ next1:
 	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
 	WORD $0x3dc0e809 // ldr q9, [x0, #928]
 	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0ec09 // ldr q9, [x0, #944]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f009 // ldr q9, [x0, #960]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f409 // ldr q9, [x0, #976]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f809 // ldr q9, [x0, #992]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0fc09 // ldr q9, [x0, #1008]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
 	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
 	WORD $0x4e65d4e5 // fadd v5.2d, v7.2d, v5.2d
 	WORD $0x4f7454c6 // shl v6.2d, v6.2d, #52
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x4ee7d4c6 // fsub v6.2d, v6.2d, v7.2d
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x3dc09406 // ldr q6, [x0, #592]
+	WORD $0x3dc0a806 // ldr q6, [x0, #672]
 	WORD $0x4e66e446 // fcmeq v6.2d, v2.2d, v6.2d
 	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
 	WORD $0x6e63dcc3 // fmul v3.2d, v6.2d, v3.2d
@@ -6983,41 +7481,26 @@ rest2:
 	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
 	WORD $0x6ee1e441 // fcmgt v1.2d, v2.2d, v1.2d
-	WORD $0x3dc0b003 // ldr q3, [x0, #704]
+	WORD $0x3dc0c403 // ldr q3, [x0, #784]
 	WORD $0x4e63f443 // fmax v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0b404 // ldr q4, [x0, #720]
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
 	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x3dc10404 // ldr q4, [x0, #1040]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
-	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
 	WORD $0x4ee5d485 // fsub v5.2d, v4.2d, v5.2d
-	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
 	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
 	WORD $0x4ee6d463 // fsub v3.2d, v3.2d, v6.2d
-	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x3dc10c06 // ldr q6, [x0, #1072]
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
 	WORD $0x4ee5d463 // fsub v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
-	WORD $0x3dc0c006 // ldr q6, [x0, #768]
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0c407 // ldr q7, [x0, #784]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0c807 // ldr q7, [x0, #800]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0d007 // ldr q7, [x0, #832]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0d407 // ldr q7, [x0, #848]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x3dc0d406 // ldr q6, [x0, #848]
 	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
 	WORD $0x3dc0d807 // ldr q7, [x0, #864]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
@@ -7033,16 +7516,31 @@ rest2:
 	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
 	WORD $0x3dc0e807 // ldr q7, [x0, #928]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f007 // ldr q7, [x0, #960]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
 	WORD $0x4e63d4a3 // fadd v3.2d, v5.2d, v3.2d
 	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x4e64e444 // fcmeq v4.2d, v2.2d, v4.2d
 	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
 	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
@@ -7071,39 +7569,24 @@ next1:
 	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
 	WORD $0x0e617803 // fcvtl v3.2d, v0.2s
 	WORD $0x0e617824 // fcvtl v4.2d, v1.2s
-	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
 	WORD $0x4e65f445 // fmax v5.2d, v2.2d, v5.2d
-	WORD $0x3dc0b406 // ldr q6, [x0, #720]
+	WORD $0x3dc0c806 // ldr q6, [x0, #800]
 	WORD $0x4ee6f4a5 // fmin v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
 	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
 	WORD $0x4ee7d4c7 // fsub v7.2d, v6.2d, v7.2d
-	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x3dc10808 // ldr q8, [x0, #1056]
 	WORD $0x6e68dce8 // fmul v8.2d, v7.2d, v8.2d
 	WORD $0x4ee8d4a5 // fsub v5.2d, v5.2d, v8.2d
-	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x3dc10c08 // ldr q8, [x0, #1072]
 	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
 	WORD $0x4ee7d4a5 // fsub v5.2d, v5.2d, v7.2d
 	WORD $0x6e65dca7 // fmul v7.2d, v5.2d, v5.2d
-	WORD $0x3dc0c008 // ldr q8, [x0, #768]
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0c409 // ldr q9, [x0, #784]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0c809 // ldr q9, [x0, #800]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0cc09 // ldr q9, [x0, #816]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0d009 // ldr q9, [x0, #832]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0d409 // ldr q9, [x0, #848]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x3dc0d408 // ldr q8, [x0, #848]
 	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
 	WORD $0x3dc0d809 // ldr q9, [x0, #864]
 	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
@@ -7119,21 +7602,36 @@ next1:
 	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
 	WORD $0x3dc0e809 // ldr q9, [x0, #928]
 	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0ec09 // ldr q9, [x0, #944]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f009 // ldr q9, [x0, #960]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f409 // ldr q9, [x0, #976]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f809 // ldr q9, [x0, #992]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0fc09 // ldr q9, [x0, #1008]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
 	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
 	WORD $0x4e65d4e5 // fadd v5.2d, v7.2d, v5.2d
 	WORD $0x4f7454c6 // shl v6.2d, v6.2d, #52
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x4ee7d4c6 // fsub v6.2d, v6.2d, v7.2d
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x3dc09406 // ldr q6, [x0, #592]
+	WORD $0x3dc0a806 // ldr q6, [x0, #672]
 	WORD $0x4e66e446 // fcmeq v6.2d, v2.2d, v6.2d
 	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
 	WORD $0x6e63dc83 // fmul v3.2d, v4.2d, v3.2d
 	WORD $0x6e63dcc3 // fmul v3.2d, v6.2d, v3.2d
-	WORD $0x3dc09405 // ldr q5, [x0, #592]
+	WORD $0x3dc0a805 // ldr q5, [x0, #672]
 	WORD $0x6ee5e445 // fcmgt v5.2d, v2.2d, v5.2d
 	WORD $0x6e64dc42 // fmul v2.2d, v2.2d, v4.2d
 	WORD $0x6e631c45 // bsl v5.16b, v2.16b, v3.16b
@@ -7149,39 +7647,24 @@ rest2:
 	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
-	WORD $0x3dc0b003 // ldr q3, [x0, #704]
+	WORD $0x3dc0c403 // ldr q3, [x0, #784]
 	WORD $0x4e63f443 // fmax v3.2d, v2.2d, v3.2d
-	WORD $0x3dc0b404 // ldr q4, [x0, #720]
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
 	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x3dc10404 // ldr q4, [x0, #1040]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
-	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
 	WORD $0x4ee5d485 // fsub v5.2d, v4.2d, v5.2d
-	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
 	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
 	WORD $0x4ee6d463 // fsub v3.2d, v3.2d, v6.2d
-	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x3dc10c06 // ldr q6, [x0, #1072]
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
 	WORD $0x4ee5d463 // fsub v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
-	WORD $0x3dc0c006 // ldr q6, [x0, #768]
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0c407 // ldr q7, [x0, #784]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0c807 // ldr q7, [x0, #800]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0d007 // ldr q7, [x0, #832]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0d407 // ldr q7, [x0, #848]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x3dc0d406 // ldr q6, [x0, #848]
 	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
 	WORD $0x3dc0d807 // ldr q7, [x0, #864]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
@@ -7197,21 +7680,36 @@ rest2:
 	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
 	WORD $0x3dc0e807 // ldr q7, [x0, #928]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f007 // ldr q7, [x0, #960]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
 	WORD $0x4e63d4a3 // fadd v3.2d, v5.2d, v3.2d
 	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x4e64e444 // fcmeq v4.2d, v2.2d, v4.2d
 	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
 	WORD $0x6e60dc20 // fmul v0.2d, v1.2d, v0.2d
 	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
-	WORD $0x3dc09403 // ldr q3, [x0, #592]
+	WORD $0x3dc0a803 // ldr q3, [x0, #672]
 	WORD $0x6ee3e443 // fcmgt v3.2d, v2.2d, v3.2d
 	WORD $0x6e61dc41 // fmul v1.2d, v2.2d, v1.2d
 	WORD $0x6e601c23 // bsl v3.16b, v1.16b, v0.16b
@@ -7240,39 +7738,24 @@ next1:
 	WORD $0x0e617803 // fcvtl v3.2d, v0.2s
 	WORD $0x0e617824 // fcvtl v4.2d, v1.2s
 	WORD $0x6e63fc44 // fdiv v4.2d, v2.2d, v3.2d
-	WORD $0x3dc0b005 // ldr q5, [x0, #704]
+	WORD $0x3dc0c405 // ldr q5, [x0, #784]
 	WORD $0x4e65f485 // fmax v5.2d, v4.2d, v5.2d
-	WORD $0x3dc0b406 // ldr q6, [x0, #720]
+	WORD $0x3dc0c806 // ldr q6, [x0, #800]
 	WORD $0x4ee6f4a5 // fmin v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0f006 // ldr q6, [x0, #960]
+	WORD $0x3dc10406 // ldr q6, [x0, #1040]
 	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x3dc0b807 // ldr q7, [x0, #736]
+	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
 	WORD $0x4ee7d4c7 // fsub v7.2d, v6.2d, v7.2d
-	WORD $0x3dc0f408 // ldr q8, [x0, #976]
+	WORD $0x3dc10808 // ldr q8, [x0, #1056]
 	WORD $0x6e68dce8 // fmul v8.2d, v7.2d, v8.2d
 	WORD $0x4ee8d4a5 // fsub v5.2d, v5.2d, v8.2d
-	WORD $0x3dc0f808 // ldr q8, [x0, #992]
+	WORD $0x3dc10c08 // ldr q8, [x0, #1072]
 	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
 	WORD $0x4ee7d4a5 // fsub v5.2d, v5.2d, v7.2d
 	WORD $0x6e65dca7 // fmul v7.2d, v5.2d, v5.2d
-	WORD $0x3dc0c008 // ldr q8, [x0, #768]
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0c409 // ldr q9, [x0, #784]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0c809 // ldr q9, [x0, #800]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0cc09 // ldr q9, [x0, #816]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0d009 // ldr q9, [x0, #832]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
-	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
-	WORD $0x3dc0d409 // ldr q9, [x0, #848]
-	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x3dc0d408 // ldr q8, [x0, #848]
 	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
 	WORD $0x3dc0d809 // ldr q9, [x0, #864]
 	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
@@ -7288,22 +7771,37 @@ next1:
 	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
 	WORD $0x3dc0e809 // ldr q9, [x0, #928]
 	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0ec09 // ldr q9, [x0, #944]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f009 // ldr q9, [x0, #960]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f409 // ldr q9, [x0, #976]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0f809 // ldr q9, [x0, #992]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
+	WORD $0x6e65dd08 // fmul v8.2d, v8.2d, v5.2d
+	WORD $0x3dc0fc09 // ldr q9, [x0, #1008]
+	WORD $0x4e69d508 // fadd v8.2d, v8.2d, v9.2d
 	WORD $0x6e68dce7 // fmul v7.2d, v7.2d, v8.2d
 	WORD $0x4e65d4e5 // fadd v5.2d, v7.2d, v5.2d
 	WORD $0x4f7454c6 // shl v6.2d, v6.2d, #52
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x4ee784c6 // add v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
-	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x3dc10007 // ldr q7, [x0, #1024]
 	WORD $0x4ee7d4c6 // fsub v6.2d, v6.2d, v7.2d
 	WORD $0x4e66d4a5 // fadd v5.2d, v5.2d, v6.2d
-	WORD $0x3dc09406 // ldr q6, [x0, #592]
+	WORD $0x3dc0a806 // ldr q6, [x0, #672]
 	WORD $0x4e66e486 // fcmeq v6.2d, v4.2d, v6.2d
 	WORD $0x6e651c86 // bsl v6.16b, v4.16b, v5.16b
 	WORD $0x6e63dcc3 // fmul v3.2d, v6.2d, v3.2d
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x4e64f442 // fmax v2.2d, v2.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
 	WORD $0x0e616842 // fcvtn v2.2s, v2.2d
@@ -7319,39 +7817,24 @@ rest2:
 	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
 	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
 	WORD $0x6e60fc41 // fdiv v1.2d, v2.2d, v0.2d
-	WORD $0x3dc0b003 // ldr q3, [x0, #704]
+	WORD $0x3dc0c403 // ldr q3, [x0, #784]
 	WORD $0x4e63f423 // fmax v3.2d, v1.2d, v3.2d
-	WORD $0x3dc0b404 // ldr q4, [x0, #720]
+	WORD $0x3dc0c804 // ldr q4, [x0, #800]
 	WORD $0x4ee4f463 // fmin v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0f004 // ldr q4, [x0, #960]
+	WORD $0x3dc10404 // ldr q4, [x0, #1040]
 	WORD $0x6e64dc64 // fmul v4.2d, v3.2d, v4.2d
-	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
 	WORD $0x4e65d484 // fadd v4.2d, v4.2d, v5.2d
-	WORD $0x3dc0b805 // ldr q5, [x0, #736]
+	WORD $0x3dc0cc05 // ldr q5, [x0, #816]
 	WORD $0x4ee5d485 // fsub v5.2d, v4.2d, v5.2d
-	WORD $0x3dc0f406 // ldr q6, [x0, #976]
+	WORD $0x3dc10806 // ldr q6, [x0, #1056]
 	WORD $0x6e66dca6 // fmul v6.2d, v5.2d, v6.2d
 	WORD $0x4ee6d463 // fsub v3.2d, v3.2d, v6.2d
-	WORD $0x3dc0f806 // ldr q6, [x0, #992]
+	WORD $0x3dc10c06 // ldr q6, [x0, #1072]
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
 	WORD $0x4ee5d463 // fsub v3.2d, v3.2d, v5.2d
 	WORD $0x6e63dc65 // fmul v5.2d, v3.2d, v3.2d
-	WORD $0x3dc0c006 // ldr q6, [x0, #768]
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0c407 // ldr q7, [x0, #784]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0c807 // ldr q7, [x0, #800]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0cc07 // ldr q7, [x0, #816]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0d007 // ldr q7, [x0, #832]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
-	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
-	WORD $0x3dc0d407 // ldr q7, [x0, #848]
-	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x3dc0d406 // ldr q6, [x0, #848]
 	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
 	WORD $0x3dc0d807 // ldr q7, [x0, #864]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
@@ -7367,22 +7850,37 @@ rest2:
 	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
 	WORD $0x3dc0e807 // ldr q7, [x0, #928]
 	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0ec07 // ldr q7, [x0, #944]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f007 // ldr q7, [x0, #960]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f407 // ldr q7, [x0, #976]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0f807 // ldr q7, [x0, #992]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
+	WORD $0x6e63dcc6 // fmul v6.2d, v6.2d, v3.2d
+	WORD $0x3dc0fc07 // ldr q7, [x0, #1008]
+	WORD $0x4e67d4c6 // fadd v6.2d, v6.2d, v7.2d
 	WORD $0x6e66dca5 // fmul v5.2d, v5.2d, v6.2d
 	WORD $0x4e63d4a3 // fadd v3.2d, v5.2d, v3.2d
 	WORD $0x4f745484 // shl v4.2d, v4.2d, #52
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ee58484 // add v4.2d, v4.2d, v5.2d
 	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
-	WORD $0x3dc0ec05 // ldr q5, [x0, #944]
+	WORD $0x3dc10005 // ldr q5, [x0, #1024]
 	WORD $0x4ee5d484 // fsub v4.2d, v4.2d, v5.2d
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
-	WORD $0x3dc09404 // ldr q4, [x0, #592]
+	WORD $0x3dc0a804 // ldr q4, [x0, #672]
 	WORD $0x4e64e424 // fcmeq v4.2d, v1.2d, v4.2d
 	WORD $0x6e631c24 // bsl v4.16b, v1.16b, v3.16b
 	WORD $0x6e60dc80 // fmul v0.2d, v4.2d, v0.2d
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
 	WORD $0x4ee1f400 // fmin v0.2d, v0.2d, v1.2d
-	WORD $0x3dc09401 // ldr q1, [x0, #592]
+	WORD $0x3dc0a801 // ldr q1, [x0, #672]
 	WORD $0x4e61f441 // fmax v1.2d, v2.2d, v1.2d
 	WORD $0x4e60d420 // fadd v0.2d, v1.2d, v0.2d
 	WORD $0x0e616800 // fcvtn v0.2s, v0.2d

@@ -225,6 +225,33 @@ func TestSignsOfZero(t *testing.T) {
 	}
 }
 
+// TestSubnormalArguments holds division and roots to what they are where only
+// their arguments are subnormal.
+func TestSubnormalArguments(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	check := func(name string, got, want float32) {
+		t.Helper()
+		if want = normal(want); !sameFloat(got, want) {
+			t.Fatalf("%s: %b, want %b", name, got, want)
+		}
+	}
+	eachLevel(t, func(t *testing.T) {
+		for range 50000 {
+			tiny := math.Float32frombits(r.Uint32() & 0x807fffff)
+			other := math.Float32frombits(r.Uint32()>>r.IntN(9) | r.Uint32()&1<<31)
+			for _, v := range [][2]float32{{tiny, other}, {other, tiny}, {tiny, -tiny / 3}} {
+				y := []float32{v[0], 1, v[0], 2}
+				Div.Map(y[:1], y[:1], v[1:])
+				check("quotient", y[0], v[0]/v[1])
+				Recip.Map(y[1:2], v[1:])
+				check("reciprocal", y[1], 1/v[1])
+				Sqrt.Map(y[2:3], v[:1])
+				check("root", y[2], float32(math.Sqrt(float64(v[0]))))
+			}
+		}
+	})
+}
+
 func TestFMA(t *testing.T) {
 	exact := func(a, b, c float32) float32 {
 		x := new(big.Float).SetPrec(700).SetFloat64(float64(a))

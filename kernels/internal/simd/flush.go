@@ -2,12 +2,11 @@ package simd
 
 import "math"
 
-// What multiplies (products, convolutions, the normalisations of a row, and the
-// functions that have their argument as a factor) takes subnormal float32s for
-// zeros of their sign, where they go into an operation and where they come out
-// of one. A processor takes up to a hundred times as long for a product of a
-// subnormal number, which a hostile model could have it do always. The rest of
-// a map keeps them.
+// What multiplies takes subnormal float32s for zeros of their sign, where they go
+// into an operation and where they come out of one. A processor takes up to a
+// hundred times as long for a product of a subnormal number, which a hostile
+// model could have it do always. What divides does so with its results alone,
+// and the rest of a map keeps them.
 
 // normal is x, or the zero of its sign where x is subnormal.
 func normal(x float32) float32 {

@@ -99,3 +99,14 @@ func addRows(acc, x []float32, at []int) {
 		addRowsPortable(acc, x, at)
 	}
 }
+
+func weighedRows(y []float32, ldy int, x []float32, at []int64, stride int, w []float32, n int) {
+	switch taps := len(w) / len(at); active {
+	case avx512:
+		weighedRows512(&y[0], ldy, &x[0], &at[0], stride, &w[0], len(at), taps, n)
+	case avx2:
+		weighedRows256(&y[0], ldy, &x[0], &at[0], stride, &w[0], len(at), taps, n)
+	default:
+		weighedRowsPortable(y, ldy, x, at, stride, w, n)
+	}
+}

@@ -687,6 +687,97 @@ done44:
 constants:
 	JMP begin
 
+// func weighedRows512(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows int, taps int, n int)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·weighedRows512(SB), NOSPLIT, $8-72
+	JMP constants
+
+begin:
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    y+0(FP), SI
+	MOVQ    at+24(FP), DI
+	MOVQ    w+40(FP), R8
+	MOVQ    stride+32(FP), R9
+	SHLQ    $0x02, R9
+
+row45:
+	MOVQ (DI), AX
+	SHLQ $0x02, AX
+	ADDQ x+16(FP), AX
+	XORQ R10, R10
+	MOVQ n+64(FP), R11
+	SUBQ $0x10, R11
+	JLT  rest47
+
+block46:
+	MOVQ         AX, CX
+	MOVQ         R8, DX
+	MOVQ         taps+56(FP), BX
+	VBROADCASTSS (DX), Z0
+	VMULPS       (CX)(R10*4), Z0, Z1
+
+tap49:
+	DECQ         BX
+	JZ           taps50
+	ADDQ         R9, CX
+	ADDQ         $0x04, DX
+	VBROADCASTSS (DX), Z0
+	VMULPS       (CX)(R10*4), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	JMP          tap49
+
+taps50:
+	VMOVUPS Z1, (SI)(R10*4)
+	ADDQ    $0x10, R10
+	SUBQ    $0x10, R11
+	JGE     block46
+
+rest47:
+	ADDQ         $0x10, R11
+	JZ           done48
+	MOVL         $0x0000ffff, CX
+	BZHIL        R11, CX, CX
+	KMOVW        CX, K1
+	MOVQ         AX, CX
+	MOVQ         R8, DX
+	MOVQ         taps+56(FP), BX
+	VBROADCASTSS (DX), Z0
+	VMOVUPS.Z    (CX)(R10*4), K1, Z1
+	VMULPS       Z1, Z0, Z1
+
+tap51:
+	DECQ         BX
+	JZ           taps52
+	ADDQ         R9, CX
+	ADDQ         $0x04, DX
+	VBROADCASTSS (DX), Z0
+	VMOVUPS.Z    (CX)(R10*4), K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	JMP          tap51
+
+taps52:
+	VMOVUPS Z1, K1, (SI)(R10*4)
+
+done48:
+	MOVQ    taps+56(FP), BX
+	LEAQ    (R8)(BX*4), R8
+	MOVQ    ldy+8(FP), BX
+	LEAQ    (SI)(BX*4), SI
+	ADDQ    $0x08, DI
+	DECQ    rows+48(FP)
+	JNZ     row45
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
 // func sum256(x *float32, n int) float32
 // Requires: AVX, AVX2
 TEXT ·sum256(SB), NOSPLIT, $0-20
@@ -699,18 +790,18 @@ begin:
 	XORQ   CX, CX
 	MOVQ   n+8(FP), DX
 	SUBQ   $0x10, DX
-	JLT    rest46
+	JLT    rest54
 
-block45:
+block53:
 	VADDPS (AX)(CX*4), Y0, Y0
 	VADDPS 32(AX)(CX*4), Y1, Y1
 	ADDQ   $0x10, CX
 	SUBQ   $0x10, DX
-	JGE    block45
+	JGE    block53
 
-rest46:
+rest54:
 	ADDQ         $0x10, DX
-	JZ           done47
+	JZ           done55
 	VMOVD        DX, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -722,7 +813,7 @@ rest46:
 	VMASKMOVPS   32(AX)(CX*4), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 
-done47:
+done55:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -773,9 +864,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest49
+	JLT          rest57
 
-block48:
+block56:
 	VMOVUPS (AX)(CX*4), Y3
 	VSUBPS  Y0, Y3, Y3
 	VMULPS  Y3, Y3, Y3
@@ -786,11 +877,11 @@ block48:
 	VADDPS  Y3, Y2, Y2
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block48
+	JGE     block56
 
-rest49:
+rest57:
 	ADDQ         $0x10, DX
-	JZ           done50
+	JZ           done58
 	VMOVD        DX, X3
 	VPBROADCASTD X3, Y3
 	VMOVDQU      lane<>+0(SB), Y4
@@ -808,7 +899,7 @@ rest49:
 	VANDPS       Y0, Y3, Y0
 	VADDPS       Y0, Y2, Y2
 
-done50:
+done58:
 	VADDPS       Y2, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -838,9 +929,9 @@ begin:
 	XORQ    CX, CX
 	MOVQ    n+8(FP), DX
 	SUBQ    $0x10, DX
-	JLT     rest52
+	JLT     rest60
 
-block51:
+block59:
 	VMOVUPS (AX)(CX*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
 	VORPS   Y6, Y2, Y2
@@ -855,11 +946,11 @@ block51:
 	VANDPS  Y6, Y3, Y3
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block51
+	JGE     block59
 
-rest52:
+rest60:
 	ADDQ         $0x10, DX
-	JZ           done53
+	JZ           done61
 	VMOVD        DX, X5
 	VPBROADCASTD X5, Y5
 	VMOVDQU      lane<>+0(SB), Y6
@@ -881,15 +972,15 @@ rest52:
 	VMAXPS       Y3, Y0, Y0
 	VANDPS       Y5, Y0, Y3
 
-done53:
+done61:
 	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered54
+	JZ      ordered62
 	VMOVSS  X7, ret+16(FP)
 	VZEROUPPER
 	RET
 
-ordered54:
+ordered62:
 	VMAXPS       Y3, Y1, Y0
 	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
@@ -936,16 +1027,16 @@ begin:
 	XORQ         BX, BX
 	MOVQ         n+24(FP), SI
 	SUBQ         $0x10, SI
-	JLT          rest56
+	JLT          rest64
 
-block55:
+block63:
 	VMOVUPS (CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip58
+	JZ      skip66
 	VADDPS  (DX)(BX*4), Y6, Y6
 
-skip58:
+skip66:
 	VMOVUPS Y6, (AX)(BX*4)
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y8, Y2, Y2
@@ -955,10 +1046,10 @@ skip58:
 	VMOVUPS 32(CX)(BX*4), Y6
 	VMULPS  Y5, Y6, Y6
 	TESTQ   DX, DX
-	JZ      skip59
+	JZ      skip67
 	VADDPS  32(DX)(BX*4), Y6, Y6
 
-skip59:
+skip67:
 	VMOVUPS Y6, 32(AX)(BX*4)
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y8, Y4, Y4
@@ -967,11 +1058,11 @@ skip59:
 	VANDPS  Y8, Y3, Y3
 	ADDQ    $0x10, BX
 	SUBQ    $0x10, SI
-	JGE     block55
+	JGE     block63
 
-rest56:
+rest64:
 	ADDQ         $0x10, SI
-	JZ           done57
+	JZ           done65
 	VMOVD        SI, X6
 	VPBROADCASTD X6, Y6
 	VMOVDQU      lane<>+0(SB), Y8
@@ -981,11 +1072,11 @@ rest56:
 	VMASKMOVPS   (CX)(BX*4), Y8, Y9
 	VMULPS       Y5, Y9, Y9
 	TESTQ        DX, DX
-	JZ           skip60
+	JZ           skip68
 	VMASKMOVPS   (DX)(BX*4), Y8, Y10
 	VADDPS       Y10, Y9, Y9
 
-skip60:
+skip68:
 	VMASKMOVPS Y9, Y8, (AX)(BX*4)
 	VBLENDVPS  Y8, Y9, Y0, Y8
 	VCMPPS     $0x03, Y8, Y8, Y9
@@ -996,11 +1087,11 @@ skip60:
 	VMASKMOVPS 32(CX)(BX*4), Y6, Y8
 	VMULPS     Y5, Y8, Y5
 	TESTQ      DX, DX
-	JZ         skip61
+	JZ         skip69
 	VMASKMOVPS 32(DX)(BX*4), Y6, Y8
 	VADDPS     Y8, Y5, Y5
 
-skip61:
+skip69:
 	VMASKMOVPS Y5, Y6, 32(AX)(BX*4)
 	VBLENDVPS  Y6, Y5, Y0, Y0
 	VCMPPS     $0x03, Y0, Y0, Y5
@@ -1009,16 +1100,16 @@ skip61:
 	VMAXPS     Y3, Y0, Y0
 	VANDPS     Y5, Y0, Y3
 
-done57:
+done65:
 	VORPS   Y4, Y2, Y2
 	VTESTPS Y2, Y2
-	JZ      ordered62
+	JZ      ordered70
 	VMOVSS  X7, ret+40(FP)
 	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
-ordered62:
+ordered70:
 	VMAXPS       Y3, Y1, Y0
 	VMAXPS       Y1, Y3, Y1
 	VANDPS       Y0, Y1, Y0
@@ -1063,9 +1154,9 @@ begin:
 	XORQ         DX, DX
 	MOVQ         n+16(FP), BX
 	SUBQ         $0x10, BX
-	JLT          rest64
+	JLT          rest72
 
-block63:
+block71:
 	VMOVUPS      (CX)(DX*4), Y3
 	VSUBPS       Y0, Y3, Y3
 	VPAND        Y5, Y3, Y10
@@ -1101,10 +1192,10 @@ block63:
 	VCMPPS       $0x15, Y4, Y3, Y3
 	VANDPS       Y10, Y3, Y3
 	TESTQ        AX, AX
-	JZ           skip66
+	JZ           skip74
 	VMOVUPS      Y3, (AX)(DX*4)
 
-skip66:
+skip74:
 	VADDPS       Y3, Y1, Y1
 	VMOVUPS      32(CX)(DX*4), Y3
 	VSUBPS       Y0, Y3, Y3
@@ -1141,18 +1232,18 @@ skip66:
 	VCMPPS       $0x15, Y4, Y3, Y3
 	VANDPS       Y10, Y3, Y3
 	TESTQ        AX, AX
-	JZ           skip67
+	JZ           skip75
 	VMOVUPS      Y3, 32(AX)(DX*4)
 
-skip67:
+skip75:
 	VADDPS Y3, Y2, Y2
 	ADDQ   $0x10, DX
 	SUBQ   $0x10, BX
-	JGE    block63
+	JGE    block71
 
-rest64:
+rest72:
 	ADDQ         $0x10, BX
-	JZ           done65
+	JZ           done73
 	VMOVD        BX, X3
 	VPBROADCASTD X3, Y3
 	VMOVDQU      lane<>+0(SB), Y10
@@ -1194,10 +1285,10 @@ rest64:
 	VCMPPS       $0x15, Y4, Y11, Y11
 	VANDPS       Y12, Y11, Y11
 	TESTQ        AX, AX
-	JZ           skip68
+	JZ           skip76
 	VMASKMOVPS   Y11, Y10, (AX)(DX*4)
 
-skip68:
+skip76:
 	VANDPS       Y11, Y10, Y10
 	VADDPS       Y10, Y1, Y1
 	VMASKMOVPS   32(CX)(DX*4), Y3, Y10
@@ -1235,14 +1326,14 @@ skip68:
 	VCMPPS       $0x15, Y4, Y0, Y0
 	VANDPS       Y5, Y0, Y0
 	TESTQ        AX, AX
-	JZ           skip69
+	JZ           skip77
 	VMASKMOVPS   Y0, Y3, 32(AX)(DX*4)
 
-skip69:
+skip77:
 	VANDPS Y0, Y3, Y0
 	VADDPS Y0, Y2, Y2
 
-done65:
+done73:
 	VADDPS       Y2, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1333,9 +1424,9 @@ begin:
 	XORQ         CX, CX
 	MOVQ         n+8(FP), DX
 	SUBQ         $0x10, DX
-	JLT          rest71
+	JLT          rest79
 
-block70:
+block78:
 	VMOVUPS (AX)(CX*4), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(CX*4)
@@ -1344,11 +1435,11 @@ block70:
 	VMOVUPS Y1, 32(AX)(CX*4)
 	ADDQ    $0x10, CX
 	SUBQ    $0x10, DX
-	JGE     block70
+	JGE     block78
 
-rest71:
+rest79:
 	ADDQ         $0x10, DX
-	JZ           done72
+	JZ           done80
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1362,7 +1453,7 @@ rest71:
 	VDIVPS       Y0, Y2, Y0
 	VMASKMOVPS   Y0, Y1, 32(AX)(CX*4)
 
-done72:
+done80:
 	LDMXCSR (SP)
 	VZEROUPPER
 	RET
@@ -1390,44 +1481,44 @@ begin:
 	XORQ         SI, SI
 	MOVQ         n+32(FP), DI
 	SUBQ         $0x10, DI
-	JLT          rest74
+	JLT          rest82
 
-block73:
+block81:
 	VMOVUPS (CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip76
+	JZ      skip84
 	VMULPS  (DX)(SI*4), Y2, Y2
 
-skip76:
+skip84:
 	TESTQ  BX, BX
-	JZ     skip77
+	JZ     skip85
 	VADDPS (BX)(SI*4), Y2, Y2
 
-skip77:
+skip85:
 	VMOVUPS Y2, (AX)(SI*4)
 	VMOVUPS 32(CX)(SI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   DX, DX
-	JZ      skip78
+	JZ      skip86
 	VMULPS  32(DX)(SI*4), Y2, Y2
 
-skip78:
+skip86:
 	TESTQ  BX, BX
-	JZ     skip79
+	JZ     skip87
 	VADDPS 32(BX)(SI*4), Y2, Y2
 
-skip79:
+skip87:
 	VMOVUPS Y2, 32(AX)(SI*4)
 	ADDQ    $0x10, SI
 	SUBQ    $0x10, DI
-	JGE     block73
+	JGE     block81
 
-rest74:
+rest82:
 	ADDQ         $0x10, DI
-	JZ           done75
+	JZ           done83
 	VMOVD        DI, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      lane<>+0(SB), Y3
@@ -1438,36 +1529,36 @@ rest74:
 	VSUBPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
 	TESTQ        DX, DX
-	JZ           skip80
+	JZ           skip88
 	VMASKMOVPS   (DX)(SI*4), Y3, Y5
 	VMULPS       Y5, Y4, Y4
 
-skip80:
+skip88:
 	TESTQ      BX, BX
-	JZ         skip81
+	JZ         skip89
 	VMASKMOVPS (BX)(SI*4), Y3, Y5
 	VADDPS     Y5, Y4, Y4
 
-skip81:
+skip89:
 	VMASKMOVPS Y4, Y3, (AX)(SI*4)
 	VMASKMOVPS 32(CX)(SI*4), Y2, Y3
 	VSUBPS     Y0, Y3, Y0
 	VMULPS     Y1, Y0, Y0
 	TESTQ      DX, DX
-	JZ         skip82
+	JZ         skip90
 	VMASKMOVPS 32(DX)(SI*4), Y2, Y1
 	VMULPS     Y1, Y0, Y0
 
-skip82:
+skip90:
 	TESTQ      BX, BX
-	JZ         skip83
+	JZ         skip91
 	VMASKMOVPS 32(BX)(SI*4), Y2, Y1
 	VADDPS     Y1, Y0, Y0
 
-skip83:
+skip91:
 	VMASKMOVPS Y0, Y2, 32(AX)(SI*4)
 
-done75:
+done83:
 	LDMXCSR (SP)
 	VZEROUPPER
 	RET
@@ -1485,9 +1576,9 @@ begin:
 	XORQ CX, CX
 	MOVQ n+32(FP), DX
 	SUBQ $0x10, DX
-	JLT  rest85
+	JLT  rest93
 
-block84:
+block92:
 	VMOVUPS Y0, Y1
 	VXORPS  Y2, Y2, Y2
 	VMOVUPS Y0, Y3
@@ -1497,9 +1588,9 @@ block84:
 	MOVQ    x+8(FP), DI
 	LEAQ    (DI)(CX*4), DI
 	TESTQ   SI, SI
-	JZ      rows88
+	JZ      rows96
 
-row87:
+row95:
 	MOVQ    (BX), R8
 	VMOVUPS (DI)(R8*4), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
@@ -1515,20 +1606,20 @@ row87:
 	VANDPS  Y6, Y3, Y3
 	ADDQ    $0x08, BX
 	DECQ    SI
-	JNZ     row87
+	JNZ     row95
 
-rows88:
+rows96:
 	VBLENDVPS Y2, Y7, Y1, Y1
 	VMOVUPS   Y1, (AX)(CX*4)
 	VBLENDVPS Y4, Y7, Y3, Y1
 	VMOVUPS   Y1, 32(AX)(CX*4)
 	ADDQ      $0x10, CX
 	SUBQ      $0x10, DX
-	JGE       block84
+	JGE       block92
 
-rest85:
+rest93:
 	ADDQ         $0x10, DX
-	JZ           done86
+	JZ           done94
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      lane<>+0(SB), Y2
@@ -1544,9 +1635,9 @@ rest85:
 	MOVQ         x+8(FP), SI
 	LEAQ         (SI)(CX*4), SI
 	TESTQ        BX, BX
-	JZ           rows90
+	JZ           rows98
 
-row89:
+row97:
 	MOVQ       (DX), DI
 	VMASKMOVPS (SI)(DI*4), Y2, Y6
 	VCMPPS     $0x03, Y6, Y6, Y8
@@ -1562,15 +1653,15 @@ row89:
 	VANDPS     Y8, Y0, Y0
 	ADDQ       $0x08, DX
 	DECQ       BX
-	JNZ        row89
+	JNZ        row97
 
-rows90:
+rows98:
 	VBLENDVPS  Y4, Y7, Y3, Y3
 	VMASKMOVPS Y3, Y2, (AX)(CX*4)
 	VBLENDVPS  Y5, Y7, Y0, Y0
 	VMASKMOVPS Y0, Y1, 32(AX)(CX*4)
 
-done86:
+done94:
 	VZEROUPPER
 	RET
 
@@ -1589,20 +1680,20 @@ begin:
 	MOVQ n+32(FP), DX
 	SHLQ $0x02, DX
 
-again92:
+again100:
 	MOVQ acc+0(FP), AX
 	MOVQ $0x00000010, SI
 
-row91:
+row99:
 	MOVQ (CX), BX
 	SHLQ $0x02, BX
 	ADDQ x+8(FP), BX
 	XORQ DI, DI
 	MOVQ n+32(FP), R8
 	SUBQ $0x10, R8
-	JLT  rest94
+	JLT  rest102
 
-block93:
+block101:
 	VMOVUPS (BX)(DI*4), Y0
 	VADDPS  (AX)(DI*4), Y0, Y0
 	VMOVUPS Y0, (AX)(DI*4)
@@ -1611,11 +1702,11 @@ block93:
 	VMOVUPS Y0, 32(AX)(DI*4)
 	ADDQ    $0x10, DI
 	SUBQ    $0x10, R8
-	JGE     block93
+	JGE     block101
 
-rest94:
+rest102:
 	ADDQ         $0x10, R8
-	JZ           done95
+	JZ           done103
 	VMOVD        R8, X0
 	VPBROADCASTD X0, Y0
 	VMOVDQU      lane<>+0(SB), Y1
@@ -1631,16 +1722,120 @@ rest94:
 	VADDPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, 32(AX)(DI*4)
 
-done95:
+done103:
 	ADDQ DX, AX
 	ADDQ $0x08, CX
 	DECQ rows+24(FP)
-	JZ   done96
+	JZ   done104
 	DECQ SI
-	JNZ  row91
-	JMP  again92
+	JNZ  row99
+	JMP  again100
 
-done96:
+done104:
+	VZEROUPPER
+	RET
+
+constants:
+	JMP begin
+
+// func weighedRows256(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows int, taps int, n int)
+// Requires: AVX, AVX2, SSE
+TEXT ·weighedRows256(SB), NOSPLIT, $8-72
+	JMP constants
+
+begin:
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    y+0(FP), SI
+	MOVQ    at+24(FP), DI
+	MOVQ    w+40(FP), R8
+	MOVQ    stride+32(FP), R9
+	SHLQ    $0x02, R9
+
+row105:
+	MOVQ (DI), AX
+	SHLQ $0x02, AX
+	ADDQ x+16(FP), AX
+	XORQ R10, R10
+	MOVQ n+64(FP), R11
+	SUBQ $0x10, R11
+	JLT  rest107
+
+block106:
+	MOVQ         AX, CX
+	MOVQ         R8, DX
+	MOVQ         taps+56(FP), BX
+	VBROADCASTSS (DX), Y0
+	VMULPS       (CX)(R10*4), Y0, Y1
+	VMULPS       32(CX)(R10*4), Y0, Y2
+
+tap109:
+	DECQ         BX
+	JZ           taps110
+	ADDQ         R9, CX
+	ADDQ         $0x04, DX
+	VBROADCASTSS (DX), Y0
+	VMULPS       (CX)(R10*4), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMULPS       32(CX)(R10*4), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	JMP          tap109
+
+taps110:
+	VMOVUPS Y1, (SI)(R10*4)
+	VMOVUPS Y2, 32(SI)(R10*4)
+	ADDQ    $0x10, R10
+	SUBQ    $0x10, R11
+	JGE     block106
+
+rest107:
+	ADDQ         $0x10, R11
+	JZ           done108
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      lane<>+0(SB), Y1
+	VPCMPGTD     Y1, Y0, Y1
+	VMOVDQU      lane<>+32(SB), Y2
+	VPCMPGTD     Y2, Y0, Y0
+	MOVQ         AX, CX
+	MOVQ         R8, DX
+	MOVQ         taps+56(FP), BX
+	VBROADCASTSS (DX), Y2
+	VMASKMOVPS   (CX)(R10*4), Y1, Y3
+	VMULPS       Y3, Y2, Y3
+	VMASKMOVPS   32(CX)(R10*4), Y0, Y4
+	VMULPS       Y4, Y2, Y4
+
+tap111:
+	DECQ         BX
+	JZ           taps112
+	ADDQ         R9, CX
+	ADDQ         $0x04, DX
+	VBROADCASTSS (DX), Y2
+	VMASKMOVPS   (CX)(R10*4), Y1, Y5
+	VMULPS       Y5, Y2, Y5
+	VADDPS       Y5, Y3, Y3
+	VMASKMOVPS   32(CX)(R10*4), Y0, Y5
+	VMULPS       Y5, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	JMP          tap111
+
+taps112:
+	VMASKMOVPS Y3, Y1, (SI)(R10*4)
+	VMASKMOVPS Y4, Y0, 32(SI)(R10*4)
+
+done108:
+	MOVQ    taps+56(FP), BX
+	LEAQ    (R8)(BX*4), R8
+	MOVQ    ldy+8(FP), BX
+	LEAQ    (SI)(BX*4), SI
+	ADDQ    $0x08, DI
+	DECQ    rows+48(FP)
+	JNZ     row105
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 

@@ -72,3 +72,11 @@ func addRows(acc, x []float32, at []int) {
 	}
 	addRowsNeon(&acc[0], &x[0], &at[0], len(at), len(acc)/Lanes)
 }
+
+func weighedRows(y []float32, ldy int, x []float32, at []int64, stride int, w []float32, n int) {
+	if active == portable {
+		weighedRowsPortable(y, ldy, x, at, stride, w, n)
+		return
+	}
+	weighedRowsNeon(&y[0], ldy, &x[0], &at[0], stride, &w[0], len(at), len(w)/len(at), n)
+}

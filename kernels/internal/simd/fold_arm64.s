@@ -36,7 +36,9 @@ DATA constants<>+224(SB)/8, $0x3f8000003f800000
 DATA constants<>+232(SB)/8, $0x3f8000003f800000
 DATA constants<>+240(SB)/8, $0x0000007f0000007f
 DATA constants<>+248(SB)/8, $0x0000007f0000007f
-GLOBL constants<>(SB), RODATA|NOPTR, $256
+DATA constants<>+256(SB)/8, $0x8000000080000000
+DATA constants<>+264(SB)/8, $0x8000000080000000
+GLOBL constants<>(SB), RODATA|NOPTR, $272
 
 // func sumNeon(x *float32, n int) float32
 TEXT ·sumNeon(SB), NOSPLIT, $0-20
@@ -2376,4 +2378,154 @@ skip7:
 same8:
 	SUB $1, R3, R3
 	CBNZ R3, again1
+	RET
+
+// func weighedRowsNeon(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows, taps, n int)
+TEXT ·weighedRowsNeon(SB), NOSPLIT, $0-72
+	MOVD $constants<>(SB), R0
+	WORD $0x3dc04000 // ldr q0, [x0, #256]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
+	MOVD y+0(FP), R1
+	MOVD at+24(FP), R2
+	MOVD w+40(FP), R3
+	MOVD ldy+8(FP), R4
+	LSL $2, R4, R4
+	MOVD stride+32(FP), R5
+	LSL $2, R5, R5
+	MOVD rows+48(FP), R6
+again1:
+	MOVD x+16(FP), R7
+	MOVD 0(R2), R8
+	ADD R8<<2, R7, R8
+	MOVD R1, R7
+	MOVD n+64(FP), R9
+	SUBS $16, R9, R9
+	BLT rest3
+next2:
+	MOVD R8, R10
+	MOVD R3, R11
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	MOVD taps+56(FP), R12
+again4:
+	WORD $0xbd400165 // ldr s5, [x11, #0]
+	WORD $0x4e0404a5 // dup v5.4s, v5.s[0]
+	WORD $0x3dc00146 // ldr q6, [x10, #0]
+	WORD $0x3dc00547 // ldr q7, [x10, #16]
+	WORD $0x3dc00948 // ldr q8, [x10, #32]
+	WORD $0x3dc00d49 // ldr q9, [x10, #48]
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x6e25dce6 // fmul v6.4s, v7.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x6e25dd06 // fmul v6.4s, v8.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	ADD R5, R10, R10
+	ADD $4, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, again4
+	WORD $0x3d8000e1 // str q1, [x7, #0]
+	WORD $0x3d8004e2 // str q2, [x7, #16]
+	WORD $0x3d8008e3 // str q3, [x7, #32]
+	WORD $0x3d800ce4 // str q4, [x7, #48]
+	ADD $64, R7, R7
+	ADD $64, R8, R8
+	SUBS $16, R9, R9
+	BGE next2
+rest3:
+	TBZ $3, R9, skip5
+	MOVD R8, R10
+	MOVD R3, R11
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	MOVD taps+56(FP), R12
+again6:
+	WORD $0xbd400163 // ldr s3, [x11, #0]
+	WORD $0x4e040463 // dup v3.4s, v3.s[0]
+	WORD $0x3dc00144 // ldr q4, [x10, #0]
+	WORD $0x3dc00545 // ldr q5, [x10, #16]
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	ADD R5, R10, R10
+	ADD $4, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, again6
+	WORD $0x3d8000e1 // str q1, [x7, #0]
+	WORD $0x3d8004e2 // str q2, [x7, #16]
+	ADD $32, R7, R7
+	ADD $32, R8, R8
+skip5:
+	TBZ $2, R9, skip7
+	MOVD R8, R10
+	MOVD R3, R11
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	MOVD taps+56(FP), R12
+again8:
+	WORD $0xbd400162 // ldr s2, [x11, #0]
+	WORD $0x4e040442 // dup v2.4s, v2.s[0]
+	WORD $0x3dc00143 // ldr q3, [x10, #0]
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	ADD R5, R10, R10
+	ADD $4, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, again8
+	WORD $0x3d8000e1 // str q1, [x7, #0]
+	ADD $16, R7, R7
+	ADD $16, R8, R8
+skip7:
+	TBZ $1, R9, skip9
+	MOVD R8, R10
+	MOVD R3, R11
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	MOVD taps+56(FP), R12
+again10:
+	WORD $0xbd400162 // ldr s2, [x11, #0]
+	WORD $0x4e040442 // dup v2.4s, v2.s[0]
+	WORD $0xfd400143 // ldr d3, [x10, #0]
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	ADD R5, R10, R10
+	ADD $4, R11, R11
+	SUB $1, R12, R12
+	CBNZ R12, again10
+	WORD $0xfd0000e1 // str d1, [x7, #0]
+	ADD $8, R7, R7
+	ADD $8, R8, R8
+skip9:
+	TBZ $0, R9, skip11
+	MOVD R8, R9
+	MOVD R3, R10
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	MOVD taps+56(FP), R11
+again12:
+	WORD $0xbd400142 // ldr s2, [x10, #0]
+	WORD $0x4e040442 // dup v2.4s, v2.s[0]
+	WORD $0xbd400123 // ldr s3, [x9, #0]
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	ADD R5, R9, R9
+	ADD $4, R10, R10
+	SUB $1, R11, R11
+	CBNZ R11, again12
+	WORD $0xbd0000e1 // str s1, [x7, #0]
+	ADD $4, R7, R7
+	ADD $4, R8, R8
+skip11:
+	MOVD taps+56(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R3, R3
+	ADD R4, R1, R1
+	ADD $8, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, again1
+	MSR R0, FPCR
 	RET

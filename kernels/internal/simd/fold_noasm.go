@@ -23,3 +23,7 @@ func normalize(y, x, gamma, beta []float32, mean, scale float32) {
 func highestOver(dst, x []float32, at []int) { highestOverPortable(dst, x, at) }
 
 func addRows(acc, x []float32, at []int) { addRowsPortable(acc, x, at) }
+
+func weighedRows(y []float32, ldy int, x []float32, at []int64, stride int, w []float32, n int) {
+	weighedRowsPortable(y, ldy, x, at, stride, w, n)
+}

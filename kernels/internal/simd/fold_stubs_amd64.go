@@ -32,6 +32,9 @@ func highestOver512(dst *float32, x *float32, at *int, rows int, n int)
 func addRows512(acc *float32, x *float32, at *int, rows int, n int)
 
 //go:noescape
+func weighedRows512(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows int, taps int, n int)
+
+//go:noescape
 func sum256(x *float32, n int) float32
 
 //go:noescape
@@ -57,3 +60,6 @@ func highestOver256(dst *float32, x *float32, at *int, rows int, n int)
 
 //go:noescape
 func addRows256(acc *float32, x *float32, at *int, rows int, n int)
+
+//go:noescape
+func weighedRows256(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows int, taps int, n int)

@@ -30,3 +30,6 @@ func highestOverNeon(dst, x *float32, at *int, rows, n int)
 
 //go:noescape
 func addRowsNeon(acc, x *float32, at *int, rows, n int)
+
+//go:noescape
+func weighedRowsNeon(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows, taps, n int)

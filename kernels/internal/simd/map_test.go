@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"testing"
 )
 
@@ -34,7 +35,7 @@ func mappings() (list []mapping) {
 				func(a, _, _ float32) float32 { return f(a, p[0], p[1]) }})
 		}
 	}
-	return append(list, mapping{"fma", 3, MulAdd, FMA})
+	return append(list, mapping{"fma", 3, MulAdd, FMANormal})
 }
 
 // check maps in over slices and compares with one element at a time.
@@ -50,11 +51,17 @@ func (m *mapping) check(t *testing.T, dst []float32, in [3][]float32) {
 		for k := range m.inputs {
 			x[k] = was[k][i]
 		}
-		if want := m.one(x[0], x[1], x[2]); !sameBits(got, want) {
+		if want := m.one(x[0], x[1], x[2]); !sameBits(got, want) && !early(got, want) {
 			t.Fatalf("element %d of %d: f(%v) is %v (%#x), want %v (%#x)", i, len(dst), x[:m.inputs],
 				got, math.Float32bits(got), want, math.Float32bits(want))
 		}
 	}
+}
+
+// early reports whether got is 0 because arm64 finds out before rounding that it
+// is subnormal: see rounded.
+func early(got, want float32) bool {
+	return runtime.GOARCH == "arm64" && got == 0 && abs(want) == 0x1p-126
 }
 
 func TestMaps(t *testing.T) {

@@ -50,3 +50,39 @@ func checkOver(x []float32, at []int, n int) {
 		}
 	}
 }
+
+// WeighedRows sets y[r·ldy+i] to Σ w[r·taps+t]·x[at[r]+t·stride+i] over the taps
+// t for each i below n, where each of at has its taps in w. It knows no subnormal
+// numbers.
+func WeighedRows[T float](y []T, ldy int, x []T, at []int64, stride int, w []T, n int) {
+	if len(at) == 0 || n <= 0 {
+		return
+	}
+	taps := len(w) / len(at)
+	last := len(x) - (taps-1)*stride - n
+	for _, i := range at {
+		if taps < 1 || stride < 0 || ldy < 0 || i < 0 || i > int64(last) {
+			panic("simd: a row beyond its memory")
+		}
+	}
+	if y, ok := any(y[:(len(at)-1)*ldy+n]).([]float32); ok {
+		weighedRows(y, ldy, any(x).([]float32), at, stride, any(w).([]float32), n)
+		return
+	}
+	weighedRowsPortable(y, ldy, x, at, stride, w, n)
+}
+
+func weighedRowsPortable[T float](y []T, ldy int, x []T, at []int64, stride int, w []T, n int) {
+	taps := len(w) / len(at)
+	for r, from := range at {
+		row, x := y[r*ldy:][:n], x[from:]
+		for t, by := range w[r*taps:][:taps] {
+			for i, v := range x[t*stride:][:n] {
+				if v = productOf(by, v); t > 0 {
+					v = sumOf(row[i], v)
+				}
+				row[i] = v
+			}
+		}
+	}
+}

@@ -43,6 +43,35 @@ func TestOver(t *testing.T) {
 	})
 }
 
+func TestWeighedRows(t *testing.T) {
+	memory, weights, result := newFence(t, 900), newFence(t, 40), newFence(t, 400)
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(15, 16))
+		for n := 1; n < 3*Lanes+2; n++ {
+			for taps := 1; taps < 6; taps++ {
+				stride, ldy, rows := r.IntN(2*n), n+r.IntN(5), 1+r.IntN(5)
+				x := memory.take(r, (taps-1)*stride+n+r.IntN(50))
+				w, got := weights.take(r, rows*taps), result.take(r, (rows-1)*ldy+n)
+				values(r, x)
+				values(r, w)
+				want := make([]float32, len(got))
+				at := make([]int64, rows)
+				for i := range at {
+					at[i] = int64(r.IntN(len(x) - (taps-1)*stride - n + 1))
+				}
+				clear(got)
+				WeighedRows(got, ldy, x, at, stride, w, n)
+				weighedRowsPortable(want, ldy, x, at, stride, w, n)
+				for j := range got {
+					if !sameBits(got[j], want[j]) {
+						t.Fatalf("%d rows of %d, %d taps: element %d is %v, want %v", rows, n, taps, j, got[j], want[j])
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestOverRefuses(t *testing.T) {
 	for _, at := range [][]int{{0, -1}, {7, 0}} {
 		func() {

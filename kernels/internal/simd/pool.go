@@ -30,12 +30,12 @@ func highestOfTapsPortable(y, x []float32, at *Places, taps *Taps, channels int)
 func meanOfTapsPortable(y, x []float32, at *Places, taps *Taps, channels int, count float32) {
 	eachPlace(y, x, at, taps, channels, 0, func(row, x []float32) {
 		for j, v := range x[:len(row)] {
-			row[j] += v
+			row[j] = sumOf(row[j], v)
 		}
 	})
 	for i := range at.Lines * at.Count {
 		for j, row := 0, y[i/at.Count*at.LineY+i%at.Count*at.Y:]; j < channels; j++ {
-			row[j] /= count
+			row[j] = quotientOf(row[j], count)
 		}
 	}
 }

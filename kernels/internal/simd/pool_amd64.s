@@ -372,19 +372,24 @@ DATA word7fc00000<>+0(SB)/4, $0x7fc00000
 GLOBL word7fc00000<>(SB), RODATA|NOPTR, $4
 
 // func meanOfTaps512(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, by float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·meanOfTaps512(SB), NOSPLIT, $24-108
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+TEXT ·meanOfTaps512(SB), NOSPLIT, $32-108
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 28(SP)
+	LDMXCSR 28(SP)
 
 line24:
 	MOVQ yLine+0(FP), SI
@@ -857,14 +862,15 @@ done62:
 	JMP  places58
 
 fewer59:
-	MOVQ lineY+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+48(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line24
+	MOVQ    lineY+56(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, yLine+0(FP)
+	MOVQ    lineX+48(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line24
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 
@@ -1179,19 +1185,24 @@ DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
 // func meanOfTaps256(yLine *float32, xLine *float32, count int, step int, ldy int, lines int, lineX int, lineY int, runs *int, n int, taps int, xNext int, channels int, by float32)
-// Requires: AVX, AVX2
-TEXT ·meanOfTaps256(SB), NOSPLIT, $24-108
+// Requires: AVX, AVX2, SSE
+TEXT ·meanOfTaps256(SB), NOSPLIT, $32-108
 	JMP constants
 
 begin:
-	MOVQ step+24(FP), AX
-	MOVQ xNext+88(FP), DX
-	SHLQ $0x02, AX
-	SHLQ $0x02, DX
-	SHLQ $0x02, ldy+32(FP)
-	SHLQ $0x02, lineX+48(FP)
-	SHLQ $0x02, lineY+56(FP)
-	LEAQ (AX)(AX*2), CX
+	MOVQ    step+24(FP), AX
+	MOVQ    xNext+88(FP), DX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, ldy+32(FP)
+	SHLQ    $0x02, lineX+48(FP)
+	SHLQ    $0x02, lineY+56(FP)
+	LEAQ    (AX)(AX*2), CX
+	STMXCSR 24(SP)
+	MOVL    24(SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 28(SP)
+	LDMXCSR 28(SP)
 
 line92:
 	MOVQ yLine+0(FP), SI
@@ -1668,14 +1679,15 @@ done130:
 	JMP  places126
 
 fewer127:
-	MOVQ lineY+56(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, yLine+0(FP)
-	MOVQ lineX+48(FP), SI
-	SHLQ $0x00, SI
-	ADDQ SI, xLine+8(FP)
-	DECQ lines+40(FP)
-	JNZ  line92
+	MOVQ    lineY+56(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, yLine+0(FP)
+	MOVQ    lineX+48(FP), SI
+	SHLQ    $0x00, SI
+	ADDQ    SI, xLine+8(FP)
+	DECQ    lines+40(FP)
+	JNZ     line92
+	LDMXCSR 24(SP)
 	VZEROUPPER
 	RET
 

@@ -837,29 +837,32 @@ fewer60:
 TEXT ·meanOfTapsNeon(SB), NOSPLIT, $0-108
 	MOVD $constants<>(SB), R0
 	WORD $0x3dc00400 // ldr q0, [x0, #16]
+	MRS FPCR, R0
+	ORR $16777216, R0, R1
+	MSR R1, FPCR
 	FMOVS by+104(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	MOVD xNext+88(FP), R0
-	LSL $2, R0, R0
-	MOVD step+24(FP), R1
+	MOVD xNext+88(FP), R1
 	LSL $2, R1, R1
-	MOVD ldy+32(FP), R2
+	MOVD step+24(FP), R2
 	LSL $2, R2, R2
-	MOVD yLine+0(FP), R3
-	MOVD xLine+8(FP), R4
-	MOVD lines+40(FP), R5
+	MOVD ldy+32(FP), R3
+	LSL $2, R3, R3
+	MOVD yLine+0(FP), R4
+	MOVD xLine+8(FP), R5
+	MOVD lines+40(FP), R6
 again1:
-	MOVD R3, R6
 	MOVD R4, R7
-	MOVD count+16(FP), R8
+	MOVD R5, R8
+	MOVD count+16(FP), R9
 places2:
-	CMP $8, R8
+	CMP $8, R9
 	BLT fewer3
-	MOVD R7, R9
-	MOVD R6, R10
-	MOVD $0, R11
-	MOVD channels+96(FP), R12
-	SUBS $8, R12, R12
+	MOVD R8, R10
+	MOVD R7, R11
+	MOVD $0, R12
+	MOVD channels+96(FP), R13
+	SUBS $8, R13, R13
 	BLT rest5
 next4:
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -878,108 +881,108 @@ next4:
 	WORD $0x4ea01c0f // mov v15.16b, v0.16b
 	WORD $0x4ea01c10 // mov v16.16b, v0.16b
 	WORD $0x4ea01c11 // mov v17.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip6
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip6
+	MOVD runs+64(FP), R15
 again7:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again8:
-	MOVD R15, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	MOVD R16, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
 	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
 	WORD $0x4e33d4a5 // fadd v5.4s, v5.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
 	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
 	WORD $0x4e33d529 // fadd v9.4s, v9.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
 	WORD $0x4e33d56b // fadd v11.4s, v11.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
 	WORD $0x4e33d5ad // fadd v13.4s, v13.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
 	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00232 // ldr q18, [x17, #0]
-	WORD $0x3dc00633 // ldr q19, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00272 // ldr q18, [x19, #0]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again8
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again7
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again8
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again7
 skip6:
-	MOVD R10, R13
+	MOVD R11, R14
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
 	WORD $0x6e21fca3 // fdiv v3.4s, v5.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fcc2 // fdiv v2.4s, v6.4s, v1.4s
 	WORD $0x6e21fce3 // fdiv v3.4s, v7.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fd02 // fdiv v2.4s, v8.4s, v1.4s
 	WORD $0x6e21fd23 // fdiv v3.4s, v9.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fd42 // fdiv v2.4s, v10.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fd82 // fdiv v2.4s, v12.4s, v1.4s
 	WORD $0x6e21fda3 // fdiv v3.4s, v13.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fdc2 // fdiv v2.4s, v14.4s, v1.4s
 	WORD $0x6e21fde3 // fdiv v3.4s, v15.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fe02 // fdiv v2.4s, v16.4s, v1.4s
 	WORD $0x6e21fe23 // fdiv v3.4s, v17.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD $32, R10, R10
-	ADD $32, R9, R9
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
 	ADD $32, R11, R11
-	SUBS $8, R12, R12
+	ADD $32, R10, R10
+	ADD $32, R12, R12
+	SUBS $8, R13, R13
 	BGE next4
 rest5:
-	TBZ $2, R12, skip9
+	TBZ $2, R13, skip9
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -988,74 +991,150 @@ rest5:
 	WORD $0x4ea01c07 // mov v7.16b, v0.16b
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip10
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip10
+	MOVD runs+64(FP), R15
 again11:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again12:
-	MOVD R15, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	MOVD R16, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
 	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again12
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again11
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again12
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again11
 skip10:
-	MOVD R10, R13
+	MOVD R11, R14
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fcc2 // fdiv v2.4s, v6.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fce2 // fdiv v2.4s, v7.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fd02 // fdiv v2.4s, v8.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fd22 // fdiv v2.4s, v9.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD $16, R10, R10
-	ADD $16, R9, R9
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 	ADD $16, R11, R11
+	ADD $16, R10, R10
+	ADD $16, R12, R12
 skip9:
-	TBZ $1, R12, skip13
+	TBZ $1, R13, skip13
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4ea01c07 // mov v7.16b, v0.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	MOVD n+72(FP), R14
+	CBZ R14, skip14
+	MOVD runs+64(FP), R15
+again15:
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
+again16:
+	MOVD R16, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	ADD R2, R19, R19
+	WORD $0xfd40026a // ldr d10, [x19, #0]
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again16
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again15
+skip14:
+	MOVD R11, R14
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fcc2 // fdiv v2.4s, v6.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fce2 // fdiv v2.4s, v7.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fd02 // fdiv v2.4s, v8.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fd22 // fdiv v2.4s, v9.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD $8, R11, R11
+	ADD $8, R10, R10
+	ADD $8, R12, R12
+skip13:
+	TBZ $0, R13, skip17
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -1065,161 +1144,85 @@ skip9:
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea01c09 // mov v9.16b, v0.16b
 	MOVD n+72(FP), R13
-	CBZ R13, skip14
+	CBZ R13, skip18
 	MOVD runs+64(FP), R14
-again15:
+again19:
 	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
+	ADD R15<<2, R10, R15
 	MOVD taps+80(FP), R16
-again16:
+again20:
 	MOVD R15, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	ADD R1, R17, R17
-	WORD $0xfd40022a // ldr d10, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd40022a // ldr s10, [x17, #0]
 	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
-	ADD R0, R15, R15
+	ADD R1, R15, R15
 	SUB $1, R16, R16
-	CBNZ R16, again16
+	CBNZ R16, again20
 	ADD $16, R14, R14
 	SUB $1, R13, R13
-	CBNZ R13, again15
-skip14:
-	MOVD R10, R13
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fcc2 // fdiv v2.4s, v6.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fce2 // fdiv v2.4s, v7.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fd02 // fdiv v2.4s, v8.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fd22 // fdiv v2.4s, v9.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD $8, R10, R10
-	ADD $8, R9, R9
-	ADD $8, R11, R11
-skip13:
-	TBZ $0, R12, skip17
-	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea01c05 // mov v5.16b, v0.16b
-	WORD $0x4ea01c06 // mov v6.16b, v0.16b
-	WORD $0x4ea01c07 // mov v7.16b, v0.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	MOVD n+72(FP), R12
-	CBZ R12, skip18
-	MOVD runs+64(FP), R13
-again19:
-	MOVD 0(R13), R14
-	ADD R14<<2, R9, R14
-	MOVD taps+80(FP), R15
-again20:
-	MOVD R14, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	ADD R1, R16, R16
-	WORD $0xbd40020a // ldr s10, [x16, #0]
-	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
-	ADD R0, R14, R14
-	SUB $1, R15, R15
-	CBNZ R15, again20
-	ADD $16, R13, R13
-	SUB $1, R12, R12
-	CBNZ R12, again19
+	CBNZ R13, again19
 skip18:
-	MOVD R10, R12
+	MOVD R11, R13
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fcc2 // fdiv v2.4s, v6.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fce2 // fdiv v2.4s, v7.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fd02 // fdiv v2.4s, v8.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fd22 // fdiv v2.4s, v9.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD $4, R10, R10
-	ADD $4, R9, R9
+	WORD $0xbd0001a2 // str s2, [x13, #0]
 	ADD $4, R11, R11
+	ADD $4, R10, R10
+	ADD $4, R12, R12
 skip17:
-	ADD $-8, R8, R8
-	ADD R2<<3, R6, R6
-	ADD R1<<3, R7, R7
+	ADD $-8, R9, R9
+	ADD R3<<3, R7, R7
+	ADD R2<<3, R8, R8
 	B places2
 fewer3:
 places21:
-	CMP $4, R8
+	CMP $4, R9
 	BLT fewer22
-	MOVD R7, R9
-	MOVD R6, R10
-	MOVD $0, R11
-	MOVD channels+96(FP), R12
-	SUBS $8, R12, R12
+	MOVD R8, R10
+	MOVD R7, R11
+	MOVD $0, R12
+	MOVD channels+96(FP), R13
+	SUBS $8, R13, R13
 	BLT rest24
 next23:
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1230,505 +1233,506 @@ next23:
 	WORD $0x4ea01c07 // mov v7.16b, v0.16b
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip25
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip25
+	MOVD runs+64(FP), R15
 again26:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again27:
-	MOVD R15, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	MOVD R16, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	ADD R1, R17, R17
-	WORD $0x3dc0022a // ldr q10, [x17, #0]
-	WORD $0x3dc0062b // ldr q11, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc0026a // ldr q10, [x19, #0]
+	WORD $0x3dc0066b // ldr q11, [x19, #16]
 	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
 	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again27
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again26
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again27
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again26
 skip25:
-	MOVD R10, R13
+	MOVD R11, R14
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
 	WORD $0x6e21fca3 // fdiv v3.4s, v5.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fcc2 // fdiv v2.4s, v6.4s, v1.4s
 	WORD $0x6e21fce3 // fdiv v3.4s, v7.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fd02 // fdiv v2.4s, v8.4s, v1.4s
 	WORD $0x6e21fd23 // fdiv v3.4s, v9.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD $32, R10, R10
-	ADD $32, R9, R9
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
 	ADD $32, R11, R11
-	SUBS $8, R12, R12
+	ADD $32, R10, R10
+	ADD $32, R12, R12
+	SUBS $8, R13, R13
 	BGE next23
 rest24:
-	TBZ $2, R12, skip28
+	TBZ $2, R13, skip28
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea01c05 // mov v5.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip29
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip29
+	MOVD runs+64(FP), R15
 again30:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again31:
-	MOVD R15, R17
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
+	MOVD R16, R19
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again31
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again30
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again31
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again30
 skip29:
-	MOVD R10, R13
+	MOVD R11, R14
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD $16, R10, R10
-	ADD $16, R9, R9
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 	ADD $16, R11, R11
+	ADD $16, R10, R10
+	ADD $16, R12, R12
 skip28:
-	TBZ $1, R12, skip32
+	TBZ $1, R13, skip32
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea01c05 // mov v5.16b, v0.16b
+	MOVD n+72(FP), R14
+	CBZ R14, skip33
+	MOVD runs+64(FP), R15
+again34:
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
+again35:
+	MOVD R16, R19
+	WORD $0xfd400266 // ldr d6, [x19, #0]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	ADD R2, R19, R19
+	WORD $0xfd400266 // ldr d6, [x19, #0]
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	ADD R2, R19, R19
+	WORD $0xfd400266 // ldr d6, [x19, #0]
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	ADD R2, R19, R19
+	WORD $0xfd400266 // ldr d6, [x19, #0]
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again35
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again34
+skip33:
+	MOVD R11, R14
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD $8, R11, R11
+	ADD $8, R10, R10
+	ADD $8, R12, R12
+skip32:
+	TBZ $0, R13, skip36
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea01c05 // mov v5.16b, v0.16b
 	MOVD n+72(FP), R13
-	CBZ R13, skip33
+	CBZ R13, skip37
 	MOVD runs+64(FP), R14
-again34:
+again38:
 	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
+	ADD R15<<2, R10, R15
 	MOVD taps+80(FP), R16
-again35:
+again39:
 	MOVD R15, R17
-	WORD $0xfd400226 // ldr d6, [x17, #0]
+	WORD $0xbd400226 // ldr s6, [x17, #0]
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0xfd400226 // ldr d6, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400226 // ldr s6, [x17, #0]
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0xfd400226 // ldr d6, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400226 // ldr s6, [x17, #0]
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	ADD R1, R17, R17
-	WORD $0xfd400226 // ldr d6, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400226 // ldr s6, [x17, #0]
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	ADD R0, R15, R15
+	ADD R1, R15, R15
 	SUB $1, R16, R16
-	CBNZ R16, again35
+	CBNZ R16, again39
 	ADD $16, R14, R14
 	SUB $1, R13, R13
-	CBNZ R13, again34
-skip33:
-	MOVD R10, R13
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD $8, R10, R10
-	ADD $8, R9, R9
-	ADD $8, R11, R11
-skip32:
-	TBZ $0, R12, skip36
-	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea01c05 // mov v5.16b, v0.16b
-	MOVD n+72(FP), R12
-	CBZ R12, skip37
-	MOVD runs+64(FP), R13
-again38:
-	MOVD 0(R13), R14
-	ADD R14<<2, R9, R14
-	MOVD taps+80(FP), R15
-again39:
-	MOVD R14, R16
-	WORD $0xbd400206 // ldr s6, [x16, #0]
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	ADD R1, R16, R16
-	WORD $0xbd400206 // ldr s6, [x16, #0]
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	ADD R1, R16, R16
-	WORD $0xbd400206 // ldr s6, [x16, #0]
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	ADD R1, R16, R16
-	WORD $0xbd400206 // ldr s6, [x16, #0]
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	ADD R0, R14, R14
-	SUB $1, R15, R15
-	CBNZ R15, again39
-	ADD $16, R13, R13
-	SUB $1, R12, R12
-	CBNZ R12, again38
+	CBNZ R13, again38
 skip37:
-	MOVD R10, R12
+	MOVD R11, R13
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fca2 // fdiv v2.4s, v5.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD $4, R10, R10
-	ADD $4, R9, R9
+	WORD $0xbd0001a2 // str s2, [x13, #0]
 	ADD $4, R11, R11
+	ADD $4, R10, R10
+	ADD $4, R12, R12
 skip36:
-	ADD $-4, R8, R8
-	ADD R2<<2, R6, R6
-	ADD R1<<2, R7, R7
+	ADD $-4, R9, R9
+	ADD R3<<2, R7, R7
+	ADD R2<<2, R8, R8
 	B places21
 fewer22:
 places40:
-	CMP $2, R8
+	CMP $2, R9
 	BLT fewer41
-	MOVD R7, R9
-	MOVD R6, R10
-	MOVD $0, R11
-	MOVD channels+96(FP), R12
-	SUBS $8, R12, R12
+	MOVD R8, R10
+	MOVD R7, R11
+	MOVD $0, R12
+	MOVD channels+96(FP), R13
+	SUBS $8, R13, R13
 	BLT rest43
 next42:
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea01c05 // mov v5.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip44
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip44
+	MOVD runs+64(FP), R15
 again45:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again46:
-	MOVD R15, R17
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
-	WORD $0x3dc00627 // ldr q7, [x17, #16]
+	MOVD R16, R19
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00226 // ldr q6, [x17, #0]
-	WORD $0x3dc00627 // ldr q7, [x17, #16]
+	ADD R2, R19, R19
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again46
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again45
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again46
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again45
 skip44:
-	MOVD R10, R13
+	MOVD R11, R14
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
+	ADD R3, R14, R14
 	WORD $0x6e21fc82 // fdiv v2.4s, v4.4s, v1.4s
 	WORD $0x6e21fca3 // fdiv v3.4s, v5.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	WORD $0x3d8005a3 // str q3, [x13, #16]
-	ADD $32, R10, R10
-	ADD $32, R9, R9
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	WORD $0x3d8005c3 // str q3, [x14, #16]
 	ADD $32, R11, R11
-	SUBS $8, R12, R12
+	ADD $32, R10, R10
+	ADD $32, R12, R12
+	SUBS $8, R13, R13
 	BGE next42
 rest43:
-	TBZ $2, R12, skip47
+	TBZ $2, R13, skip47
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip48
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip48
+	MOVD runs+64(FP), R15
 again49:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again50:
-	MOVD R15, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	MOVD R16, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0x3dc00224 // ldr q4, [x17, #0]
+	ADD R2, R19, R19
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again50
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again49
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again50
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again49
 skip48:
-	MOVD R10, R13
+	MOVD R11, R14
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD R2, R13, R13
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+	ADD R3, R14, R14
 	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0x3d8001a2 // str q2, [x13, #0]
-	ADD $16, R10, R10
-	ADD $16, R9, R9
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 	ADD $16, R11, R11
+	ADD $16, R10, R10
+	ADD $16, R12, R12
 skip47:
-	TBZ $1, R12, skip51
+	TBZ $1, R13, skip51
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	MOVD n+72(FP), R14
+	CBZ R14, skip52
+	MOVD runs+64(FP), R15
+again53:
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
+again54:
+	MOVD R16, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	ADD R2, R19, R19
+	WORD $0xfd400264 // ldr d4, [x19, #0]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again54
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again53
+skip52:
+	MOVD R11, R14
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD R3, R14, R14
+	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
+	WORD $0xfd0001c2 // str d2, [x14, #0]
+	ADD $8, R11, R11
+	ADD $8, R10, R10
+	ADD $8, R12, R12
+skip51:
+	TBZ $0, R13, skip55
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	MOVD n+72(FP), R13
-	CBZ R13, skip52
+	CBZ R13, skip56
 	MOVD runs+64(FP), R14
-again53:
+again57:
 	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
+	ADD R15<<2, R10, R15
 	MOVD taps+80(FP), R16
-again54:
+again58:
 	MOVD R15, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	ADD R1, R17, R17
-	WORD $0xfd400224 // ldr d4, [x17, #0]
+	ADD R2, R17, R17
+	WORD $0xbd400224 // ldr s4, [x17, #0]
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	ADD R0, R15, R15
+	ADD R1, R15, R15
 	SUB $1, R16, R16
-	CBNZ R16, again54
+	CBNZ R16, again58
 	ADD $16, R14, R14
 	SUB $1, R13, R13
-	CBNZ R13, again53
-skip52:
-	MOVD R10, R13
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD R2, R13, R13
-	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0xfd0001a2 // str d2, [x13, #0]
-	ADD $8, R10, R10
-	ADD $8, R9, R9
-	ADD $8, R11, R11
-skip51:
-	TBZ $0, R12, skip55
-	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	MOVD n+72(FP), R12
-	CBZ R12, skip56
-	MOVD runs+64(FP), R13
-again57:
-	MOVD 0(R13), R14
-	ADD R14<<2, R9, R14
-	MOVD taps+80(FP), R15
-again58:
-	MOVD R14, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	ADD R1, R16, R16
-	WORD $0xbd400204 // ldr s4, [x16, #0]
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	ADD R0, R14, R14
-	SUB $1, R15, R15
-	CBNZ R15, again58
-	ADD $16, R13, R13
-	SUB $1, R12, R12
-	CBNZ R12, again57
+	CBNZ R13, again57
 skip56:
-	MOVD R10, R12
+	MOVD R11, R13
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD R2, R12, R12
+	WORD $0xbd0001a2 // str s2, [x13, #0]
+	ADD R3, R13, R13
 	WORD $0x6e21fc62 // fdiv v2.4s, v3.4s, v1.4s
-	WORD $0xbd000182 // str s2, [x12, #0]
-	ADD $4, R10, R10
-	ADD $4, R9, R9
+	WORD $0xbd0001a2 // str s2, [x13, #0]
 	ADD $4, R11, R11
+	ADD $4, R10, R10
+	ADD $4, R12, R12
 skip55:
-	ADD $-2, R8, R8
-	ADD R2<<1, R6, R6
-	ADD R1<<1, R7, R7
+	ADD $-2, R9, R9
+	ADD R3<<1, R7, R7
+	ADD R2<<1, R8, R8
 	B places40
 fewer41:
 places59:
-	CMP $1, R8
+	CMP $1, R9
 	BLT fewer60
-	MOVD R7, R9
-	MOVD R6, R10
-	MOVD $0, R11
-	MOVD channels+96(FP), R12
-	SUBS $8, R12, R12
+	MOVD R8, R10
+	MOVD R7, R11
+	MOVD $0, R12
+	MOVD channels+96(FP), R13
+	SUBS $8, R13, R13
 	BLT rest62
 next61:
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip63
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip63
+	MOVD runs+64(FP), R15
 again64:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again65:
-	WORD $0x3dc001e4 // ldr q4, [x15, #0]
-	WORD $0x3dc005e5 // ldr q5, [x15, #16]
+	WORD $0x3dc00204 // ldr q4, [x16, #0]
+	WORD $0x3dc00605 // ldr q5, [x16, #16]
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again65
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again64
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again65
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again64
 skip63:
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x3d800142 // str q2, [x10, #0]
-	WORD $0x3d800543 // str q3, [x10, #16]
-	ADD $32, R10, R10
-	ADD $32, R9, R9
+	WORD $0x3d800162 // str q2, [x11, #0]
+	WORD $0x3d800563 // str q3, [x11, #16]
 	ADD $32, R11, R11
-	SUBS $8, R12, R12
+	ADD $32, R10, R10
+	ADD $32, R12, R12
+	SUBS $8, R13, R13
 	BGE next61
 rest62:
-	TBZ $2, R12, skip66
+	TBZ $2, R13, skip66
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip67
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip67
+	MOVD runs+64(FP), R15
 again68:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again69:
-	WORD $0x3dc001e3 // ldr q3, [x15, #0]
+	WORD $0x3dc00203 // ldr q3, [x16, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again69
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again68
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again69
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again68
 skip67:
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x3d800142 // str q2, [x10, #0]
-	ADD $16, R10, R10
-	ADD $16, R9, R9
+	WORD $0x3d800162 // str q2, [x11, #0]
 	ADD $16, R11, R11
+	ADD $16, R10, R10
+	ADD $16, R12, R12
 skip66:
-	TBZ $1, R12, skip70
+	TBZ $1, R13, skip70
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	MOVD n+72(FP), R13
-	CBZ R13, skip71
-	MOVD runs+64(FP), R14
+	MOVD n+72(FP), R14
+	CBZ R14, skip71
+	MOVD runs+64(FP), R15
 again72:
-	MOVD 0(R14), R15
-	ADD R15<<2, R9, R15
-	MOVD taps+80(FP), R16
+	MOVD 0(R15), R16
+	ADD R16<<2, R10, R16
+	MOVD taps+80(FP), R17
 again73:
-	WORD $0xfd4001e3 // ldr d3, [x15, #0]
+	WORD $0xfd400203 // ldr d3, [x16, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	ADD R0, R15, R15
-	SUB $1, R16, R16
-	CBNZ R16, again73
-	ADD $16, R14, R14
-	SUB $1, R13, R13
-	CBNZ R13, again72
+	ADD R1, R16, R16
+	SUB $1, R17, R17
+	CBNZ R17, again73
+	ADD $16, R15, R15
+	SUB $1, R14, R14
+	CBNZ R14, again72
 skip71:
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xfd000142 // str d2, [x10, #0]
-	ADD $8, R10, R10
-	ADD $8, R9, R9
+	WORD $0xfd000162 // str d2, [x11, #0]
 	ADD $8, R11, R11
+	ADD $8, R10, R10
+	ADD $8, R12, R12
 skip70:
-	TBZ $0, R12, skip74
+	TBZ $0, R13, skip74
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	MOVD n+72(FP), R12
-	CBZ R12, skip75
-	MOVD runs+64(FP), R13
+	MOVD n+72(FP), R13
+	CBZ R13, skip75
+	MOVD runs+64(FP), R14
 again76:
-	MOVD 0(R13), R14
-	ADD R14<<2, R9, R14
-	MOVD taps+80(FP), R15
+	MOVD 0(R14), R15
+	ADD R15<<2, R10, R15
+	MOVD taps+80(FP), R16
 again77:
-	WORD $0xbd4001c3 // ldr s3, [x14, #0]
+	WORD $0xbd4001e3 // ldr s3, [x15, #0]
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	ADD R0, R14, R14
-	SUB $1, R15, R15
-	CBNZ R15, again77
-	ADD $16, R13, R13
-	SUB $1, R12, R12
-	CBNZ R12, again76
+	ADD R1, R15, R15
+	SUB $1, R16, R16
+	CBNZ R16, again77
+	ADD $16, R14, R14
+	SUB $1, R13, R13
+	CBNZ R13, again76
 skip75:
 	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0xbd000142 // str s2, [x10, #0]
-	ADD $4, R10, R10
-	ADD $4, R9, R9
+	WORD $0xbd000162 // str s2, [x11, #0]
 	ADD $4, R11, R11
+	ADD $4, R10, R10
+	ADD $4, R12, R12
 skip74:
-	ADD $-1, R8, R8
-	ADD R2, R6, R6
-	ADD R1, R7, R7
+	ADD $-1, R9, R9
+	ADD R3, R7, R7
+	ADD R2, R8, R8
 	B places59
 fewer60:
-	MOVD lineY+56(FP), R6
-	LSL $2, R6, R6
-	ADD R6, R3, R3
-	MOVD lineX+48(FP), R6
-	LSL $2, R6, R6
-	ADD R6, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, again1
+	MOVD lineY+56(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R4, R4
+	MOVD lineX+48(FP), R7
+	LSL $2, R7, R7
+	ADD R7, R5, R5
+	SUB $1, R6, R6
+	CBNZ R6, again1
+	MSR R0, FPCR
 	RET

@@ -23,8 +23,7 @@ func one(name string, s Strip, of func(f *Func, x V) V) function {
 	return function{name: name, inputs: 1, strip: s, of: func(f *Func, x, _ []V) V { return of(f, x[0]) }}
 }
 
-func flushed(name string, of func(f *Func, x V) V) function {
-	fn := one(name, single, of)
+func flushed(fn function) function {
 	fn.flush = true
 	return fn
 }
@@ -40,16 +39,16 @@ func rounded(name, mode string) function {
 var functions = []function{
 	two("add", (*Func).Add),
 	two("sub", (*Func).Sub),
-	two("mul", (*Func).Mul),
-	two("div", (*Func).Div),
+	flushed(two("mul", (*Func).Mul)),
+	flushed(two("div", quotient)),
 	two("min", (*Func).Min),
 	two("max", (*Func).Max),
-	{name: "fma", inputs: 3, strip: several, of: func(f *Func, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+	{name: "fma", inputs: 3, flush: true, strip: several, of: func(f *Func, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
 
 	one("neg", several, (*Func).Neg),
 	one("abs", several, (*Func).Abs),
-	one("sqrt", several, (*Func).Sqrt),
-	one("recip", several, func(f *Func, x V) V { return f.Div(f.Const(1), x) }),
+	flushed(one("sqrt", several, sqrt)),
+	flushed(one("recip", several, recip)),
 	rounded("floor", "m"),
 	rounded("ceil", "p"),
 	rounded("rint", "n"),
@@ -57,23 +56,23 @@ var functions = []function{
 
 	one("exp", single, (*Func).Exp),
 	one("tanh", single, tanh),
-	flushed("erf", erf),
+	flushed(one("erf", single, erf)),
 	one("relu", several, relu),
 	one("sigmoid", single, (*Func).Sigmoid),
-	flushed("silu", silu),
-	flushed("gelu", gelu),
-	flushed("geluTanh", geluTanh),
-	one("hardSwish", several, hardSwish),
+	flushed(one("silu", single, silu)),
+	flushed(one("gelu", single, gelu)),
+	flushed(one("geluTanh", single, geluTanh)),
+	flushed(one("hardSwish", several, hardSwish)),
 	one("sign", several, sign),
 	one("softsign", several, softsign),
 	{name: "quickGelu", inputs: 1, tuned: true, flush: true, strip: single, of: func(f *Func, x, p []V) V {
 		return f.Mul(x[0], f.Sigmoid(f.Mul(p[0], x[0])))
 	}},
-	{name: "hardSigmoid", inputs: 1, tuned: true, strip: several, of: func(f *Func, x, p []V) V {
+	{name: "hardSigmoid", inputs: 1, tuned: true, flush: true, strip: several, of: func(f *Func, x, p []V) V {
 		return unit(f, f.FMA(p[0], x[0], p[1]))
 	}},
-	{name: "leaky", inputs: 1, tuned: true, strip: several, of: func(f *Func, x, p []V) V {
-		return f.Select(f.Greater(f.Const(0), x[0]), f.Mul(p[0], x[0]), x[0])
+	{name: "leaky", inputs: 1, tuned: true, flush: true, strip: several, of: func(f *Func, x, p []V) V {
+		return f.Select(f.Greater(f.Const(0), x[0]), f.Mul(p[0], x[0]), f.Mul(x[0], f.Const(1)))
 	}},
 }
 

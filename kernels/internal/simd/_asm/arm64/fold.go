@@ -82,6 +82,7 @@ func fold(file *File) {
 	file.Func("normalize", "func(y, x, gamma, beta *float32, n int, mean, scale float32)", normalize)
 	file.Func("highestOver", "func(dst, x *float32, at *int, rows, n int)", highestOver)
 	file.Func("addRows", "func(acc, x *float32, at *int, rows, n int)", addRows)
+	file.Func("weighedRows", "func(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows, taps, n int)", weighedRows)
 }
 
 // lanes are those of a block, each x.
@@ -184,6 +185,31 @@ func addRows(f *Func) {
 		f.Op("MOVD", lane, Imm(Lanes))
 		f.Op("MOVD", acc, "acc+0(FP)")
 		f.Label(same)
+	})
+	f.Return()
+}
+
+// weighedRows sums rows a stride apart with weights.
+func weighedRows(f *Func) {
+	f.FlushSubnormals()
+	y, at, w, ldy, stride := f.Arg("y"), f.Arg("at"), f.Arg("w"), f.Stride("ldy"), f.Stride("stride")
+	f.Loop(f.Arg("rows"), func() {
+		x, to := f.Element(f.Arg("x"), Mem{Base: at}), f.Copy(y)
+		f.Strips(f.Arg("n"), several, []R{to, x}, func(s Strip) {
+			tap, weight, sums := f.Copy(x), f.Copy(w), lanes(f, math.Copysign(0, -1))[:s.Vectors]
+			f.Loop(f.Arg("taps"), func() {
+				by := f.Lane(f.Load(Mem{Base: weight}, 1), 0)
+				for i, v := range s.Load(f, tap) {
+					f.Do("fadd", sums[i], sums[i], f.Mul(v, by))
+				}
+				f.Move(tap, stride)
+				f.Move(weight, Imm(4))
+			})
+			s.Store(f, sums, to)
+		})
+		f.Move(w, f.Stride("taps"))
+		f.Move(y, ldy)
+		f.Move(at, Imm(8))
 	})
 	f.Return()
 }

@@ -4,6 +4,34 @@ import . "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/neon"
 
 // Each function follows the one of its name in package simd step by step.
 
+// quotient, recip and sqrt know their subnormal arguments, though a processor
+// takes them for zeros here.
+
+func quotient(f *Func, a, b V) V {
+	a, powerA := grown(f, a, 0x1p-64)
+	b, powerB := grown(f, b, 0x1p64)
+	return f.Mul(f.Mul(f.Div(a, b), powerA), powerB)
+}
+
+func recip(f *Func, x V) V {
+	x, power := grown(f, x, 0x1p64)
+	return f.Mul(f.Div(f.Const(1), x), power)
+}
+
+func sqrt(f *Func, x V) V {
+	x, power := grown(f, x, 0x1p-32)
+	return f.Mul(f.Sqrt(x), power)
+}
+
+// grown is x times 2⁶⁴ where x is subnormal or 0, and back there; elsewhere it
+// is x, and 1.
+func grown(f *Func, x V, back float64) (V, V) {
+	small := f.Of("cmeq", f.And(x, f.Bits(0x7f800000)), f.Zero())
+	count := f.Of("scvtf", f.Abs(x)) // of 2⁻¹⁴⁹
+	y := f.CopySign(f.Mul(count, f.Const(0x1p-85)), x)
+	return f.Select(small, y, x), f.Select(small, f.Const(back), f.Const(1))
+}
+
 func silu(f *Func, x V) V { return f.Mul(x, f.Sigmoid(x)) }
 
 func tanh(f *Func, x V) V {

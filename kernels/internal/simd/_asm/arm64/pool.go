@@ -13,6 +13,7 @@ func pool(file *File) {
 		over(f, "fmax", math.Inf(-1), func(v V) V { return v })
 	})
 	file.Func("meanOfTaps", "func("+SweepArgs+", by float32)", func(f *Func) {
+		f.FlushSubnormals()
 		by := f.ArgV("by")
 		over(f, "fadd", 0, func(v V) V { return f.Div(v, by) })
 	})

@@ -53,8 +53,7 @@ var wideFunctions = []wideFunction{
 // write writes the function over n elements, all under a mask: it is long, so
 // that a second one for the rest would cost more than it saves.
 func (fn wideFunction) write(d Doubles) {
-	TEXT(fn.name+d.Name, NOSPLIT, signature(fn.inputs, fn.tuned))
-	Pragma("noescape")
+	Begin(fn.name+d.Name, signature(fn.inputs, fn.tuned))
 	dst, n, i, in, params := arguments(fn.inputs, fn.tuned, d.Broadcast)
 	mask := d.All()
 	at := func(p reg.GPVirtual) Mem { return Mem{Base: p, Index: i, Scale: 4} }

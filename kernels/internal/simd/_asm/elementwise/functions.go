@@ -6,6 +6,26 @@ import (
 
 // Each function follows the one of its name in package simd step by step.
 
+// quotient, recip and sqrt know their subnormal arguments, though a processor
+// takes them for zeros here.
+
+func quotient(f Form, a, b V) V {
+	a, smallA := f.Grown(a)
+	b, smallB := f.Grown(b)
+	q := f.ScaleWhere(smallA, f.Div(a, b), 0x1p-64)
+	return f.ScaleWhere(smallB, q, 0x1p64)
+}
+
+func recip(f Form, x V) V {
+	x, small := f.Grown(x)
+	return f.ScaleWhere(small, f.Div(f.Const(1), x), 0x1p64)
+}
+
+func sqrt(f Form, x V) V {
+	x, small := f.Grown(x)
+	return f.ScaleWhere(small, f.Sqrt(x), 0x1p-32)
+}
+
 func silu(f Form, x V) V { return f.Mul(f.Sigmoid(x), x) }
 
 func tanh(f Form, x V) V {
@@ -53,8 +73,7 @@ func geluTanh(f Form, x V) V {
 func relu(f Form, x V) V { return f.Add(f.MaxOf(f.Const(0), x), f.Const(0)) }
 
 func hardSwish(f Form, x V) V {
-	third := f.MulWhere(f.Large(x), x, f.Const(1))
-	return f.Mul(unit(f, f.FMA(third, f.Const(1.0/6), f.Const(0.5))), x)
+	return f.Mul(unit(f, f.FMA(x, f.Const(1.0/6), f.Const(0.5))), x)
 }
 
 // unit is max(0, min(1, x)).

@@ -42,16 +42,16 @@ func two(name string, of func(f Form, a, b V) V) function {
 var functions = []function{
 	two("add", func(f Form, a, b V) V { return f.Add(a, b) }),
 	two("sub", func(f Form, a, b V) V { return f.Sub(a, b) }),
-	two("mul", func(f Form, a, b V) V { return f.Mul(a, b) }),
-	two("div", func(f Form, a, b V) V { return f.Div(a, b) }),
+	flushed(two("mul", func(f Form, a, b V) V { return f.Mul(a, b) })),
+	flushed(two("div", quotient)),
 	two("min", Form.Min),
 	two("max", Form.Max),
-	{name: "fma", inputs: 3, of: func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
+	{name: "fma", inputs: 3, flush: true, of: func(f Form, x, _ []V) V { return f.FMA(x[0], x[1], x[2]) }},
 
 	one("neg", Form.Neg),
 	one("abs", Form.Abs),
-	one("sqrt", Form.Sqrt),
-	one("recip", func(f Form, x V) V { return f.Div(f.Const(1), x) }),
+	flushed(one("sqrt", sqrt)),
+	flushed(one("recip", recip)),
 	one("floor", func(f Form, x V) V { return f.Round(x, 1) }),
 	one("ceil", func(f Form, x V) V { return f.Round(x, 2) }),
 	one("rint", func(f Form, x V) V { return f.Round(x, 0) }),
@@ -65,17 +65,17 @@ var functions = []function{
 	flushed(long("silu", silu)),
 	flushed(one("gelu", gelu)),
 	flushed(long("geluTanh", geluTanh)),
-	one("hardSwish", hardSwish),
+	flushed(one("hardSwish", hardSwish)),
 	one("sign", sign),
 	one("softsign", softsign),
 	{name: "quickGelu", inputs: 1, tuned: true, long: true, flush: true, of: func(f Form, x, p []V) V {
 		return f.Mul(f.Sigmoid(f.Mul(x[0], p[0])), x[0])
 	}},
-	{name: "hardSigmoid", inputs: 1, tuned: true, of: func(f Form, x, p []V) V {
+	{name: "hardSigmoid", inputs: 1, tuned: true, flush: true, of: func(f Form, x, p []V) V {
 		return unit(f, f.FMA(x[0], p[0], p[1]))
 	}},
-	{name: "leaky", inputs: 1, tuned: true, of: func(f Form, x, p []V) V {
-		return f.Select(LT, x[0], f.Zero(), f.Mul(x[0], p[0]), x[0])
+	{name: "leaky", inputs: 1, tuned: true, flush: true, of: func(f Form, x, p []V) V {
+		return f.Select(LT, x[0], f.Zero(), f.Mul(x[0], p[0]), f.Mul(x[0], f.Const(1)))
 	}},
 }
 

@@ -10,7 +10,8 @@ import (
 	. "github.com/glovebox-ml/glovebox/kernels/internal/simd/_asm/vec"
 )
 
-// overs fold the rows of n elements that begin at x[at[0]], x[at[1]] … into one.
+// overs are of the rows of n elements that begin at x[at[0]], x[at[1]] …: they
+// fold them into one, or weigh those that follow each.
 var overs = []row{
 	{"highestOver", "func(dst, x *float32, at *int, rows, n int)", func(f Form) {
 		dst := pointer("dst")
@@ -49,6 +50,48 @@ var overs = []row{
 		JNZ(LabelRef(next))
 		JMP(LabelRef(again))
 		Label(done)
+		Leave()
+	}},
+	{"weighedRows", "func(y *float32, ldy int, x *float32, at *int64, stride int, w *float32, rows, taps, n int)", func(f Form) {
+		FlushSubnormals()
+		next, from, tap, weight, left := NewLabel("row"), GP64(), GP64(), GP64(), GP64()
+		y, at, w, stride := pointer("y"), pointer("at"), pointer("w"), pointer("stride")
+		SHLQ(Imm(2), stride)
+		Label(next)
+		MOVQ(Mem{Base: at}, from)
+		SHLQ(Imm(2), from)
+		ADDQ(Arg("x"), from)
+		f.Blocks(Arg("n"), func(i reg.GPVirtual, where []Mask) {
+			again, done := NewLabel("tap"), NewLabel("taps")
+			MOVQ(from, tap)
+			MOVQ(w, weight)
+			MOVQ(Arg("taps"), left)
+			by, sums := f.Broadcast(Mem{Base: weight}), []V{}
+			for v, m := range where {
+				sums = append(sums, f.Mul(by, m.Operand(f.At(tap, i, v))))
+			}
+			Label(again)
+			DECQ(left)
+			JZ(LabelRef(done))
+			ADDQ(stride, tap)
+			ADDQ(Imm(4), weight)
+			VBROADCASTSS(Mem{Base: weight}, by)
+			for v, m := range where {
+				VADDPS(f.Mul(by, m.Operand(f.At(tap, i, v))), sums[v], sums[v])
+			}
+			JMP(LabelRef(again))
+			Label(done)
+			for v, m := range where {
+				m.Store(sums[v], f.At(y, i, v))
+			}
+		})
+		MOVQ(Arg("taps"), left)
+		LEAQ(Mem{Base: w, Index: left, Scale: 4}, w)
+		MOVQ(Arg("ldy"), left)
+		LEAQ(Mem{Base: y, Index: left, Scale: 4}, y)
+		ADDQ(Imm(8), at)
+		DECQ(Arg("rows"))
+		JNZ(LabelRef(next))
 		Leave()
 	}},
 }

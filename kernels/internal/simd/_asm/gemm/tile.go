@@ -49,8 +49,7 @@ func (t *tile) write() {
 	if t.sparing {
 		signature = strings.TrimSuffix(signature, ")") + ", sums *float32)"
 	}
-	TEXT(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), NOSPLIT, signature)
-	Pragma("noescape")
+	vec.Begin(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), signature)
 	vec.FlushSubnormals()
 	local := AllocLocal(16)
 	t.left, t.lens = local, local.Offset(8)

@@ -20,8 +20,7 @@ func main() {
 // pack writes a function that copies rows of up to 16 elements next to each
 // other and fills them up with zeros.
 func pack(f Form) {
-	TEXT("pack"+f.Name, NOSPLIT, "func(dst, src *float32, stride, rows, columns int)")
-	Pragma("noescape")
+	Begin("pack"+f.Name, "func(dst, src *float32, stride, rows, columns int)")
 	dst := Load(Param("dst"), GP64()).(reg.GPVirtual)
 	src := Load(Param("src"), GP64()).(reg.GPVirtual)
 	stride := Load(Param("stride"), GP64()).(reg.GPVirtual)

@@ -18,7 +18,7 @@ func main() {
 		highest := fold{Sweep{Form: f, Together: []int{f.Lanes / 4, 1}}} // each takes two registers
 		highest.Function("highestOfTaps", "func("+SweepArgs+")", func() {}, highest.highest)
 		mean := fold{Sweep{Form: f, Together: []int{8, 4, 2, 1}}}
-		mean.Function("meanOfTaps", "func("+SweepArgs+", by float32)", func() {}, mean.mean)
+		mean.Function("meanOfTaps", "func("+SweepArgs+", by float32)", FlushSubnormals, mean.mean)
 	}
 	Generate()
 }

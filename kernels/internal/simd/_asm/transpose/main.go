@@ -15,8 +15,7 @@ const side = 8
 func main() {
 	ConstraintExpr("!purego")
 	for _, f := range Forms {
-		TEXT("transpose"+f.Name, NOSPLIT, "func(dst *uint32, da int, src *uint32, sb int, rows, cols int)")
-		Pragma("noescape")
+		Begin("transpose"+f.Name, "func(dst *uint32, da int, src *uint32, sb int, rows, cols int)")
 		write(f.Eight())
 	}
 	Generate()

@@ -89,6 +89,25 @@ func (f Form) Choose(b Bools, yes, no V) V {
 	return v
 }
 
+// Grown is x times 2⁶⁴ where x is subnormal or 0, and where that is; elsewhere
+// it is x. It needs no arithmetic with subnormal numbers.
+func (f Form) Grown(x V) (V, Bools) {
+	small := f.EqualInts(f.And(x, f.Bits(0x7f800000)), f.Zero())
+	count := f.New()
+	VCVTDQ2PS(f.Abs(x), count) // of 2⁻¹⁴⁹
+	return f.Choose(small, f.CopySign(f.Mul(count, f.Const(0x1p-85)), x), x), small
+}
+
+// ScaleWhere is x·by where w holds, x elsewhere.
+func (f Form) ScaleWhere(w Bools, x V, by float64) V {
+	if !f.wide {
+		return f.Choose(w, f.Mul(x, f.Const(by)), x)
+	}
+	v := f.Copy(x)
+	VMULPS(f.Const(by), x, w.reg, v)
+	return v
+}
+
 // Words is the lower 16 bits of each lane of a block, as which all of a lane can
 // be read; SignedBytes and UnsignedBytes are the lower 8.
 func (f Form) Words(list []V) V {

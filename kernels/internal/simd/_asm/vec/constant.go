@@ -29,12 +29,18 @@ const (
 	keepPaired = 2 // where two bodies are written together
 )
 
+// Begin begins a function that leaves by Leave.
+func Begin(name, signature string) {
+	TEXT(name, NOSPLIT, signature)
+	Pragma("noescape")
+	control = nil
+}
+
 // Function writes a function, whose body leaves by Leave. The constants that the
 // body uses are known at its end, so they are loaded there, before it begins.
 func (f Form) Function(name, signature string, body func()) {
-	TEXT(name+f.Name, NOSPLIT, signature)
-	Pragma("noescape")
-	kept, control = nil, nil
+	Begin(name+f.Name, signature)
+	kept = nil
 	JMP(LabelRef("constants"))
 	Label("begin")
 	body()
