@@ -94,7 +94,7 @@ func planGroupNorm(in []tensor.Type, a GroupNormAttrs) (Plan, error) {
 	s.n, s.places, s.c = int(n), int(places), int(c)
 	flat := tensor.Of(x.DType, n, places, c)
 	s.fold = newFold(&flat, [tensor.MaxRank]bool{1: true})
-	p.Scratch = float32Scratch(in...) + float32Scratch(x) + realSize(x.DType)*(n*c*int64(s.blocks)+2*n*a.Groups)
+	p.Scratch = float32Scratch(in...) + float32Scratch(x) + realSize(x.DType)*(n*c*int64(s.blocks)+n*c+n*a.Groups)
 	return p, nil
 }
 
@@ -121,7 +121,7 @@ func groupNorm[T real](c *Call) error {
 	x, gamma, beta := in[0], in[1], in[2]
 	out := output[T](y, &rest)
 	sums := cutReals[T](&rest, s.results()*s.blocks)
-	means := cutReals[T](&rest, s.n*s.groups)
+	means := cutReals[T](&rest, s.n*s.c) // of the group that a channel is in
 	scales := cutReals[T](&rest, s.n*s.groups)
 
 	// average sets each group's element of dst to the mean of its channels.
@@ -131,7 +131,7 @@ func groupNorm[T real](c *Call) error {
 			for _, v := range sums[g*s.perGroup:][:s.perGroup] {
 				sum += v
 			}
-			dst[g] = sum / T(s.perGroup*s.places)
+			dst[g] = quotient(sum, T(s.perGroup*s.places))
 		}
 	}
 	start, join := joining[T](ReduceSum)
@@ -139,17 +139,18 @@ func groupNorm[T real](c *Call) error {
 	if err := foldAll(c, &s.fold, sums, join, inLanes(&s.fold, start, join, plain)); err != nil {
 		return err
 	}
-	average(means)
+	average(scales)
+	for i := range means {
+		means[i] = scales[i/s.perGroup]
+	}
 	squares := func() loader[T] {
 		d := make([]T, foldChunk)
 		return func(at, n int) []T {
 			for i := 0; i < n; {
-				mean, channel := means[(at+i)/(s.places*s.c)*s.groups:], (at+i)%s.c
-				for end := min(n, i+s.c-channel); i < end; i++ {
-					v := x[at+i] - mean[channel/s.perGroup]
-					d[i] = v * v
-					channel++
-				}
+				image, channel := (at+i)/(s.places*s.c), (at+i)%s.c
+				end := min(n, i+s.c-channel)
+				squareDistances(d[i:end], x[at+i:at+end], means[image*s.c+channel:])
+				i = end
 			}
 			return d[:n]
 		}
@@ -169,7 +170,7 @@ func groupNorm[T real](c *Call) error {
 			for j := int(from); j < int(to); {
 				g := j / s.perGroup
 				end := min((g+1)*s.perGroup, int(to))
-				simd.Normalize(d[j:end], v[j:end], part(gamma, j, end), part(beta, j, end), means[first+g], scales[first+g])
+				simd.Normalize(d[j:end], v[j:end], part(gamma, j, end), part(beta, j, end), means[(first+g)*s.perGroup], scales[first+g])
 				j = end
 			}
 		}
@@ -177,6 +178,19 @@ func groupNorm[T real](c *Call) error {
 		store(y, out, int(at), int(end))
 		s.epilogue.apply(y.Data, extra, at, end)
 	})
+}
+
+// squareDistances sets d[i] to (x[i]-m[i])².
+func squareDistances[T real](d, x, m []T) {
+	if v, ok := any(d).([]float32); ok && len(d) >= foldWidth {
+		simd.Sub.Map(v, any(x).([]float32), any(m).([]float32))
+		simd.Mul.Map(v, v, v)
+		return
+	}
+	for i, v := range x {
+		v -= m[i]
+		d[i] = product(v, v)
+	}
 }
 
 // part is v[lo:hi], or nil where there is no v.

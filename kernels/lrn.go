@@ -13,7 +13,7 @@ import (
 //	y[c] = x[c] / (K + A/Size · Σ x[i]²)^B
 //
 // with i from c - (Size-1)/2 to c + Size/2, as far as they exist, in order and
-// in one accumulator.
+// by fused multiply-adds into one accumulator.
 //
 //	x      float [..., c]
 //	attrs  Size, A, B, K
@@ -59,33 +59,68 @@ func planLRN(in []tensor.Type, a LRNAttrs) (Plan, error) {
 }
 
 func runLRN(c *Call) error {
-	if c.Out[0].DType == tensor.Float64 {
-		return lrn(c, math.Pow)
+	switch y := c.Out[0]; {
+	case y.Elems() == 0:
+		return nil
+	case y.DType == tensor.Float64:
+		return lrnFloat64(c)
 	}
-	return lrn(c, simd.Pow32)
+	return lrnFloat32(c)
 }
 
-func lrn[T real](c *Call, pow func(x, y T) T) error {
-	s, y := c.Plan.step.(*lrnStep), c.Out[0]
-	if y.Elems() == 0 {
-		return nil
-	}
-	rest := scratchOf(c)
-	x, err := operand[T](c, c.In[0], &rest)
-	if err != nil {
-		return err
-	}
-	out := output[T](y, &rest)
-	a := T(s.attrs.A) / T(s.attrs.Size)
+func lrnFloat64(c *Call) error {
+	s, x, y := c.Plan.step.(*lrnStep), tensor.View[float64](c.In[0].Data), tensor.View[float64](c.Out[0].Data)
+	a, b, k := s.parameters()
 	return c.split(int64(len(x)), 200+4*(s.before+s.after), func(lo, hi int64) {
 		for i := lo; i < hi; i++ {
 			row, at := x[i/s.c*s.c:][:s.c], i%s.c
-			sum := T(0)
+			sum := 0.0
 			for _, v := range row[max(0, at-s.before):min(s.c, at+s.after+1)] {
-				sum += T(v * v)
+				sum = math.FMA(v, v, sum)
 			}
-			out[i] = row[at] / pow(T(s.attrs.K)+T(a*sum), T(s.attrs.B))
+			y[i] = row[at] / math.Pow(math.FMA(a, sum, k), b)
 		}
-		store(y, out, int(lo), int(hi))
 	})
+}
+
+// lrnAtOnce is how many channels go through each step together.
+const lrnAtOnce = 256
+
+func lrnFloat32(c *Call) error {
+	s, y := c.Plan.step.(*lrnStep), c.Out[0]
+	rest := scratchOf(c)
+	x, err := operand[float32](c, c.In[0], &rest)
+	if err != nil {
+		return err
+	}
+	out := output[float32](y, &rest)
+	var a, b, k [lrnAtOnce]float32
+	p, q, r := s.parameters()
+	for i := range a {
+		a[i], b[i], k[i] = float32(p), float32(q), float32(r)
+	}
+	return c.runs(y.Elems()/s.c, s.c, int(min(20+s.before+s.after, 1<<20)), func(lo, hi, from, to int64) {
+		for r := lo; r < hi; r++ {
+			row, sums := x[r*s.c:][:s.c], out[r*s.c:][:s.c]
+			for j := from; j < to; j += lrnAtOnce {
+				end := min(to, j+lrnAtOnce)
+				clear(sums[j:end])
+				for d := -s.before; d <= s.after; d++ {
+					if first, last := max(j, -d), min(end, s.c-d); first < last {
+						near := row[first+d : last+d]
+						simd.MulAdd(sums[first:last], near, near, sums[first:last])
+					}
+				}
+				sums, n := sums[j:end], end-j
+				simd.MulAdd(sums, sums, a[:n], k[:n])
+				simd.Pow.Map(sums, sums, b[:n])
+				simd.Div.Map(sums, row[j:end], sums)
+			}
+		}
+		store(y, out, int(lo*s.c+from), int((hi-1)*s.c+to))
+	})
+}
+
+func (s *lrnStep) parameters() (a, b, k float64) {
+	return float64(s.attrs.A) / float64(s.attrs.Size), float64(s.attrs.B), float64(s.attrs.K)
 }
