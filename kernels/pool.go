@@ -10,14 +10,26 @@ import (
 
 // Pool runs the tiles of kernels on a fixed number of goroutines. A run only
 // borrows workers that are idle, and does not wait for one that has not begun
-// with its tiles: a loaded process gives each run one core, and a core that
-// another process holds costs a run nothing.
+// with its tiles: a loaded process gives each run one core. Where workers often
+// do not come in time, another process has their cores or jobs are shorter than
+// waking up, and they would only take from the caller's: then it goes on alone
+// for a while.
 type Pool struct {
 	workers []worker
 	callers atomic.Int64 // of Tiles, now
 	closed  atomic.Bool
 	wg      sync.WaitGroup
+	start   time.Time
+	missed  atomic.Int64 // how many of the last jobs no worker came for, all being always
+	alone   atomic.Int64 // until then, since start, no worker is asked; 0: they are
 }
+
+const (
+	always   = 1 << 10
+	tooMany  = always * 3 / 8
+	lastJobs = 16
+	apart    = 20 * time.Millisecond // several slices of a core that is shared
+)
 
 // spin is how long a goroutine looks for what it waits for before it sleeps.
 // Waking up takes as long as a small op, and the next one is seldom far.
@@ -35,7 +47,7 @@ var taken job
 
 // NewPool starts threads-1 workers; the caller of Tiles is the other one.
 func NewPool(threads int) *Pool {
-	p := &Pool{workers: make([]worker, max(threads, 1)-1)}
+	p := &Pool{workers: make([]worker, max(threads, 1)-1), start: time.Now()}
 	for i := range p.workers {
 		w := &p.workers[i]
 		w.wake = make(chan struct{}, 1)
@@ -84,11 +96,37 @@ func (w *worker) rouse() {
 	}
 }
 
-// lend offers j to so many idle workers at most.
-func (p *Pool) lend(j *job, helpers int) {
+// asks reports whether workers are asked, or not yet again.
+func (p *Pool) asks() bool {
+	until := p.alone.Load()
+	if until == 0 {
+		return true
+	}
+	if time.Since(p.start) < time.Duration(until) {
+		return false
+	}
+	p.alone.CompareAndSwap(until, 0)
+	return true
+}
+
+// note counts a job for which workers were asked.
+func (p *Pool) note(came bool) {
+	missed := p.missed.Load()
+	if missed -= missed / lastJobs; !came {
+		missed += always / lastJobs
+	}
+	if missed > tooMany {
+		missed -= tooMany / 4
+		p.alone.Store(int64(time.Since(p.start) + apart))
+	}
+	p.missed.Store(missed)
+}
+
+// lend offers j to so many idle workers at most, and says to how many it did.
+func (p *Pool) lend(j *job, helpers int) (asked int) {
 	for i := range p.workers {
-		if helpers <= 0 {
-			return
+		if asked >= helpers {
+			break
 		}
 		w := &p.workers[i]
 		if w.offer.Load() != nil {
@@ -100,16 +138,18 @@ func (p *Pool) lend(j *job, helpers int) {
 			continue
 		}
 		w.rouse()
-		helpers--
+		asked++
 	}
+	return asked
 }
 
-// reclaim takes j back from workers that have not begun with it, and waits for
-// the others.
-func (p *Pool) reclaim(j *job) {
+// reclaim takes j back from workers that have not begun with it, waits for the
+// others, and says how many those were that had not.
+func (p *Pool) reclaim(j *job) (idle int) {
 	for i := range p.workers {
 		if p.workers[i].offer.CompareAndSwap(j, nil) {
 			j.helpers.Add(-1)
+			idle++
 		}
 	}
 	for start := time.Now(); j.helpers.Load() > 0 && time.Since(start) < spin; {
@@ -121,6 +161,7 @@ func (p *Pool) reclaim(j *job) {
 		}
 	}
 	j.asleep.Store(false)
+	return idle
 }
 
 // job is one call of Tiles. It is used again for others, so a worker that has
@@ -213,12 +254,14 @@ const ErrPanic Refusal = "a kernel failed"
 func (c *Call) Tiles(n int, tile func(i int)) error {
 	j := jobs.Get().(*job)
 	j.ctx, j.tile, j.n = c.Ctx, tile, int64(n)
-	if p := c.Pool; p != nil && n > 1 && len(p.workers) > 0 {
+	if p := c.Pool; p != nil && n > 1 && len(p.workers) > 0 && p.asks() {
 		helpers := min(n, len(p.workers)+2-int(p.callers.Add(1))) - 1
 		j.cut(max(helpers, 0) + 1)
-		p.lend(j, helpers)
+		asked := p.lend(j, helpers)
 		j.work(0)
-		p.reclaim(j)
+		if idle := p.reclaim(j); asked > 0 {
+			p.note(idle < asked)
+		}
 		p.callers.Add(-1)
 	} else {
 		j.cut(1)

@@ -55,6 +55,35 @@ func TestTilesAtOnce(t *testing.T) {
 	}
 }
 
+// Workers that often do not come are not asked for a while, and then soon no
+// more.
+func TestTilesAlone(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	misses := func() (n int) {
+		for ; p.asks() && n < 10*lastJobs; n++ {
+			p.note(false)
+		}
+		return n
+	}
+	for range 10 * lastJobs {
+		p.note(true)
+	}
+	if n := misses(); n < 4 || n > lastJobs {
+		t.Errorf("alone after %d misses", n)
+	}
+	time.Sleep(apart)
+	if n := misses(); n < 1 || n > 4 {
+		t.Errorf("alone again after %d misses", n)
+	}
+	time.Sleep(apart)
+	for i := range 100 * lastJobs {
+		if p.note(i%10 > 0); !p.asks() {
+			t.Fatal("alone although most come")
+		}
+	}
+}
+
 func TestTilesFail(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
