@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -40,14 +41,18 @@ func TestChangingFile(t *testing.T) {
 		{"it grows", func(r *readerAt) { r.b = append(r.b, 1) }, ErrChanged},
 		{"it stays", func(*readerAt) {}, nil},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for i := range 2 * len(tests) {
+		tt, plain := tests[i/2], i%2 > 0
+		t.Run(fmt.Sprintf("%s, by SHA-256: %v", tt.name, plain), func(t *testing.T) {
 			r := &readerAt{make([]byte, 2*pieceSize+5)}
 			m, err := NewModel(Config{Parts: []Part{{"f", r, int64(len(r.b))}}, Limits: Limits{Memory: 1 << 30, File: 1 << 30}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer m.Close()
+			if plain {
+				m.blobs[0].mac = nil
+			}
 			b := m.LoadBox(context.Background(), abi.TaskModel)
 			defer b.Close()
 			buf := make([]byte, 32)

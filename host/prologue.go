@@ -1,7 +1,9 @@
 package host
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -96,6 +98,7 @@ type prologue struct {
 	packs map[key][]int32 // the ops whose packed form waits for it
 	slab  *memory         // the small constants that stay
 	used  int64
+	spare []*memory // was that of constants that nothing reads any more
 }
 
 func (w *prologue) work() error {
@@ -271,9 +274,52 @@ func (w *prologue) packAll(k key) error {
 // stays.
 func (w *prologue) release(k key) {
 	if w.left[k]--; w.left[k] == 0 && w.temp[k] != nil {
-		w.temp[k].free()
+		w.spared(w.temp[k])
 		delete(w.temp, k)
 	}
+}
+
+// maxSpare is how many pieces of memory wait for other constants: an op has
+// seldom more inputs that are made for it.
+const maxSpare = 2
+
+// spared keeps memory for another constant: the system takes as long to hand
+// out new pages as a constant takes to read.
+func (w *prologue) spared(c *memory) {
+	if c.region == nil {
+		c.free()
+		return
+	}
+	w.spare = append(w.spare, c)
+	slices.SortFunc(w.spare, func(a, b *memory) int { return cmp.Compare(a.n, b.n) })
+	if len(w.spare) > maxSpare {
+		w.spare[0].free()
+		w.spare = w.spare[1:]
+	}
+}
+
+// take is memory for what does not stay, zeroed or not.
+func (w *prologue) take(n int64) (*memory, error) {
+	for i, c := range w.spare {
+		if n >= smallest && c.n >= n {
+			w.spare = slices.Delete(w.spare, i, i+1)
+			c.data = c.region.Bytes()[:n:n]
+			return c, nil
+		}
+	}
+	return w.fresh(n)
+}
+
+// fresh is new memory, at the expense of what is not needed now.
+func (w *prologue) fresh(n int64) (*memory, error) {
+	if c, err := allocate(&w.m.ledger, n); err == nil {
+		return c, nil
+	}
+	for _, c := range w.spare {
+		c.free()
+	}
+	w.spare = nil
+	return w.m.squeeze(w.start, n)
 }
 
 func (w *prologue) bytes(k key) []byte {
@@ -311,7 +357,7 @@ func (w *prologue) missing(o *op) bool {
 // stays, else until the prologue is over.
 func (w *prologue) room(k key, n int64, keep bool, held map[key]*memory) (*memory, error) {
 	if !keep {
-		c, err := w.m.squeeze(w.start, n)
+		c, err := w.take(n)
 		if err == nil {
 			w.temp[k] = c
 		}
@@ -325,7 +371,7 @@ func (w *prologue) room(k key, n int64, keep bool, held map[key]*memory) (*memor
 		held[k] = c
 		return c, nil
 	}
-	c, err := w.m.squeeze(w.start, n)
+	c, err := w.fresh(n)
 	if err == nil {
 		c.turn = w.m.turn
 		held[k] = c
@@ -371,11 +417,11 @@ func (w *prologue) run(o *op, keep []bool) error {
 			c.In[j] = kernels.Tensor{Type: p.values[v-1].typ, Data: w.bytes(p.values[v-1].key)}
 		}
 	}
-	scratch, err := m.squeeze(w.start, o.plan.Scratch)
+	scratch, err := w.take(o.plan.Scratch)
 	if err != nil {
 		return err
 	}
-	defer scratch.free()
+	defer w.spared(scratch)
 	c.Scratch = scratch.data
 	for j, t := range o.plan.Out {
 		i := int(o.first) - 1 + j
@@ -438,6 +484,9 @@ func (w *prologue) pack(s int32) error {
 // drop frees what only the prologue needed.
 func (w *prologue) drop() {
 	for _, c := range w.temp {
+		c.free()
+	}
+	for _, c := range w.spare {
 		c.free()
 	}
 }

@@ -107,6 +107,42 @@ func TestPrologueMeetsTheMemoryLimit(t *testing.T) {
 	}
 }
 
+// Memory of what nothing reads any more serves the next constant that it has
+// room for, and goes where new memory is short.
+func TestSpareMemory(t *testing.T) {
+	m := weights(t, 0, small)
+	w := prologue{m: m, ctx: t.Context()}
+	take := func(n int64) *memory {
+		t.Helper()
+		c, err := w.take(n)
+		if err != nil || int64(len(c.data)) != n {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		return c
+	}
+	a := take(4 << 20)
+	w.spared(a)
+	b := take(3 << 20)
+	if a != b {
+		t.Error("the memory is not used again")
+	}
+	if c := take(1 << 20); c == b {
+		t.Error("it is used twice")
+	} else {
+		w.spared(b)
+		w.spared(c)
+	}
+	c, err := w.fresh(small.Memory - 1<<20)
+	if err != nil {
+		t.Fatalf("what is spare takes the room of what is not: %v", err)
+	}
+	w.spared(c)
+	w.drop()
+	if used := m.ledger.used.Load(); used != 0 {
+		t.Errorf("%d bytes are still charged", used)
+	}
+}
+
 func TestPrologueIsCanceled(t *testing.T) {
 	const k, n = 96, 200
 	m := weights(t, k*n, small)
