@@ -15,7 +15,7 @@
 //	box*.go     the imports
 //	program.go  programs: built op by op, sealed, bound to other sizes
 //	layout.go   where each value of a program lives, and what a run costs
-//	prologue.go constants: read, computed and packed once a model
+//	prologue.go constants: read, computed and packed once a model, in memory that spare.go hands on
 //	frame.go    what a run computes in, ready for it
 //	run.go      one program, one run
 //	repeat.go   a program that another runs turn by turn
