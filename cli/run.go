@@ -92,8 +92,8 @@ func readLabels(path string) ([]string, error) {
 }
 
 // writeOutputs writes N-<name>.npy for each output, into a folder that it makes
-// where there is none. Names come from the file:
-// they are reduced to a safe alphabet, and the files are made inside dir, new.
+// where there is none. Names come from the file: they are reduced to a safe
+// alphabet, and the files are made inside dir, new.
 func writeOutputs(dir string, ports []glovebox.Port, res *glovebox.Result) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return &exit{exitOpen, err.Error()}

@@ -37,32 +37,31 @@ type blob struct {
 	mem  *memory
 
 	mu     sync.Mutex
-	mac    cipher.AEAD
-	hashes map[int64]mac
+	mac    cipher.AEAD // nil: SHA-256 takes its place
+	hashes map[int64]pieceHash
 	cached int64 // which piece is in piece, or -1
 	piece  []byte
 }
 
-type mac [16]byte
+type pieceHash [16]byte
 
 func newBlob(p Part) *blob {
-	b := &blob{part: p, hashes: map[int64]mac{}, cached: -1}
+	b := &blob{part: p, hashes: map[int64]pieceHash{}, cached: -1}
 	var secret [16]byte
 	rand.Read(secret[:])
 	if c, err := aes.NewCipher(secret[:]); err == nil {
-		// Where a policy allows no such use of GCM, SHA-256 takes its place.
-		b.mac, _ = cipher.NewGCM(c)
+		b.mac, _ = cipher.NewGCM(c) // nil where a policy allows no nonces of ours
 	}
 	return b
 }
 
 // hash is that of a piece.
-func (b *blob) hash(p []byte) (h mac) {
+func (b *blob) hash(p []byte) (h pieceHash) {
 	if b.mac == nil {
 		sum := sha256.Sum256(p)
-		return mac(sum[:len(h)])
+		return pieceHash(sum[:len(h)])
 	}
-	var nonce [12]byte // one key hashes only what stays secret
+	var nonce [12]byte // the same for all pieces, as no hash is ever shown
 	b.mac.Seal(h[:0], nonce[:], nil, p)
 	return h
 }
@@ -119,18 +118,18 @@ func (b *blob) load(i int64) error {
 }
 
 // fetch reads piece i into p, which is as long, and hashes what it read.
-func (b *blob) fetch(i int64, p []byte) (mac, error) {
+func (b *blob) fetch(i int64, p []byte) (pieceHash, error) {
 	if got, err := b.part.Data.ReadAt(p, i*pieceSize); got != len(p) {
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return mac{}, ErrChanged
+			return pieceHash{}, ErrChanged
 		}
-		return mac{}, ErrRead
+		return pieceHash{}, ErrRead
 	}
 	return b.hash(p), nil
 }
 
 // check compares the hash of piece i with its first. The caller holds the lock.
-func (b *blob) check(i int64, h mac) error {
+func (b *blob) check(i int64, h pieceHash) error {
 	if first, ok := b.hashes[i]; ok && first != h {
 		return ErrChanged
 	}

@@ -263,8 +263,8 @@ func (p *program) seal(s abi.Seal, rec []byte) abi.Errno {
 }
 
 // bind makes the program again for other input types: symbols are evaluated
-// anew, and every op that they or other types reach is planned anew. It answers nil when a guard or an op says
-// that the program does not hold for these sizes.
+// anew, and every op that they or other types reach is planned anew. It answers
+// nil when a guard or an op says that the program does not hold for these sizes.
 func (p *program) bind(inputs []tensor.Type) *program {
 	if len(inputs) != len(p.inputs) {
 		return nil
