@@ -69,8 +69,8 @@ func (m *Model) bury() {
 	dead := m.dead
 	m.dead = nil
 	m.deadMu.Unlock()
+	m.unrest()
 	for _, p := range dead {
-		m.unrest(p)
 		for _, c := range p.ready.uses {
 			c.uses--
 		}

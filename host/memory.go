@@ -32,37 +32,25 @@ func allocate(l *ledger, n int64) (*memory, error) {
 	if err := l.charge(n); err != nil {
 		return nil, err
 	}
-	m := &memory{ledger: l, n: n}
-	if n < smallest {
-		m.data = tensor.Aligned(n)
-		return m, nil
-	}
-	r, err := pages.Alloc(n)
+	m, err := obtain(n)
 	if err != nil {
 		l.release(n)
-		return nil, ErrMemory
+		return nil, err
 	}
-	m.region, m.data = r, r.Bytes()
+	m.ledger = l
 	return m, nil
 }
 
-// add charges n bytes more, which live elsewhere, until free.
-func (m *memory) add(n int64) error {
-	err := m.ledger.charge(n)
-	if err == nil {
-		m.n += n
+// obtain is memory that nobody is charged for yet.
+func obtain(n int64) (*memory, error) {
+	if n < smallest {
+		return &memory{n: n, data: tensor.Aligned(n)}, nil
 	}
-	return err
-}
-
-// move charges the memory to another ledger, if that has room.
-func (m *memory) move(to *ledger) bool {
-	if to.charge(m.n) != nil {
-		return false
+	r, err := pages.Alloc(n)
+	if err != nil {
+		return nil, ErrMemory
 	}
-	m.ledger.release(m.n)
-	m.ledger = to
-	return true
+	return &memory{n: n, region: r, data: r.Bytes()}, nil
 }
 
 // seal makes the memory read-only where it has pages of its own: a kernel that
@@ -83,10 +71,12 @@ func (m *memory) free() {
 		m.slab, m.data = nil, nil
 		return
 	}
-	if m == nil || m.ledger == nil {
+	if m == nil {
 		return
 	}
-	m.ledger.release(m.n)
+	if m.ledger != nil {
+		m.ledger.release(m.n)
+	}
 	if m.region != nil {
 		_ = m.region.Free()
 	}

@@ -41,7 +41,8 @@ type Model struct {
 	packed    map[key]*memory
 	turn      uint64 // of the constant made last
 	prework   atomic.Uint64
-	spare     atomic.Int64 // bytes of frames that wait for a run
+	arenas    arenas
+	spare     atomic.Int64 // bytes of what only waits for a run
 	deadMu    sync.Mutex
 	dead      []*program
 

@@ -66,7 +66,6 @@ type program struct {
 	layout layout
 	ready  readiness
 	life   life
-	frames frames
 }
 
 func newProgram() *program { return &program{sum: sha256.New()} }

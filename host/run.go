@@ -57,12 +57,12 @@ func (p *program) run(ctx context.Context, m *Model, l *ledger, in, out []kernel
 	if err := m.prepare(ctx, p); err != nil {
 		return err
 	}
-	f, err := m.frame(p, l)
+	a, err := m.take(p, l)
 	if err != nil {
 		return err
 	}
-	defer m.rest(p, f)
-	return f.run(ctx, m, in, out)
+	defer m.rest(a, p, l)
+	return a.frames[p].run(ctx, m, in, out)
 }
 
 // run makes the calls of the frame.
