@@ -87,28 +87,17 @@ func winogradPlane(tiles, channels int) int { return ((tiles*channels+15)/16 | 1
 func (s *convStep) packWinograd(call *Call, dst []float32, w Tensor) error {
 	size := simd.PackedLen(s.c, s.n)
 	return call.Tiles(s.c, func(c int) {
-		var row [9][simd.Panel]float32
-		// Planes lie at such distances that the lines of all compete for few
-		// places in a cache, so each is written at once.
-		var lines [simd.WinogradPlanes][simd.Panel]float32
 		for j := 0; j < s.n; j += simd.Panel {
-			cols := min(simd.Panel, s.n-j)
-			for i := range row {
-				readFloat32(row[i][:cols], w, (i*s.c+c)*s.n+j)
-				clear(row[i][cols:])
+			to := dst[j/simd.Panel*simd.PanelLen(s.c)+c*simd.Panel:]
+			if w.DType == tensor.Float32 && j+simd.Panel <= s.n {
+				simd.WinogradWeights(to, size, tensor.View[float32](w.Data)[c*s.n+j:], s.c*s.n)
+				continue
 			}
-			for k := range simd.Panel {
-				var g [9]float32
-				for i := range g {
-					g[i] = row[i][k]
-				}
-				for p, v := range simd.WinogradWeights(&g) {
-					lines[p][k] = v
-				}
+			var rows [9 * simd.Panel]float32 // zeros in the columns that a last panel lacks
+			for i := range 9 {
+				readFloat32(rows[i*simd.Panel:][:min(simd.Panel, s.n-j)], w, (i*s.c+c)*s.n+j)
 			}
-			for p := range lines {
-				copy(dst[p*size+j/simd.Panel*simd.PanelLen(s.c)+c*simd.Panel:], lines[p][:])
-			}
+			simd.WinogradWeights(to, size, rows[:], simd.Panel)
 		}
 	})
 }

@@ -21,26 +21,20 @@ const (
 	far  = math.Sqrt2
 )
 
-// WinogradWeights is G g Gᵀ for the window g, row by row.
-func WinogradWeights(g *[9]float32) (u [WinogradPlanes]float32) {
-	var half [WinogradWindow][3]float64
-	for j := range 3 {
-		for i, v := range weightsOf(float64(g[j]), float64(g[3+j]), float64(g[6+j])) {
-			half[i][j] = v
-		}
+// WinogradWeights is G g Gᵀ for the windows of a panel: element i of window k,
+// row by row, is w[i·ldw+k], and element p of the result u[p·plane+k].
+func WinogradWeights(u []float32, plane int, w []float32, ldw int) {
+	if uint(plane) > uint(len(u)) || uint(ldw) > uint(len(w)) {
+		panic("simd: a stride beyond its memory")
 	}
-	for i, h := range half {
-		for j, v := range weightsOf(h[0], h[1], h[2]) {
-			u[i*WinogradWindow+j] = float32(v)
-		}
-	}
-	return u
+	_, _ = u[(WinogradPlanes-1)*plane+Panel-1], w[8*ldw+Panel-1]
+	winogradWeights(u, plane, w, ldw)
 }
 
 // weightsOf is G times a column.
 func weightsOf(a, b, c float64) [WinogradWindow]float64 {
-	nearEven, nearOdd := (a+c/2)/-1.5, float64(b*near)/-1.5
-	farEven, farOdd := (a+2*c)/6, float64(b*far)/6
+	nearEven, nearOdd := float64((a+c/2)*(-1/1.5)), float64(b*(-near/1.5))
+	farEven, farOdd := float64((a+2*c)*(1./6)), float64(b*(far/6))
 	return [WinogradWindow]float64{a, nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd, c}
 }
 
@@ -120,6 +114,22 @@ func outward(m *[WinogradWindow]float32) [WinogradTile]float32 {
 
 // differenceOf is a-b.
 func differenceOf(a, b float32) float32 { return sumOf(a, -b) }
+
+func winogradWeightsPortable(u []float32, plane int, w []float32, ldw int) {
+	var half [WinogradWindow][3]float64
+	for k := range Panel {
+		for j := range 3 {
+			for i, v := range weightsOf(float64(w[j*ldw+k]), float64(w[(3+j)*ldw+k]), float64(w[(6+j)*ldw+k])) {
+				half[i][j] = v
+			}
+		}
+		for i, h := range half {
+			for j, v := range weightsOf(h[0], h[1], h[2]) {
+				u[(i*WinogradWindow+j)*plane+k] = float32(v)
+			}
+		}
+	}
+}
 
 func winogradInputPortable(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {
 	var half [WinogradWindow][WinogradWindow]float32

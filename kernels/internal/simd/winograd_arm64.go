@@ -5,6 +5,10 @@ package simd
 // winogradTemp holds a vector for each place of a window.
 type winogradTemp [WinogradPlanes * 4]float32
 
+func winogradWeights(u []float32, plane int, w []float32, ldw int) {
+	winogradWeightsPortable(u, plane, w, ldw)
+}
+
 func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {
 	if active == portable {
 		winogradInputPortable(v, plane, x, at, channels)

@@ -2,6 +2,10 @@
 
 package simd
 
+func winogradWeights(u []float32, plane int, w []float32, ldw int) {
+	winogradWeightsPortable(u, plane, w, ldw)
+}
+
 func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {
 	winogradInputPortable(v, plane, x, at, channels)
 }

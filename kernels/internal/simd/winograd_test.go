@@ -15,11 +15,29 @@ func TestWinogradTransforms(t *testing.T) {
 		r := rand.New(rand.NewPCG(17, 18))
 		for channels := range 3*16 + 2 {
 			for range 4 {
+				testWinogradWeights(t, r, memory[:2])
 				testWinogradInput(t, r, memory[:2], channels)
 				testWinogradOutput(t, r, memory[:], channels)
 			}
 		}
 	})
+}
+
+func testWinogradWeights(t *testing.T, r *rand.Rand, memory []fence) {
+	t.Helper()
+	ldw, plane := r.IntN(40), Panel+r.IntN(40)
+	w := memory[0].take(r, 8*ldw+Panel)
+	u := memory[1].take(r, (WinogradPlanes-1)*plane+Panel)
+	values(r, w)
+	values(r, u)
+	want := append([]float32{}, u...)
+	winogradWeightsPortable(want, plane, w, ldw)
+	WinogradWeights(u, plane, w, ldw)
+	for i := range u {
+		if !sameBits(u[i], want[i]) {
+			t.Fatalf("element %d is %v, want %v", i, u[i], want[i])
+		}
+	}
 }
 
 func testWinogradInput(t *testing.T, r *rand.Rand, memory []fence, channels int) {
@@ -68,6 +86,19 @@ func testWinogradOutput(t *testing.T, r *rand.Rand, memory []fence, channels int
 	}
 }
 
+func TestWinogradWeightsRefuses(t *testing.T) {
+	for _, c := range [][2]int{{17, 16}, {16, 17}, {-1, 16}, {16, -1}, {math.MaxUint/(WinogradPlanes-1) + 1, 16}, {16, math.MaxInt/4 + 1}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("strides %v: accepted", c)
+				}
+			}()
+			WinogradWeights(make([]float32, WinogradPlanes*Panel), c[0], make([]float32, 9*Panel), c[1])
+		}()
+	}
+}
+
 // TestWinograd convolves one tile and compares with the sums in float64.
 func TestWinograd(t *testing.T) {
 	r := rand.New(rand.NewPCG(19, 20))
@@ -83,20 +114,25 @@ func TestWinograd(t *testing.T) {
 	v := make([]float32, len(x))
 	WinogradInput(v, channels, x, &window, channels)
 
+	g := make([]float32, 9*channels)
+	for i := range g {
+		g[i] = float32(r.NormFloat64() * math.Sqrt(2.0/9/channels))
+	}
+	u := make([]float32, len(x))
+	for c := 0; c < channels; c += Panel {
+		WinogradWeights(u[c:], channels, g[c:], channels)
+	}
+
 	var want [WinogradTile * WinogradTile]float64
 	m := make([]float32, WinogradPlanes)
 	for c := range channels {
-		var g [9]float32
-		for i := range g {
-			g[i] = float32(r.NormFloat64() * math.Sqrt(2.0/9/channels))
-		}
-		for p, u := range WinogradWeights(&g) {
-			m[p] = FMA(v[p*channels+c], u, m[p])
+		for p := range m {
+			m[p] = FMA(v[p*channels+c], u[p*channels+c], m[p])
 		}
 		for o := range want {
-			for i, w := range g {
+			for i := range 9 {
 				place := (o/WinogradTile+i/3)*WinogradWindow + o%WinogradTile + i%3
-				want[o] += float64(x[place*channels+c]) * float64(w)
+				want[o] += float64(x[place*channels+c]) * float64(g[i*channels+c])
 			}
 		}
 	}
