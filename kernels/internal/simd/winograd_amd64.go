@@ -6,7 +6,14 @@ package simd
 type winogradTemp [WinogradPlanes * 16]float32
 
 func winogradWeights(u []float32, plane int, w []float32, ldw int) {
-	winogradWeightsPortable(u, plane, w, ldw)
+	switch active {
+	case avx512:
+		winogradWeights512(&u[0], plane, &w[0], ldw)
+	case avx2:
+		winogradWeights256(&u[0], plane, &w[0], ldw)
+	default:
+		winogradWeightsPortable(u, plane, w, ldw)
+	}
 }
 
 func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {

@@ -5,10 +5,16 @@
 package simd
 
 //go:noescape
+func winogradWeights512(u *float32, plane int, w *float32, ldw int)
+
+//go:noescape
 func winogradInput512(v *float32, plane int, x *float32, zeros *float32, at *int, temp *float32, channels int)
 
 //go:noescape
 func winogradOutput512(y *float32, at *int, m *float32, plane int, temp *float32, channels int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
+
+//go:noescape
+func winogradWeights256(u *float32, plane int, w *float32, ldw int)
 
 //go:noescape
 func winogradInput256(v *float32, plane int, x *float32, zeros *float32, at *int, temp *float32, channels int)

@@ -62,6 +62,23 @@ func (d Doubles) Load(c Mem) V {
 	return v
 }
 
+// Widen is the float32s at m, Narrow those that are nearest to v.
+func (d Doubles) Widen(m Mem) V {
+	v := d.New()
+	VCVTPS2PD(m, v)
+	return v
+}
+
+func (d Doubles) Narrow(v V) V {
+	x := d.half()
+	if d.wide {
+		VCVTPD2PS(v, x)
+	} else {
+		VCVTPD2PSY(v, x)
+	}
+	return x
+}
+
 // op2 makes a function of an instruction that computes dst = a · b, and of its
 // form that spreads b from memory.
 func (d Doubles) op2(i, spread func(...Op), a V, b Op) V {
@@ -273,12 +290,9 @@ func (m DoubleMask) Load(from Mem) V {
 
 // Store writes the lanes of the mask, rounded to float32.
 func (m DoubleMask) Store(v V, to Mem) {
-	x := m.of.half()
-	if m.of.wide {
-		VCVTPD2PS(v, x)
+	if x := m.of.Narrow(v); m.of.wide {
 		VMOVUPS(x, m.reg, to)
 	} else {
-		VCVTPD2PSY(v, x)
 		VMASKMOVPS(x, m.reg, to)
 	}
 }

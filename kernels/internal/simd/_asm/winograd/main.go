@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	panel  = 16
 	window = 6 // places of x on each side of a tile
 	tile   = 4 // places of y
 	near   = math.Sqrt2 / 2
@@ -22,6 +23,7 @@ const (
 func main() {
 	ConstraintExpr("!purego")
 	for _, f := range Forms {
+		weights(f)
 		input(f)
 		output(f)
 	}
@@ -77,6 +79,67 @@ func (w *walk) each(do func(m Mask)) {
 // temp is where element (i, j) of what lies between the two passes is kept.
 func (w *walk) temp(base reg.GPVirtual, i, j int) Mem {
 	return Mem{Base: base, Disp: (i*window + j) * w.Bytes()}
+}
+
+// weights makes the rows of the result part by part, each for the whole panel:
+// lines of all planes at once may compete for few places in a cache.
+func weights(f Form) {
+	f.Function("winogradWeights", "func(u *float32, plane int, w *float32, ldw int)", func() {
+		d := f.Doubles()
+		u, plane, ldw := load("u"), load("plane"), load("ldw")
+		SHLQ(Imm(2), plane)
+		SHLQ(Imm(2), ldw)
+		line := []reg.GPVirtual{load("w"), GP64(), GP64()} // of the windows
+		for i, p := range line[1:] {
+			LEAQ(Mem{Base: line[i], Index: ldw, Scale: 2}, p)
+			ADDQ(ldw, p)
+		}
+		parts := weightsOf(d)
+		for _, rows := range parts {
+			to := GP64()
+			for at := 0; at < 4*panel; at += 4 * d.Lanes {
+				var columns [3][]V
+				for j := range columns {
+					columns[j] = rows(func(i int) V {
+						m := Mem{Base: line[i], Disp: at}
+						if j > 0 {
+							m.Index, m.Scale = ldw, uint8(j)
+						}
+						return d.Widen(m)
+					})
+				}
+				MOVQ(u, to)
+				for i := range columns[0] {
+					for _, of := range parts {
+						for _, v := range of(func(j int) V { return columns[j][i] }) {
+							VMOVUPS(d.Narrow(v), Mem{Base: to, Disp: at})
+							ADDQ(plane, to)
+						}
+					}
+				}
+			}
+			u = to
+		}
+		Leave()
+	})
+}
+
+// A part makes one or two of the results of weightsOf from a column.
+type part func(g func(i int) V) []V
+
+// weightsOf follows the function of its name in ../../winograd.go step by step.
+func weightsOf(d Doubles) []part {
+	end := func(i int) part {
+		return func(g func(i int) V) []V { return []V{g(i)} }
+	}
+	pair := func(scale, even, odd float64) part {
+		return func(g func(i int) V) []V {
+			a := d.Mul(d.Add(g(0), d.Mul(g(2), d.Const(scale))), d.Const(even))
+			b := d.Mul(g(1), d.Const(odd))
+			return []V{d.Add(a, b), d.Sub(a, b)}
+		}
+	}
+	return []part{end(0), pair(0.5, -1/1.5, -near/1.5), pair(2, 1./6, far/6), end(2)}
 }
 
 func input(f Form) {
