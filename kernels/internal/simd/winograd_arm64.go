@@ -6,7 +6,11 @@ package simd
 type winogradTemp [WinogradPlanes * 4]float32
 
 func winogradWeights(u []float32, plane int, w []float32, ldw int) {
-	winogradWeightsPortable(u, plane, w, ldw)
+	if active == portable {
+		winogradWeightsPortable(u, plane, w, ldw)
+		return
+	}
+	winogradWeightsNeon(&u[0], plane, &w[0], ldw)
 }
 
 func winogradInput(v []float32, plane int, x []float32, at *[WinogradPlanes]int, channels int) {

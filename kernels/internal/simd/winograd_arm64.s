@@ -4,30 +4,358 @@
 
 #include "textflag.h"
 
-DATA constants<>+0(SB)/8, $0x4020000040200000
-DATA constants<>+8(SB)/8, $0x4020000040200000
-DATA constants<>+16(SB)/8, $0x4000000040000000
-DATA constants<>+24(SB)/8, $0x4000000040000000
-DATA constants<>+32(SB)/8, $0x3f3504f33f3504f3
-DATA constants<>+40(SB)/8, $0x3f3504f33f3504f3
-DATA constants<>+48(SB)/8, $0x3f0000003f000000
-DATA constants<>+56(SB)/8, $0x3f0000003f000000
-DATA constants<>+64(SB)/8, $0x3fb504f33fb504f3
-DATA constants<>+72(SB)/8, $0x3fb504f33fb504f3
-DATA constants<>+80(SB)/8, $0x3eb504f33eb504f3
-DATA constants<>+88(SB)/8, $0x3eb504f33eb504f3
-DATA constants<>+96(SB)/8, $0x403504f3403504f3
-DATA constants<>+104(SB)/8, $0x403504f3403504f3
-GLOBL constants<>(SB), RODATA|NOPTR, $112
+DATA constants<>+0(SB)/8, $0x3fe0000000000000
+DATA constants<>+8(SB)/8, $0x3fe0000000000000
+DATA constants<>+16(SB)/8, $0xbfe5555555555555
+DATA constants<>+24(SB)/8, $0xbfe5555555555555
+DATA constants<>+32(SB)/8, $0xbfde2b7dddfefa66
+DATA constants<>+40(SB)/8, $0xbfde2b7dddfefa66
+DATA constants<>+48(SB)/8, $0x4000000000000000
+DATA constants<>+56(SB)/8, $0x4000000000000000
+DATA constants<>+64(SB)/8, $0x3fc5555555555555
+DATA constants<>+72(SB)/8, $0x3fc5555555555555
+DATA constants<>+80(SB)/8, $0x3fce2b7dddfefa66
+DATA constants<>+88(SB)/8, $0x3fce2b7dddfefa66
+DATA constants<>+96(SB)/8, $0x4020000040200000
+DATA constants<>+104(SB)/8, $0x4020000040200000
+DATA constants<>+112(SB)/8, $0x4000000040000000
+DATA constants<>+120(SB)/8, $0x4000000040000000
+DATA constants<>+128(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+136(SB)/8, $0x3f3504f33f3504f3
+DATA constants<>+144(SB)/8, $0x3f0000003f000000
+DATA constants<>+152(SB)/8, $0x3f0000003f000000
+DATA constants<>+160(SB)/8, $0x3fb504f33fb504f3
+DATA constants<>+168(SB)/8, $0x3fb504f33fb504f3
+DATA constants<>+176(SB)/8, $0x3eb504f33eb504f3
+DATA constants<>+184(SB)/8, $0x3eb504f33eb504f3
+DATA constants<>+192(SB)/8, $0x403504f3403504f3
+DATA constants<>+200(SB)/8, $0x403504f3403504f3
+GLOBL constants<>(SB), RODATA|NOPTR, $208
+
+// func winogradWeightsNeon(u *float32, plane int, w *float32, ldw int)
+TEXT ·winogradWeightsNeon(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD u+0(FP), R1
+	MOVD plane+8(FP), R2
+	LSL $2, R2, R2
+	MOVD w+16(FP), R3
+	MOVD ldw+24(FP), R4
+	LSL $2, R4, R4
+	MOVD $8, R5
+again1:
+	MOVD R3, R6
+	MOVD R1, R7
+	WORD $0xfd4000c0 // ldr d0, [x6, #0]
+	WORD $0x0e617800 // fcvtl v0.2d, v0.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c1 // ldr d1, [x6, #0]
+	WORD $0x0e617821 // fcvtl v1.2d, v1.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c2 // ldr d2, [x6, #0]
+	WORD $0x0e617842 // fcvtl v2.2d, v2.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c3 // ldr d3, [x6, #0]
+	WORD $0x0e617863 // fcvtl v3.2d, v3.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c4 // ldr d4, [x6, #0]
+	WORD $0x0e617884 // fcvtl v4.2d, v4.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c5 // ldr d5, [x6, #0]
+	WORD $0x0e6178a5 // fcvtl v5.2d, v5.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c6 // ldr d6, [x6, #0]
+	WORD $0x0e6178c6 // fcvtl v6.2d, v6.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c7 // ldr d7, [x6, #0]
+	WORD $0x0e6178e7 // fcvtl v7.2d, v7.2s
+	ADD R4, R6, R6
+	WORD $0xfd4000c8 // ldr d8, [x6, #0]
+	WORD $0x0e617908 // fcvtl v8.2d, v8.2s
+	ADD R4, R6, R6
+	WORD $0x0e616809 // fcvtn v9.2s, v0.2d
+	WORD $0xfd0000e9 // str d9, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00009 // ldr q9, [x0, #0]
+	WORD $0x6e69dc49 // fmul v9.2d, v2.2d, v9.2d
+	WORD $0x4e69d409 // fadd v9.2d, v0.2d, v9.2d
+	WORD $0x3dc0040a // ldr q10, [x0, #16]
+	WORD $0x6e6add29 // fmul v9.2d, v9.2d, v10.2d
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x6e6adc2a // fmul v10.2d, v1.2d, v10.2d
+	WORD $0x4e6ad52b // fadd v11.2d, v9.2d, v10.2d
+	WORD $0x4eead529 // fsub v9.2d, v9.2d, v10.2d
+	WORD $0x0e61696a // fcvtn v10.2s, v11.2d
+	WORD $0xfd0000ea // str d10, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616929 // fcvtn v9.2s, v9.2d
+	WORD $0xfd0000e9 // str d9, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c09 // ldr q9, [x0, #48]
+	WORD $0x6e69dc49 // fmul v9.2d, v2.2d, v9.2d
+	WORD $0x4e69d409 // fadd v9.2d, v0.2d, v9.2d
+	WORD $0x3dc0100a // ldr q10, [x0, #64]
+	WORD $0x6e6add29 // fmul v9.2d, v9.2d, v10.2d
+	WORD $0x3dc0140a // ldr q10, [x0, #80]
+	WORD $0x6e6adc2a // fmul v10.2d, v1.2d, v10.2d
+	WORD $0x4e6ad52b // fadd v11.2d, v9.2d, v10.2d
+	WORD $0x4eead529 // fsub v9.2d, v9.2d, v10.2d
+	WORD $0x0e61696a // fcvtn v10.2s, v11.2d
+	WORD $0xfd0000ea // str d10, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616929 // fcvtn v9.2s, v9.2d
+	WORD $0xfd0000e9 // str d9, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616849 // fcvtn v9.2s, v2.2d
+	WORD $0xfd0000e9 // str d9, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00009 // ldr q9, [x0, #0]
+	WORD $0x6e69dcc9 // fmul v9.2d, v6.2d, v9.2d
+	WORD $0x4e69d409 // fadd v9.2d, v0.2d, v9.2d
+	WORD $0x3dc0040a // ldr q10, [x0, #16]
+	WORD $0x6e6add29 // fmul v9.2d, v9.2d, v10.2d
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x6e6adc6a // fmul v10.2d, v3.2d, v10.2d
+	WORD $0x4e6ad52b // fadd v11.2d, v9.2d, v10.2d
+	WORD $0x4eead529 // fsub v9.2d, v9.2d, v10.2d
+	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x6e6adcea // fmul v10.2d, v7.2d, v10.2d
+	WORD $0x4e6ad42a // fadd v10.2d, v1.2d, v10.2d
+	WORD $0x3dc0040c // ldr q12, [x0, #16]
+	WORD $0x6e6cdd4a // fmul v10.2d, v10.2d, v12.2d
+	WORD $0x3dc0080c // ldr q12, [x0, #32]
+	WORD $0x6e6cdc8c // fmul v12.2d, v4.2d, v12.2d
+	WORD $0x4e6cd54d // fadd v13.2d, v10.2d, v12.2d
+	WORD $0x4eecd54a // fsub v10.2d, v10.2d, v12.2d
+	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x6e6cdd0c // fmul v12.2d, v8.2d, v12.2d
+	WORD $0x4e6cd44c // fadd v12.2d, v2.2d, v12.2d
+	WORD $0x3dc0040e // ldr q14, [x0, #16]
+	WORD $0x6e6edd8c // fmul v12.2d, v12.2d, v14.2d
+	WORD $0x3dc0080e // ldr q14, [x0, #32]
+	WORD $0x6e6edcae // fmul v14.2d, v5.2d, v14.2d
+	WORD $0x4e6ed58f // fadd v15.2d, v12.2d, v14.2d
+	WORD $0x4eeed58c // fsub v12.2d, v12.2d, v14.2d
+	WORD $0x0e61696e // fcvtn v14.2s, v11.2d
+	WORD $0xfd0000ee // str d14, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc0000e // ldr q14, [x0, #0]
+	WORD $0x6e6eddee // fmul v14.2d, v15.2d, v14.2d
+	WORD $0x4e6ed56e // fadd v14.2d, v11.2d, v14.2d
+	WORD $0x3dc00410 // ldr q16, [x0, #16]
+	WORD $0x6e70ddce // fmul v14.2d, v14.2d, v16.2d
+	WORD $0x3dc00810 // ldr q16, [x0, #32]
+	WORD $0x6e70ddb0 // fmul v16.2d, v13.2d, v16.2d
+	WORD $0x4e70d5d1 // fadd v17.2d, v14.2d, v16.2d
+	WORD $0x4ef0d5ce // fsub v14.2d, v14.2d, v16.2d
+	WORD $0x0e616a30 // fcvtn v16.2s, v17.2d
+	WORD $0xfd0000f0 // str d16, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e6169ce // fcvtn v14.2s, v14.2d
+	WORD $0xfd0000ee // str d14, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c0e // ldr q14, [x0, #48]
+	WORD $0x6e6eddee // fmul v14.2d, v15.2d, v14.2d
+	WORD $0x4e6ed56b // fadd v11.2d, v11.2d, v14.2d
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
+	WORD $0x6e6edd6b // fmul v11.2d, v11.2d, v14.2d
+	WORD $0x3dc0140e // ldr q14, [x0, #80]
+	WORD $0x6e6eddad // fmul v13.2d, v13.2d, v14.2d
+	WORD $0x4e6dd56e // fadd v14.2d, v11.2d, v13.2d
+	WORD $0x4eedd56b // fsub v11.2d, v11.2d, v13.2d
+	WORD $0x0e6169cd // fcvtn v13.2s, v14.2d
+	WORD $0xfd0000ed // str d13, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e61696b // fcvtn v11.2s, v11.2d
+	WORD $0xfd0000eb // str d11, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e6169eb // fcvtn v11.2s, v15.2d
+	WORD $0xfd0000eb // str d11, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e61692b // fcvtn v11.2s, v9.2d
+	WORD $0xfd0000eb // str d11, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc0000b // ldr q11, [x0, #0]
+	WORD $0x6e6bdd8b // fmul v11.2d, v12.2d, v11.2d
+	WORD $0x4e6bd52b // fadd v11.2d, v9.2d, v11.2d
+	WORD $0x3dc0040d // ldr q13, [x0, #16]
+	WORD $0x6e6ddd6b // fmul v11.2d, v11.2d, v13.2d
+	WORD $0x3dc0080d // ldr q13, [x0, #32]
+	WORD $0x6e6ddd4d // fmul v13.2d, v10.2d, v13.2d
+	WORD $0x4e6dd56e // fadd v14.2d, v11.2d, v13.2d
+	WORD $0x4eedd56b // fsub v11.2d, v11.2d, v13.2d
+	WORD $0x0e6169cd // fcvtn v13.2s, v14.2d
+	WORD $0xfd0000ed // str d13, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e61696b // fcvtn v11.2s, v11.2d
+	WORD $0xfd0000eb // str d11, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c0b // ldr q11, [x0, #48]
+	WORD $0x6e6bdd8b // fmul v11.2d, v12.2d, v11.2d
+	WORD $0x4e6bd529 // fadd v9.2d, v9.2d, v11.2d
+	WORD $0x3dc0100b // ldr q11, [x0, #64]
+	WORD $0x6e6bdd29 // fmul v9.2d, v9.2d, v11.2d
+	WORD $0x3dc0140b // ldr q11, [x0, #80]
+	WORD $0x6e6bdd4a // fmul v10.2d, v10.2d, v11.2d
+	WORD $0x4e6ad52b // fadd v11.2d, v9.2d, v10.2d
+	WORD $0x4eead529 // fsub v9.2d, v9.2d, v10.2d
+	WORD $0x0e61696a // fcvtn v10.2s, v11.2d
+	WORD $0xfd0000ea // str d10, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616929 // fcvtn v9.2s, v9.2d
+	WORD $0xfd0000e9 // str d9, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616989 // fcvtn v9.2s, v12.2d
+	WORD $0xfd0000e9 // str d9, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c09 // ldr q9, [x0, #48]
+	WORD $0x6e69dcc9 // fmul v9.2d, v6.2d, v9.2d
+	WORD $0x4e69d400 // fadd v0.2d, v0.2d, v9.2d
+	WORD $0x3dc01009 // ldr q9, [x0, #64]
+	WORD $0x6e69dc00 // fmul v0.2d, v0.2d, v9.2d
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x6e69dc63 // fmul v3.2d, v3.2d, v9.2d
+	WORD $0x4e63d409 // fadd v9.2d, v0.2d, v3.2d
+	WORD $0x4ee3d400 // fsub v0.2d, v0.2d, v3.2d
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x6e63dce3 // fmul v3.2d, v7.2d, v3.2d
+	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x6e63dc83 // fmul v3.2d, v4.2d, v3.2d
+	WORD $0x4e63d424 // fadd v4.2d, v1.2d, v3.2d
+	WORD $0x4ee3d421 // fsub v1.2d, v1.2d, v3.2d
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x6e63dd03 // fmul v3.2d, v8.2d, v3.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x6e63dc42 // fmul v2.2d, v2.2d, v3.2d
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d445 // fadd v5.2d, v2.2d, v3.2d
+	WORD $0x4ee3d442 // fsub v2.2d, v2.2d, v3.2d
+	WORD $0x0e616923 // fcvtn v3.2s, v9.2d
+	WORD $0xfd0000e3 // str d3, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d523 // fadd v3.2d, v9.2d, v3.2d
+	WORD $0x3dc0040a // ldr q10, [x0, #16]
+	WORD $0x6e6adc63 // fmul v3.2d, v3.2d, v10.2d
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x6e6adc8a // fmul v10.2d, v4.2d, v10.2d
+	WORD $0x4e6ad46b // fadd v11.2d, v3.2d, v10.2d
+	WORD $0x4eead463 // fsub v3.2d, v3.2d, v10.2d
+	WORD $0x0e61696a // fcvtn v10.2s, v11.2d
+	WORD $0xfd0000ea // str d10, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616863 // fcvtn v3.2s, v3.2d
+	WORD $0xfd0000e3 // str d3, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x6e63dca3 // fmul v3.2d, v5.2d, v3.2d
+	WORD $0x4e63d523 // fadd v3.2d, v9.2d, v3.2d
+	WORD $0x3dc01009 // ldr q9, [x0, #64]
+	WORD $0x6e69dc63 // fmul v3.2d, v3.2d, v9.2d
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x6e69dc84 // fmul v4.2d, v4.2d, v9.2d
+	WORD $0x4e64d469 // fadd v9.2d, v3.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x0e616924 // fcvtn v4.2s, v9.2d
+	WORD $0xfd0000e4 // str d4, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616863 // fcvtn v3.2s, v3.2d
+	WORD $0xfd0000e3 // str d3, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e6168a3 // fcvtn v3.2s, v5.2d
+	WORD $0xfd0000e3 // str d3, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616803 // fcvtn v3.2s, v0.2d
+	WORD $0xfd0000e3 // str d3, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00003 // ldr q3, [x0, #0]
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x4e63d403 // fadd v3.2d, v0.2d, v3.2d
+	WORD $0x3dc00404 // ldr q4, [x0, #16]
+	WORD $0x6e64dc63 // fmul v3.2d, v3.2d, v4.2d
+	WORD $0x3dc00804 // ldr q4, [x0, #32]
+	WORD $0x6e64dc24 // fmul v4.2d, v1.2d, v4.2d
+	WORD $0x4e64d465 // fadd v5.2d, v3.2d, v4.2d
+	WORD $0x4ee4d463 // fsub v3.2d, v3.2d, v4.2d
+	WORD $0x0e6168a4 // fcvtn v4.2s, v5.2d
+	WORD $0xfd0000e4 // str d4, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616863 // fcvtn v3.2s, v3.2d
+	WORD $0xfd0000e3 // str d3, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x6e63dc43 // fmul v3.2d, v2.2d, v3.2d
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x3dc01003 // ldr q3, [x0, #64]
+	WORD $0x6e63dc00 // fmul v0.2d, v0.2d, v3.2d
+	WORD $0x3dc01403 // ldr q3, [x0, #80]
+	WORD $0x6e63dc21 // fmul v1.2d, v1.2d, v3.2d
+	WORD $0x4e61d403 // fadd v3.2d, v0.2d, v1.2d
+	WORD $0x4ee1d400 // fsub v0.2d, v0.2d, v1.2d
+	WORD $0x0e616861 // fcvtn v1.2s, v3.2d
+	WORD $0xfd0000e1 // str d1, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd0000e0 // str d0, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616840 // fcvtn v0.2s, v2.2d
+	WORD $0xfd0000e0 // str d0, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e6168c0 // fcvtn v0.2s, v6.2d
+	WORD $0xfd0000e0 // str d0, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x6e60dd00 // fmul v0.2d, v8.2d, v0.2d
+	WORD $0x4e60d4c0 // fadd v0.2d, v6.2d, v0.2d
+	WORD $0x3dc00401 // ldr q1, [x0, #16]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x3dc00801 // ldr q1, [x0, #32]
+	WORD $0x6e61dce1 // fmul v1.2d, v7.2d, v1.2d
+	WORD $0x4e61d402 // fadd v2.2d, v0.2d, v1.2d
+	WORD $0x4ee1d400 // fsub v0.2d, v0.2d, v1.2d
+	WORD $0x0e616841 // fcvtn v1.2s, v2.2d
+	WORD $0xfd0000e1 // str d1, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd0000e0 // str d0, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x3dc00c00 // ldr q0, [x0, #48]
+	WORD $0x6e60dd00 // fmul v0.2d, v8.2d, v0.2d
+	WORD $0x4e60d4c0 // fadd v0.2d, v6.2d, v0.2d
+	WORD $0x3dc01001 // ldr q1, [x0, #64]
+	WORD $0x6e61dc00 // fmul v0.2d, v0.2d, v1.2d
+	WORD $0x3dc01401 // ldr q1, [x0, #80]
+	WORD $0x6e61dce1 // fmul v1.2d, v7.2d, v1.2d
+	WORD $0x4e61d402 // fadd v2.2d, v0.2d, v1.2d
+	WORD $0x4ee1d400 // fsub v0.2d, v0.2d, v1.2d
+	WORD $0x0e616841 // fcvtn v1.2s, v2.2d
+	WORD $0xfd0000e1 // str d1, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616800 // fcvtn v0.2s, v0.2d
+	WORD $0xfd0000e0 // str d0, [x7, #0]
+	ADD R2, R7, R7
+	WORD $0x0e616900 // fcvtn v0.2s, v8.2d
+	WORD $0xfd0000e0 // str d0, [x7, #0]
+	ADD R2, R7, R7
+	ADD $8, R3, R3
+	ADD $8, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, again1
+	RET
 
 // func winogradInputNeon(v *float32, plane int, x, zeros *float32, at *int, temp *float32, channels int)
 TEXT ·winogradInputNeon(SB), NOSPLIT, $0-56
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x3dc01800 // ldr q0, [x0, #96]
+	WORD $0x3dc01c01 // ldr q1, [x0, #112]
+	WORD $0x3dc02002 // ldr q2, [x0, #128]
+	WORD $0x3dc02403 // ldr q3, [x0, #144]
+	WORD $0x3dc02804 // ldr q4, [x0, #160]
 	MRS FPCR, R0
 	ORR $16777216, R0, R1
 	MSR R1, FPCR
@@ -1756,12 +2084,12 @@ skip4:
 // func winogradOutputNeon(y *float32, at *int, m *float32, plane int, temp *float32, channels int, bias, plus *float32, clamp bool, low, high float32)
 TEXT ·winogradOutputNeon(SB), NOSPLIT, $0-76
 	MOVD $constants<>(SB), R0
-	WORD $0x3dc00800 // ldr q0, [x0, #32]
-	WORD $0x3dc01001 // ldr q1, [x0, #64]
-	WORD $0x3dc00c02 // ldr q2, [x0, #48]
-	WORD $0x3dc00403 // ldr q3, [x0, #16]
-	WORD $0x3dc01404 // ldr q4, [x0, #80]
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
+	WORD $0x3dc02000 // ldr q0, [x0, #128]
+	WORD $0x3dc02801 // ldr q1, [x0, #160]
+	WORD $0x3dc02402 // ldr q2, [x0, #144]
+	WORD $0x3dc01c03 // ldr q3, [x0, #112]
+	WORD $0x3dc02c04 // ldr q4, [x0, #176]
+	WORD $0x3dc03005 // ldr q5, [x0, #192]
 	MRS FPCR, R0
 	ORR $16777216, R0, R1
 	MSR R1, FPCR

@@ -5,6 +5,9 @@
 package simd
 
 //go:noescape
+func winogradWeightsNeon(u *float32, plane int, w *float32, ldw int)
+
+//go:noescape
 func winogradInputNeon(v *float32, plane int, x, zeros *float32, at *int, temp *float32, channels int)
 
 //go:noescape

@@ -16,6 +16,7 @@ const (
 // winograd writes the transforms of Winograd's convolution, which go over one
 // tile, one vector of channels after another.
 func winograd(file *File) {
+	file.Func("winogradWeights", "func(u *float32, plane int, w *float32, ldw int)", winogradWeights)
 	file.Func("winogradInput", "func(v *float32, plane int, x, zeros *float32, at *int, temp *float32, channels int)", winogradInput)
 	file.Func("winogradOutput", "func(y *float32, at *int, m *float32, plane int, temp *float32, channels int, "+
 		"bias, plus *float32, clamp bool, low, high float32)", winogradOutput)
@@ -23,6 +24,60 @@ func winograd(file *File) {
 
 // temp is where element (i, j) of what lies between the two passes is kept.
 func temp(base R, i, j int) Mem { return Mem{Base: base, Disp: 16 * (i*window + j)} }
+
+// winogradWeights goes over a panel, two windows at a time.
+func winogradWeights(f *Func) {
+	d := Doubles{Func: f}
+	u, plane, w, ldw := f.Arg("u"), f.Stride("plane"), f.Arg("w"), f.Stride("ldw")
+	pairs := f.R()
+	f.Op("MOVD", pairs, Imm(16/2))
+	f.Loop(pairs, func() {
+		from, to := f.Copy(w), f.Copy(u)
+		var g []V
+		for range 9 {
+			g = append(g, d.Widen(f.Load(Mem{Base: from}, 2)))
+			f.Move(from, ldw)
+		}
+		parts := weightsOf(d)
+		for _, rows := range parts {
+			var columns [3][]V
+			for j := range columns {
+				columns[j] = rows(g[j], g[3+j], g[6+j])
+			}
+			for i := range columns[0] {
+				for _, of := range parts {
+					for _, v := range of(columns[0][i], columns[1][i], columns[2][i]) {
+						f.Store(d.Narrow(v), Mem{Base: to}, 2)
+						f.Move(to, plane)
+					}
+				}
+			}
+		}
+		f.Move(w, Imm(8))
+		f.Move(u, Imm(8))
+	})
+	f.Return()
+}
+
+// A part makes one or two of the results of weightsOf from a column.
+type part func(a, b, c V) []V
+
+// weightsOf follows the function of its name in ../../winograd.go step by step.
+func weightsOf(d Doubles) []part {
+	pair := func(scale, even, odd float64) part {
+		return func(a, b, c V) []V {
+			a = d.Mul(d.Add(a, d.Mul(c, d.Const(scale))), d.Const(even))
+			b = d.Mul(b, d.Const(odd))
+			return []V{d.Add(a, b), d.Sub(a, b)}
+		}
+	}
+	return []part{
+		func(a, _, _ V) []V { return []V{a} },
+		pair(0.5, -1/1.5, -near/1.5),
+		pair(2, 1./6, far/6),
+		func(_, _, c V) []V { return []V{c} },
+	}
+}
 
 func winogradInput(f *Func) {
 	f.FlushSubnormals()
