@@ -31,6 +31,9 @@ var (
 // more: the widest that leave no narrow one behind.
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
 
+// shared512 is how many tiles fetch a panel together.
+const shared512 = 4
+
 func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	switch active {
 	case portable:
@@ -56,7 +59,7 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 		}
 		fetches := 0
 		if ldb > 0 {
-			fetches = (len(ahead) + ldb - 1) / ldb
+			fetches = shared512 * ((len(ahead) + ldb - 1) / ldb)
 		}
 		for i, rows := 0, 0; i < m; i += rows {
 			times := (m - i) / len(family)
@@ -68,7 +71,7 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 			family[tall-1](times, &c[i*ldc+j], ldc, columns, add,
 				x, &zeros[0], &at[i], m, first(lens), runs, panels, ldb, first(ahead), fetches,
 				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, low, high, zero)
-			ahead, fetches = from(ahead, times*ldb), fetches-times
+			ahead, fetches = from(ahead, times/shared512*ldb), fetches-times
 		}
 		j += wide * Panel
 	}

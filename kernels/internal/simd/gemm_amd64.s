@@ -60,7 +60,7 @@ round:
 
 // func gemm512_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_1x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_1x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -69,6 +69,8 @@ TEXT ·gemm512_1x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -84,8 +86,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -115,20 +117,17 @@ terms:
 	VBROADCASTSS (DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      64(AX), Z1
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      128(AX), Z1
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	VMOVUPS      192(AX), Z1
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -138,12 +137,10 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z1
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -152,6 +149,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -201,12 +199,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -215,7 +220,7 @@ fetched:
 
 // func gemm512_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_2x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_2x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -224,6 +229,8 @@ TEXT ·gemm512_2x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -243,8 +250,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -281,26 +288,23 @@ terms:
 	VBROADCASTSS (R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      64(AX), Z2
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      128(AX), Z2
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	VMOVUPS      192(AX), Z2
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -310,14 +314,12 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z2
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS (R8)(BX*4), Z3
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -326,6 +328,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -387,12 +390,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -401,7 +411,7 @@ fetched:
 
 // func gemm512_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_3x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_3x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -410,6 +420,8 @@ TEXT ·gemm512_3x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -433,8 +445,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -478,7 +490,6 @@ terms:
 	VBROADCASTSS (R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      64(AX), Z3
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z4
@@ -486,7 +497,6 @@ terms:
 	VBROADCASTSS 4(R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      128(AX), Z3
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z4
@@ -494,7 +504,6 @@ terms:
 	VBROADCASTSS 8(R9)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z2
 	VMOVUPS      192(AX), Z3
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z4
@@ -503,7 +512,7 @@ terms:
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -513,7 +522,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z3
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z4
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS (R8)(BX*4), Z4
@@ -522,7 +530,6 @@ term:
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -531,6 +538,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -604,12 +612,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -618,7 +633,7 @@ fetched:
 
 // func gemm512_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_4x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_4x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -627,6 +642,8 @@ TEXT ·gemm512_4x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -654,8 +671,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -706,7 +723,6 @@ terms:
 	VBROADCASTSS (R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      64(AX), Z4
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z5
@@ -716,7 +732,6 @@ terms:
 	VBROADCASTSS 4(R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      128(AX), Z4
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z5
@@ -726,7 +741,6 @@ terms:
 	VBROADCASTSS 8(R10)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	VMOVUPS      192(AX), Z4
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z5
@@ -737,7 +751,7 @@ terms:
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -747,7 +761,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z4
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS (R8)(BX*4), Z5
@@ -758,7 +771,6 @@ term:
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -767,6 +779,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -852,12 +865,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -866,7 +886,7 @@ fetched:
 
 // func gemm512_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_5x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_5x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -875,6 +895,8 @@ TEXT ·gemm512_5x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -906,8 +928,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -965,7 +987,6 @@ terms:
 	VBROADCASTSS (R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      64(AX), Z5
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z6
@@ -977,7 +998,6 @@ terms:
 	VBROADCASTSS 4(R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      128(AX), Z5
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z6
@@ -989,7 +1009,6 @@ terms:
 	VBROADCASTSS 8(R11)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z4
 	VMOVUPS      192(AX), Z5
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z6
@@ -1002,7 +1021,7 @@ terms:
 	VFMADD231PS  Z6, Z5, Z4
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -1012,7 +1031,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z5
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z6
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS (R8)(BX*4), Z6
@@ -1025,7 +1043,6 @@ term:
 	VFMADD231PS  Z6, Z5, Z4
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -1034,6 +1051,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -1131,12 +1149,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -1145,7 +1170,7 @@ fetched:
 
 // func gemm512_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_6x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_6x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1154,6 +1179,8 @@ TEXT ·gemm512_6x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -1189,8 +1216,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -1255,7 +1282,6 @@ terms:
 	VBROADCASTSS (R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      64(AX), Z6
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z7
@@ -1269,7 +1295,6 @@ terms:
 	VBROADCASTSS 4(R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      128(AX), Z6
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z7
@@ -1283,7 +1308,6 @@ terms:
 	VBROADCASTSS 8(R12)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z5
 	VMOVUPS      192(AX), Z6
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z7
@@ -1298,7 +1322,7 @@ terms:
 	VFMADD231PS  Z7, Z6, Z5
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -1308,7 +1332,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z6
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS (R8)(BX*4), Z7
@@ -1323,7 +1346,6 @@ term:
 	VFMADD231PS  Z7, Z6, Z5
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -1332,6 +1354,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -1441,12 +1464,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -1455,7 +1485,7 @@ fetched:
 
 // func gemm512_7x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_7x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_7x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1464,6 +1494,8 @@ TEXT ·gemm512_7x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -1503,8 +1535,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -1576,7 +1608,6 @@ terms:
 	VBROADCASTSS (R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      64(AX), Z7
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z8
@@ -1592,7 +1623,6 @@ terms:
 	VBROADCASTSS 4(R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      128(AX), Z7
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z8
@@ -1608,7 +1638,6 @@ terms:
 	VBROADCASTSS 8(R13)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z6
 	VMOVUPS      192(AX), Z7
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z8
@@ -1625,7 +1654,7 @@ terms:
 	VFMADD231PS  Z8, Z7, Z6
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -1635,7 +1664,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z7
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z8
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS (R8)(BX*4), Z8
@@ -1652,7 +1680,6 @@ term:
 	VFMADD231PS  Z8, Z7, Z6
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -1661,6 +1688,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -1782,12 +1810,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -1796,7 +1831,7 @@ fetched:
 
 // func gemm512_8x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_8x16(SB), NOSPLIT, $24-152
+TEXT ·gemm512_8x16(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1805,6 +1840,8 @@ TEXT ·gemm512_8x16(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -1848,8 +1885,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -1928,7 +1965,6 @@ terms:
 	VBROADCASTSS (R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      64(AX), Z8
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 4(R8)(BX*4), Z9
@@ -1946,7 +1982,6 @@ terms:
 	VBROADCASTSS 4(R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      128(AX), Z8
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 8(R8)(BX*4), Z9
@@ -1964,7 +1999,6 @@ terms:
 	VBROADCASTSS 8(R14)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z7
 	VMOVUPS      192(AX), Z8
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 12(R8)(BX*4), Z9
@@ -1983,7 +2017,7 @@ terms:
 	VFMADD231PS  Z9, Z8, Z7
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -1993,7 +2027,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Z8
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS (R8)(BX*4), Z9
@@ -2012,7 +2045,6 @@ term:
 	VFMADD231PS  Z9, Z8, Z7
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -2021,6 +2053,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      CX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -2154,12 +2187,19 @@ set:
 	ADDQ    BX, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -2168,7 +2208,7 @@ fetched:
 
 // func gemm512_1x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_1x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_1x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2177,6 +2217,8 @@ TEXT ·gemm512_1x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2194,8 +2236,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -2229,25 +2271,22 @@ terms:
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      64(AX), Z2
 	VMOVUPS      64(AX)(CX*1), Z3
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      128(AX), Z2
 	VMOVUPS      128(AX)(CX*1), Z3
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	VMOVUPS      192(AX), Z2
 	VMOVUPS      192(AX)(CX*1), Z3
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -2258,13 +2297,11 @@ rest:
 term:
 	VMOVUPS      (AX), Z2
 	VMOVUPS      (AX)(CX*1), Z3
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -2273,6 +2310,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -2334,12 +2372,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -2348,7 +2393,7 @@ fetched:
 
 // func gemm512_2x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_2x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_2x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2357,6 +2402,8 @@ TEXT ·gemm512_2x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2380,8 +2427,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -2424,7 +2471,6 @@ terms:
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      64(AX), Z4
 	VMOVUPS      64(AX)(CX*1), Z5
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
@@ -2433,7 +2479,6 @@ terms:
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      128(AX), Z4
 	VMOVUPS      128(AX)(CX*1), Z5
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
@@ -2442,7 +2487,6 @@ terms:
 	VFMADD231PS  Z6, Z5, Z3
 	VMOVUPS      192(AX), Z4
 	VMOVUPS      192(AX)(CX*1), Z5
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
@@ -2451,7 +2495,7 @@ terms:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -2462,7 +2506,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z4
 	VMOVUPS      (AX)(CX*1), Z5
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
@@ -2471,7 +2514,6 @@ term:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -2480,6 +2522,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -2562,12 +2605,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -2576,7 +2626,7 @@ fetched:
 
 // func gemm512_3x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_3x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_3x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2585,6 +2635,8 @@ TEXT ·gemm512_3x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2614,8 +2666,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -2667,7 +2719,6 @@ terms:
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      64(AX), Z6
 	VMOVUPS      64(AX)(CX*1), Z7
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
@@ -2679,7 +2730,6 @@ terms:
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      128(AX), Z6
 	VMOVUPS      128(AX)(CX*1), Z7
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
@@ -2691,7 +2741,6 @@ terms:
 	VFMADD231PS  Z8, Z7, Z5
 	VMOVUPS      192(AX), Z6
 	VMOVUPS      192(AX)(CX*1), Z7
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
@@ -2703,7 +2752,7 @@ terms:
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -2714,7 +2763,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
@@ -2726,7 +2774,6 @@ term:
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -2735,6 +2782,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -2838,12 +2886,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -2852,7 +2907,7 @@ fetched:
 
 // func gemm512_4x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_4x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_4x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2861,6 +2916,8 @@ TEXT ·gemm512_4x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -2896,8 +2953,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -2958,7 +3015,6 @@ terms:
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      64(AX), Z8
 	VMOVUPS      64(AX)(CX*1), Z9
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -2973,7 +3029,6 @@ terms:
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      128(AX), Z8
 	VMOVUPS      128(AX)(CX*1), Z9
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -2988,7 +3043,6 @@ terms:
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      192(AX), Z8
 	VMOVUPS      192(AX)(CX*1), Z9
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -3003,7 +3057,7 @@ terms:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -3014,7 +3068,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z8
 	VMOVUPS      (AX)(CX*1), Z9
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -3029,7 +3082,6 @@ term:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -3038,6 +3090,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -3162,12 +3215,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -3176,7 +3236,7 @@ fetched:
 
 // func gemm512_5x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_5x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_5x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3185,6 +3245,8 @@ TEXT ·gemm512_5x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -3226,8 +3288,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -3297,7 +3359,6 @@ terms:
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      64(AX), Z10
 	VMOVUPS      64(AX)(CX*1), Z11
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -3315,7 +3376,6 @@ terms:
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      128(AX), Z10
 	VMOVUPS      128(AX)(CX*1), Z11
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -3333,7 +3393,6 @@ terms:
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      192(AX), Z10
 	VMOVUPS      192(AX)(CX*1), Z11
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -3351,7 +3410,7 @@ terms:
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -3362,7 +3421,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z10
 	VMOVUPS      (AX)(CX*1), Z11
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -3380,7 +3438,6 @@ term:
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -3389,6 +3446,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -3534,12 +3592,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -3548,7 +3613,7 @@ fetched:
 
 // func gemm512_6x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_6x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_6x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3557,6 +3622,8 @@ TEXT ·gemm512_6x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -3604,8 +3671,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -3684,7 +3751,6 @@ terms:
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -3705,7 +3771,6 @@ terms:
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -3726,7 +3791,6 @@ terms:
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -3747,7 +3811,7 @@ terms:
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -3758,7 +3822,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -3779,7 +3842,6 @@ term:
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -3788,6 +3850,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -3954,12 +4017,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -3968,7 +4038,7 @@ fetched:
 
 // func gemm512_7x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_7x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_7x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3977,6 +4047,8 @@ TEXT ·gemm512_7x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -4030,8 +4102,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -4119,7 +4191,6 @@ terms:
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      64(AX), Z14
 	VMOVUPS      64(AX)(CX*1), Z15
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -4143,7 +4214,6 @@ terms:
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      128(AX), Z14
 	VMOVUPS      128(AX)(CX*1), Z15
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -4167,7 +4237,6 @@ terms:
 	VFMADD231PS  Z16, Z15, Z13
 	VMOVUPS      192(AX), Z14
 	VMOVUPS      192(AX)(CX*1), Z15
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -4191,7 +4260,7 @@ terms:
 	VFMADD231PS  Z16, Z15, Z13
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -4202,7 +4271,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z14
 	VMOVUPS      (AX)(CX*1), Z15
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -4226,7 +4294,6 @@ term:
 	VFMADD231PS  Z16, Z15, Z13
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -4235,6 +4302,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -4422,12 +4490,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -4436,7 +4511,7 @@ fetched:
 
 // func gemm512_8x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_8x32(SB), NOSPLIT, $24-152
+TEXT ·gemm512_8x32(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -4445,6 +4520,8 @@ TEXT ·gemm512_8x32(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -4504,8 +4581,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -4602,7 +4679,6 @@ terms:
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      64(AX), Z16
 	VMOVUPS      64(AX)(CX*1), Z17
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -4629,7 +4705,6 @@ terms:
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      128(AX), Z16
 	VMOVUPS      128(AX)(CX*1), Z17
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -4656,7 +4731,6 @@ terms:
 	VFMADD231PS  Z18, Z17, Z15
 	VMOVUPS      192(AX), Z16
 	VMOVUPS      192(AX)(CX*1), Z17
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -4683,7 +4757,7 @@ terms:
 	VFMADD231PS  Z18, Z17, Z15
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -4694,7 +4768,6 @@ rest:
 term:
 	VMOVUPS      (AX), Z16
 	VMOVUPS      (AX)(CX*1), Z17
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -4721,7 +4794,6 @@ term:
 	VFMADD231PS  Z18, Z17, Z15
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -4730,6 +4802,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -4938,12 +5011,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -4952,7 +5032,7 @@ fetched:
 
 // func gemm512_1x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_1x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_1x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -4961,6 +5041,8 @@ TEXT ·gemm512_1x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -4980,8 +5062,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -5019,7 +5101,6 @@ terms:
 	VMOVUPS      64(AX), Z3
 	VMOVUPS      64(AX)(CX*1), Z4
 	VMOVUPS      64(AX)(CX*2), Z5
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
@@ -5027,7 +5108,6 @@ terms:
 	VMOVUPS      128(AX), Z3
 	VMOVUPS      128(AX)(CX*1), Z4
 	VMOVUPS      128(AX)(CX*2), Z5
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
@@ -5035,14 +5115,13 @@ terms:
 	VMOVUPS      192(AX), Z3
 	VMOVUPS      192(AX)(CX*1), Z4
 	VMOVUPS      192(AX)(CX*2), Z5
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -5054,14 +5133,12 @@ term:
 	VMOVUPS      (AX), Z3
 	VMOVUPS      (AX)(CX*1), Z4
 	VMOVUPS      (AX)(CX*2), Z5
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -5070,6 +5147,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -5143,12 +5221,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -5157,7 +5242,7 @@ fetched:
 
 // func gemm512_2x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_2x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_2x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5166,6 +5251,8 @@ TEXT ·gemm512_2x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -5193,8 +5280,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -5243,7 +5330,6 @@ terms:
 	VMOVUPS      64(AX), Z6
 	VMOVUPS      64(AX)(CX*1), Z7
 	VMOVUPS      64(AX)(CX*2), Z8
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -5255,7 +5341,6 @@ terms:
 	VMOVUPS      128(AX), Z6
 	VMOVUPS      128(AX)(CX*1), Z7
 	VMOVUPS      128(AX)(CX*2), Z8
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -5267,7 +5352,6 @@ terms:
 	VMOVUPS      192(AX), Z6
 	VMOVUPS      192(AX)(CX*1), Z7
 	VMOVUPS      192(AX)(CX*2), Z8
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -5278,7 +5362,7 @@ terms:
 	VFMADD231PS  Z9, Z8, Z5
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -5290,7 +5374,6 @@ term:
 	VMOVUPS      (AX), Z6
 	VMOVUPS      (AX)(CX*1), Z7
 	VMOVUPS      (AX)(CX*2), Z8
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -5301,7 +5384,6 @@ term:
 	VFMADD231PS  Z9, Z8, Z5
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -5310,6 +5392,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -5413,12 +5496,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -5427,7 +5517,7 @@ fetched:
 
 // func gemm512_3x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_3x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_3x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5436,6 +5526,8 @@ TEXT ·gemm512_3x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -5471,8 +5563,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -5532,7 +5624,6 @@ terms:
 	VMOVUPS      64(AX), Z9
 	VMOVUPS      64(AX)(CX*1), Z10
 	VMOVUPS      64(AX)(CX*2), Z11
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -5548,7 +5639,6 @@ terms:
 	VMOVUPS      128(AX), Z9
 	VMOVUPS      128(AX)(CX*1), Z10
 	VMOVUPS      128(AX)(CX*2), Z11
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -5564,7 +5654,6 @@ terms:
 	VMOVUPS      192(AX), Z9
 	VMOVUPS      192(AX)(CX*1), Z10
 	VMOVUPS      192(AX)(CX*2), Z11
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -5579,7 +5668,7 @@ terms:
 	VFMADD231PS  Z12, Z11, Z8
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -5591,7 +5680,6 @@ term:
 	VMOVUPS      (AX), Z9
 	VMOVUPS      (AX)(CX*1), Z10
 	VMOVUPS      (AX)(CX*2), Z11
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -5606,7 +5694,6 @@ term:
 	VFMADD231PS  Z12, Z11, Z8
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -5615,6 +5702,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -5748,12 +5836,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -5762,7 +5857,7 @@ fetched:
 
 // func gemm512_4x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_4x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_4x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5771,6 +5866,8 @@ TEXT ·gemm512_4x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -5814,8 +5911,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -5886,7 +5983,6 @@ terms:
 	VMOVUPS      64(AX), Z12
 	VMOVUPS      64(AX)(CX*1), Z13
 	VMOVUPS      64(AX)(CX*2), Z14
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5906,7 +6002,6 @@ terms:
 	VMOVUPS      128(AX), Z12
 	VMOVUPS      128(AX)(CX*1), Z13
 	VMOVUPS      128(AX)(CX*2), Z14
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5926,7 +6021,6 @@ terms:
 	VMOVUPS      192(AX), Z12
 	VMOVUPS      192(AX)(CX*1), Z13
 	VMOVUPS      192(AX)(CX*2), Z14
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5945,7 +6039,7 @@ terms:
 	VFMADD231PS  Z15, Z14, Z11
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -5957,7 +6051,6 @@ term:
 	VMOVUPS      (AX), Z12
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5976,7 +6069,6 @@ term:
 	VFMADD231PS  Z15, Z14, Z11
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -5985,6 +6077,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -6148,12 +6241,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -6162,7 +6262,7 @@ fetched:
 
 // func gemm512_5x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_5x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_5x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -6171,6 +6271,8 @@ TEXT ·gemm512_5x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -6222,8 +6324,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -6305,7 +6407,6 @@ terms:
 	VMOVUPS      64(AX), Z15
 	VMOVUPS      64(AX)(CX*1), Z16
 	VMOVUPS      64(AX)(CX*2), Z17
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -6329,7 +6430,6 @@ terms:
 	VMOVUPS      128(AX), Z15
 	VMOVUPS      128(AX)(CX*1), Z16
 	VMOVUPS      128(AX)(CX*2), Z17
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -6353,7 +6453,6 @@ terms:
 	VMOVUPS      192(AX), Z15
 	VMOVUPS      192(AX)(CX*1), Z16
 	VMOVUPS      192(AX)(CX*2), Z17
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -6376,7 +6475,7 @@ terms:
 	VFMADD231PS  Z18, Z17, Z14
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -6388,7 +6487,6 @@ term:
 	VMOVUPS      (AX), Z15
 	VMOVUPS      (AX)(CX*1), Z16
 	VMOVUPS      (AX)(CX*2), Z17
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -6411,7 +6509,6 @@ term:
 	VFMADD231PS  Z18, Z17, Z14
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -6420,6 +6517,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -6613,12 +6711,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -6627,7 +6732,7 @@ fetched:
 
 // func gemm512_6x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_6x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_6x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -6636,6 +6741,8 @@ TEXT ·gemm512_6x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -6695,8 +6802,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -6789,7 +6896,6 @@ terms:
 	VMOVUPS      64(AX), Z18
 	VMOVUPS      64(AX)(CX*1), Z19
 	VMOVUPS      64(AX)(CX*2), Z20
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -6817,7 +6923,6 @@ terms:
 	VMOVUPS      128(AX), Z18
 	VMOVUPS      128(AX)(CX*1), Z19
 	VMOVUPS      128(AX)(CX*2), Z20
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -6845,7 +6950,6 @@ terms:
 	VMOVUPS      192(AX), Z18
 	VMOVUPS      192(AX)(CX*1), Z19
 	VMOVUPS      192(AX)(CX*2), Z20
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -6872,7 +6976,7 @@ terms:
 	VFMADD231PS  Z21, Z20, Z17
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -6884,7 +6988,6 @@ term:
 	VMOVUPS      (AX), Z18
 	VMOVUPS      (AX)(CX*1), Z19
 	VMOVUPS      (AX)(CX*2), Z20
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -6911,7 +7014,6 @@ term:
 	VFMADD231PS  Z21, Z20, Z17
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -6920,6 +7022,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -7143,12 +7246,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -7157,7 +7267,7 @@ fetched:
 
 // func gemm512_7x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_7x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_7x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -7166,6 +7276,8 @@ TEXT ·gemm512_7x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -7233,8 +7345,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -7338,7 +7450,6 @@ terms:
 	VMOVUPS      64(AX), Z21
 	VMOVUPS      64(AX)(CX*1), Z22
 	VMOVUPS      64(AX)(CX*2), Z23
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -7370,7 +7481,6 @@ terms:
 	VMOVUPS      128(AX), Z21
 	VMOVUPS      128(AX)(CX*1), Z22
 	VMOVUPS      128(AX)(CX*2), Z23
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -7402,7 +7512,6 @@ terms:
 	VMOVUPS      192(AX), Z21
 	VMOVUPS      192(AX)(CX*1), Z22
 	VMOVUPS      192(AX)(CX*2), Z23
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -7433,7 +7542,7 @@ terms:
 	VFMADD231PS  Z24, Z23, Z20
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -7445,7 +7554,6 @@ term:
 	VMOVUPS      (AX), Z21
 	VMOVUPS      (AX)(CX*1), Z22
 	VMOVUPS      (AX)(CX*2), Z23
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -7476,7 +7584,6 @@ term:
 	VFMADD231PS  Z24, Z23, Z20
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -7485,6 +7592,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -7738,12 +7846,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -7752,7 +7867,7 @@ fetched:
 
 // func gemm512_8x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_8x48(SB), NOSPLIT, $24-152
+TEXT ·gemm512_8x48(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -7761,6 +7876,8 @@ TEXT ·gemm512_8x48(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -7836,8 +7953,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	MOVQ       runs+80(FP), SI
 	MOVQ       SI, 8(SP)
 	MOVQ       lens+72(FP), SI
@@ -7952,7 +8069,6 @@ terms:
 	VMOVUPS      64(AX), Z24
 	VMOVUPS      64(AX)(CX*1), Z25
 	VMOVUPS      64(AX)(CX*2), Z26
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -7988,7 +8104,6 @@ terms:
 	VMOVUPS      128(AX), Z24
 	VMOVUPS      128(AX)(CX*1), Z25
 	VMOVUPS      128(AX)(CX*2), Z26
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -8024,7 +8139,6 @@ terms:
 	VMOVUPS      192(AX), Z24
 	VMOVUPS      192(AX)(CX*1), Z25
 	VMOVUPS      192(AX)(CX*2), Z26
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -8059,7 +8173,7 @@ terms:
 	VFMADD231PS  Z27, Z26, Z23
 	ADDQ         $0x04, SI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	SUBQ         $0x04, DI
 	JGE          terms
 
@@ -8071,7 +8185,6 @@ term:
 	VMOVUPS      (AX), Z24
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R8)(SI*4), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -8106,7 +8219,6 @@ term:
 	VFMADD231PS  Z27, Z26, Z23
 	ADDQ         $0x01, SI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	DECQ         DI
 	JNZ          term
 
@@ -8115,6 +8227,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -8398,12 +8511,19 @@ set:
 	ADDQ    SI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), SI
-	ADDQ SI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), SI
+	TESTQ $+3, SI
+	JNZ   within
+	MOVQ  ldb+96(FP), SI
+	ADDQ  SI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), SI
+	MOVQ SI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -8412,7 +8532,7 @@ fetched:
 
 // func gemm512_1x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_1x64(SB), NOSPLIT, $24-152
+TEXT ·gemm512_1x64(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -8421,6 +8541,8 @@ TEXT ·gemm512_1x64(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -8442,8 +8564,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
@@ -8487,7 +8609,6 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z5
 	VMOVUPS      64(AX)(CX*2), Z6
 	VMOVUPS      64(SI), Z7
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
@@ -8497,7 +8618,6 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z5
 	VMOVUPS      128(AX)(CX*2), Z6
 	VMOVUPS      128(SI), Z7
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
@@ -8507,7 +8627,6 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z5
 	VMOVUPS      192(AX)(CX*2), Z6
 	VMOVUPS      192(SI), Z7
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
@@ -8515,7 +8634,7 @@ terms:
 	VFMADD231PS  Z8, Z7, Z3
 	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, R8
 	JGE          terms
@@ -8529,7 +8648,6 @@ term:
 	VMOVUPS      (AX)(CX*1), Z5
 	VMOVUPS      (AX)(CX*2), Z6
 	VMOVUPS      (SI), Z7
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R9)(DI*4), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
@@ -8537,7 +8655,6 @@ term:
 	VFMADD231PS  Z8, Z7, Z3
 	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNZ          term
@@ -8547,6 +8664,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -8632,12 +8750,19 @@ set:
 	ADDQ    DI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), DI
-	ADDQ DI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), DI
+	TESTQ $+3, DI
+	JNZ   within
+	MOVQ  ldb+96(FP), DI
+	ADDQ  DI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), DI
+	MOVQ DI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -8646,7 +8771,7 @@ fetched:
 
 // func gemm512_2x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_2x64(SB), NOSPLIT, $24-152
+TEXT ·gemm512_2x64(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -8655,6 +8780,8 @@ TEXT ·gemm512_2x64(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -8686,8 +8813,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
@@ -8744,7 +8871,6 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z9
 	VMOVUPS      64(AX)(CX*2), Z10
 	VMOVUPS      64(SI), Z11
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -8759,7 +8885,6 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z9
 	VMOVUPS      128(AX)(CX*2), Z10
 	VMOVUPS      128(SI), Z11
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -8774,7 +8899,6 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z9
 	VMOVUPS      192(AX)(CX*2), Z10
 	VMOVUPS      192(SI), Z11
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -8787,7 +8911,7 @@ terms:
 	VFMADD231PS  Z12, Z11, Z7
 	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, R8
 	JGE          terms
@@ -8801,7 +8925,6 @@ term:
 	VMOVUPS      (AX)(CX*1), Z9
 	VMOVUPS      (AX)(CX*2), Z10
 	VMOVUPS      (SI), Z11
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R9)(DI*4), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -8814,7 +8937,6 @@ term:
 	VFMADD231PS  Z12, Z11, Z7
 	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNZ          term
@@ -8824,6 +8946,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -8948,12 +9071,19 @@ set:
 	ADDQ    DI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), DI
-	ADDQ DI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), DI
+	TESTQ $+3, DI
+	JNZ   within
+	MOVQ  ldb+96(FP), DI
+	ADDQ  DI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), DI
+	MOVQ DI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -8962,7 +9092,7 @@ fetched:
 
 // func gemm512_3x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_3x64(SB), NOSPLIT, $24-152
+TEXT ·gemm512_3x64(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -8971,6 +9101,8 @@ TEXT ·gemm512_3x64(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -9012,8 +9144,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
@@ -9083,7 +9215,6 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z13
 	VMOVUPS      64(AX)(CX*2), Z14
 	VMOVUPS      64(SI), Z15
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -9103,7 +9234,6 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z13
 	VMOVUPS      128(AX)(CX*2), Z14
 	VMOVUPS      128(SI), Z15
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -9123,7 +9253,6 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z13
 	VMOVUPS      192(AX)(CX*2), Z14
 	VMOVUPS      192(SI), Z15
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -9141,7 +9270,7 @@ terms:
 	VFMADD231PS  Z16, Z15, Z11
 	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, R8
 	JGE          terms
@@ -9155,7 +9284,6 @@ term:
 	VMOVUPS      (AX)(CX*1), Z13
 	VMOVUPS      (AX)(CX*2), Z14
 	VMOVUPS      (SI), Z15
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R9)(DI*4), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -9173,7 +9301,6 @@ term:
 	VFMADD231PS  Z16, Z15, Z11
 	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNZ          term
@@ -9183,6 +9310,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -9346,12 +9474,19 @@ set:
 	ADDQ    DI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), DI
-	ADDQ DI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), DI
+	TESTQ $+3, DI
+	JNZ   within
+	MOVQ  ldb+96(FP), DI
+	ADDQ  DI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), DI
+	MOVQ DI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -9360,7 +9495,7 @@ fetched:
 
 // func gemm512_4x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_4x64(SB), NOSPLIT, $24-152
+TEXT ·gemm512_4x64(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -9369,6 +9504,8 @@ TEXT ·gemm512_4x64(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -9420,8 +9557,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
@@ -9504,7 +9641,6 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z17
 	VMOVUPS      64(AX)(CX*2), Z18
 	VMOVUPS      64(SI), Z19
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -9529,7 +9665,6 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z17
 	VMOVUPS      128(AX)(CX*2), Z18
 	VMOVUPS      128(SI), Z19
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -9554,7 +9689,6 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z17
 	VMOVUPS      192(AX)(CX*2), Z18
 	VMOVUPS      192(SI), Z19
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -9577,7 +9711,7 @@ terms:
 	VFMADD231PS  Z20, Z19, Z15
 	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, R8
 	JGE          terms
@@ -9591,7 +9725,6 @@ term:
 	VMOVUPS      (AX)(CX*1), Z17
 	VMOVUPS      (AX)(CX*2), Z18
 	VMOVUPS      (SI), Z19
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R9)(DI*4), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -9614,7 +9747,6 @@ term:
 	VFMADD231PS  Z20, Z19, Z15
 	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNZ          term
@@ -9624,6 +9756,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -9826,12 +9959,19 @@ set:
 	ADDQ    DI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), DI
-	ADDQ DI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), DI
+	TESTQ $+3, DI
+	JNZ   within
+	MOVQ  ldb+96(FP), DI
+	ADDQ  DI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), DI
+	MOVQ DI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -9840,7 +9980,7 @@ fetched:
 
 // func gemm512_5x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_5x64(SB), NOSPLIT, $24-152
+TEXT ·gemm512_5x64(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -9849,6 +9989,8 @@ TEXT ·gemm512_5x64(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -9910,8 +10052,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
@@ -10007,7 +10149,6 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z21
 	VMOVUPS      64(AX)(CX*2), Z22
 	VMOVUPS      64(SI), Z23
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -10037,7 +10178,6 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z21
 	VMOVUPS      128(AX)(CX*2), Z22
 	VMOVUPS      128(SI), Z23
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -10067,7 +10207,6 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z21
 	VMOVUPS      192(AX)(CX*2), Z22
 	VMOVUPS      192(SI), Z23
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -10095,7 +10234,7 @@ terms:
 	VFMADD231PS  Z24, Z23, Z19
 	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, R8
 	JGE          terms
@@ -10109,7 +10248,6 @@ term:
 	VMOVUPS      (AX)(CX*1), Z21
 	VMOVUPS      (AX)(CX*2), Z22
 	VMOVUPS      (SI), Z23
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R9)(DI*4), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -10137,7 +10275,6 @@ term:
 	VFMADD231PS  Z24, Z23, Z19
 	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNZ          term
@@ -10147,6 +10284,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -10388,12 +10526,19 @@ set:
 	ADDQ    DI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), DI
-	ADDQ DI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), DI
+	TESTQ $+3, DI
+	JNZ   within
+	MOVQ  ldb+96(FP), DI
+	ADDQ  DI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), DI
+	MOVQ DI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -10402,7 +10547,7 @@ fetched:
 
 // func gemm512_6x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
-TEXT ·gemm512_6x64(SB), NOSPLIT, $24-152
+TEXT ·gemm512_6x64(SB), NOSPLIT, $32-152
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -10411,6 +10556,8 @@ TEXT ·gemm512_6x64(SB), NOSPLIT, $24-152
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -10482,8 +10629,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), DX
 	MOVQ       at+56(FP), BX
+	MOVQ       24(SP), DX
 	LEAQ       (AX)(CX*2), SI
 	ADDQ       CX, SI
 	MOVQ       runs+80(FP), DI
@@ -10592,7 +10739,6 @@ terms:
 	VMOVUPS      64(AX)(CX*1), Z25
 	VMOVUPS      64(AX)(CX*2), Z26
 	VMOVUPS      64(SI), Z27
-	PREFETCHT1   64(DX)
 	VBROADCASTSS 4(R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -10627,7 +10773,6 @@ terms:
 	VMOVUPS      128(AX)(CX*1), Z25
 	VMOVUPS      128(AX)(CX*2), Z26
 	VMOVUPS      128(SI), Z27
-	PREFETCHT1   128(DX)
 	VBROADCASTSS 8(R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -10662,7 +10807,6 @@ terms:
 	VMOVUPS      192(AX)(CX*1), Z25
 	VMOVUPS      192(AX)(CX*2), Z26
 	VMOVUPS      192(SI), Z27
-	PREFETCHT1   192(DX)
 	VBROADCASTSS 12(R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -10695,7 +10839,7 @@ terms:
 	VFMADD231PS  Z28, Z27, Z23
 	ADDQ         $0x04, DI
 	ADDQ         $+256, AX
-	ADDQ         $+256, DX
+	ADDQ         $+64, DX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, R8
 	JGE          terms
@@ -10709,7 +10853,6 @@ term:
 	VMOVUPS      (AX)(CX*1), Z25
 	VMOVUPS      (AX)(CX*2), Z26
 	VMOVUPS      (SI), Z27
-	PREFETCHT1   (DX)
 	VBROADCASTSS (R9)(DI*4), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -10742,7 +10885,6 @@ term:
 	VFMADD231PS  Z28, Z27, Z23
 	ADDQ         $0x01, DI
 	ADDQ         $+64, AX
-	ADDQ         $+64, DX
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNZ          term
@@ -10752,6 +10894,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ      DX, 24(SP)
 	MOVQ      columns+24(FP), AX
 	KMOVW     AX, K1
 	SHRQ      $0x10, AX
@@ -11032,12 +11175,19 @@ set:
 	ADDQ    DI, plus+128(FP)
 
 noplus:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), DI
-	ADDQ DI, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), DI
+	TESTQ $+3, DI
+	JNZ   within
+	MOVQ  ldb+96(FP), DI
+	ADDQ  DI, ahead+104(FP)
 
 fetched:
+	MOVQ ahead+104(FP), DI
+	MOVQ DI, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -11082,7 +11232,7 @@ round:
 
 // func gemm256_1x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_1x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_1x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11091,6 +11241,8 @@ TEXT ·gemm256_1x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11106,8 +11258,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -11219,6 +11371,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y1
@@ -11324,6 +11477,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -11332,7 +11487,7 @@ fetched:
 
 // func gemm256_2x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_2x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_2x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11341,6 +11496,8 @@ TEXT ·gemm256_2x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11360,8 +11517,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -11505,6 +11662,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y2
@@ -11634,6 +11792,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -11642,7 +11802,7 @@ fetched:
 
 // func gemm256_3x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_3x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_3x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -11651,6 +11811,8 @@ TEXT ·gemm256_3x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -11674,8 +11836,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -11851,6 +12013,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y3
@@ -12004,6 +12167,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -12012,7 +12177,7 @@ fetched:
 
 // func gemm256_4x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_4x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_4x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -12021,6 +12186,8 @@ TEXT ·gemm256_4x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -12048,8 +12215,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -12257,6 +12424,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y4
@@ -12434,6 +12602,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -12442,7 +12612,7 @@ fetched:
 
 // func gemm256_5x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_5x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_5x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -12451,6 +12621,8 @@ TEXT ·gemm256_5x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -12482,8 +12654,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -12723,6 +12895,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y5
@@ -12924,6 +13097,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -12932,7 +13107,7 @@ fetched:
 
 // func gemm256_6x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_6x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_6x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -12941,6 +13116,8 @@ TEXT ·gemm256_6x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -12976,8 +13153,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -13249,6 +13426,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y6
@@ -13474,6 +13652,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -13482,7 +13662,7 @@ fetched:
 
 // func gemm256_7x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_7x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_7x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -13491,6 +13671,8 @@ TEXT ·gemm256_7x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -13530,8 +13712,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -13835,6 +14017,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y7
@@ -14084,6 +14267,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -14092,7 +14277,7 @@ fetched:
 
 // func gemm256_8x8(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_8x8(SB), NOSPLIT, $24-160
+TEXT ·gemm256_8x8(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -14101,6 +14286,8 @@ TEXT ·gemm256_8x8(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -14144,8 +14331,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -14481,6 +14668,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+255
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y8
@@ -14754,6 +14942,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -14762,7 +14952,7 @@ fetched:
 
 // func gemm256_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_1x16(SB), NOSPLIT, $24-160
+TEXT ·gemm256_1x16(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -14771,6 +14961,8 @@ TEXT ·gemm256_1x16(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -14786,8 +14978,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -14927,6 +15119,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+65535
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y2
@@ -15055,6 +15248,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -15063,7 +15258,7 @@ fetched:
 
 // func gemm256_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_2x16(SB), NOSPLIT, $24-160
+TEXT ·gemm256_2x16(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -15072,6 +15267,8 @@ TEXT ·gemm256_2x16(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -15091,8 +15288,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -15279,6 +15476,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+65535
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y4
@@ -15449,6 +15647,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -15457,7 +15657,7 @@ fetched:
 
 // func gemm256_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_3x16(SB), NOSPLIT, $24-160
+TEXT ·gemm256_3x16(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -15466,6 +15666,8 @@ TEXT ·gemm256_3x16(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -15489,8 +15691,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -15724,6 +15926,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+65535
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y6
@@ -15936,6 +16139,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -15944,7 +16149,7 @@ fetched:
 
 // func gemm256_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_4x16(SB), NOSPLIT, $24-160
+TEXT ·gemm256_4x16(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -15953,6 +16158,8 @@ TEXT ·gemm256_4x16(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -15980,8 +16187,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -16262,6 +16469,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+65535
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y8
@@ -16516,6 +16724,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -16524,7 +16734,7 @@ fetched:
 
 // func gemm256_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_5x16(SB), NOSPLIT, $24-160
+TEXT ·gemm256_5x16(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -16533,6 +16743,8 @@ TEXT ·gemm256_5x16(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -16564,8 +16776,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -16893,6 +17105,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+65535
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y10
@@ -17189,6 +17402,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -17197,7 +17412,7 @@ fetched:
 
 // func gemm256_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32, sums *float32)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE
-TEXT ·gemm256_6x16(SB), NOSPLIT, $24-160
+TEXT ·gemm256_6x16(SB), NOSPLIT, $32-160
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -17206,6 +17421,8 @@ TEXT ·gemm256_6x16(SB), NOSPLIT, $24-160
 	SHLQ    $0x02, ldc+16(FP)
 	SHLQ    $0x02, ldb+96(FP)
 	SHLQ    $0x03, stride+64(FP)
+	MOVQ    ahead+104(FP), AX
+	MOVQ    AX, 24(SP)
 
 tile:
 	MOVQ       c+8(FP), AX
@@ -17241,8 +17458,8 @@ alone:
 	ADDQ       DX, AX
 	MOVQ       b+88(FP), AX
 	MOVQ       ldb+96(FP), CX
-	MOVQ       ahead+104(FP), CX
 	MOVQ       at+56(FP), DX
+	MOVQ       24(SP), CX
 	MOVQ       runs+80(FP), BX
 	MOVQ       BX, 8(SP)
 	MOVQ       lens+72(FP), BX
@@ -17617,6 +17834,7 @@ ran:
 	JNZ  run
 
 store:
+	MOVQ         CX, 24(SP)
 	CMPQ         columns+24(FP), $+65535
 	JEQ          whole
 	VPBROADCASTD columns+24(FP), Y12
@@ -17955,6 +18173,8 @@ afresh:
 	ADDQ BX, ahead+104(FP)
 
 fetched:
+	MOVQ    ahead+104(FP), BX
+	MOVQ    BX, 24(SP)
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)

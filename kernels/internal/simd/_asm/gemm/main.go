@@ -22,6 +22,7 @@ type form struct {
 	// sparing is for processors where each masked store and each fetch of what
 	// is in the cache costs much, and where a panel does not fit in the first one.
 	sparing bool
+	every   int // terms for which a line is fetched ahead
 	// masks are which columns of each vector are stored.
 	masks       func(t *tile) []reg.Register
 	loadMasked  func(from Mem, mask reg.Register, v reg.VecVirtual)
@@ -44,7 +45,7 @@ func main() {
 
 func avx512() form {
 	return form{
-		name: "512", bytes: 64, tiles: []int{0, 8, 8, 8, 6},
+		name: "512", bytes: 64, tiles: []int{0, 8, 8, 8, 6}, every: 4,
 		vector: ZMM,
 		zero:   func(v reg.VecVirtual) { VPXORD(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {
@@ -69,7 +70,7 @@ func avx2() form {
 		DATA(4*i, U32(1<<i))
 	}
 	return form{
-		name: "256", bytes: 32, tiles: []int{0, 8, 6}, sparing: true,
+		name: "256", bytes: 32, tiles: []int{0, 8, 6}, sparing: true, every: 1,
 		vector: YMM,
 		zero:   func(v reg.VecVirtual) { VXORPS(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {

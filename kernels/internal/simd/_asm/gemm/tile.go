@@ -19,9 +19,12 @@ import (
 // Row i of a is given in runs: run r has lens[r] elements that begin at
 // x[at[r·stride+i]], or at zeros where that is negative. The columns come as
 // panels of 16 that are ldb elements apart. Bit j of columns says whether
-// column j is stored. What becomes of a sum is in store. For each term a line
-// of cache is fetched from ahead on, which is read soon, and each time from the
-// next of so many panels as are to be fetched.
+// column j is stored. What becomes of a sum is in store.
+//
+// Meanwhile lines of cache are fetched from ahead on, where panels lie that are
+// read soon: one for every few terms, so that as many tiles share a panel, and
+// until so many tiles as fetches says have done so. A line for each term would
+// take all the room for lines under way, and those of b would wait.
 type tile struct {
 	form
 	rows, cols int // cols are vectors
@@ -35,6 +38,7 @@ type tile struct {
 	next reg.GPVirtual
 	k, n reg.GPVirtual // the term of the run, and how many are left
 	left Mem           // how many runs are left
+	then Mem           // where the next tile fetches on
 	lens Mem           // where the length of the next run is
 }
 
@@ -51,11 +55,12 @@ func (t *tile) write() {
 	}
 	vec.Begin(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), signature)
 	vec.FlushSubnormals()
-	local := AllocLocal(16)
-	t.left, t.lens = local, local.Offset(8)
+	local := AllocLocal(24)
+	t.left, t.lens, t.then = local, local.Offset(8), local.Offset(16)
 	SHLQ(Imm(2), t.arg("ldc"))
 	SHLQ(Imm(2), t.arg("ldb"))
 	SHLQ(Imm(3), t.arg("stride"))
+	MOVQ(t.load("ahead"), t.then)
 
 	Label("tile")
 	t.fetch()
@@ -68,6 +73,7 @@ func (t *tile) write() {
 	DECQ(t.left)
 	JNZ(LabelRef("run"))
 	Label("store")
+	MOVQ(t.next, t.then)
 	t.store()
 	t.below()
 	DECQ(t.arg("times"))
@@ -113,9 +119,17 @@ func (t *tile) below() {
 	}
 	DECQ(t.arg("fetches"))
 	JLE(LabelRef("fetched"))
+	if t.every > 1 { // a power of two
+		MOVQ(t.arg("fetches"), t.k)
+		TESTQ(I32(t.every-1), t.k)
+		JNZ(LabelRef("within"))
+	}
 	MOVQ(t.arg("ldb"), t.k)
 	ADDQ(t.k, t.arg("ahead"))
 	Label("fetched")
+	MOVQ(t.arg("ahead"), t.k)
+	MOVQ(t.k, t.then)
+	Label("within")
 }
 
 func (t *tile) arg(name string) Mem {
@@ -135,7 +149,8 @@ func (t *tile) load(name string) reg.GPVirtual {
 // begin sets the registers for the first term of a tile.
 func (t *tile) begin() {
 	t.acc, t.row, t.b3 = nil, nil, nil
-	t.b, t.ldb, t.next, t.at = t.load("b"), t.load("ldb"), t.load("ahead"), t.load("at")
+	t.b, t.ldb, t.next, t.at = t.load("b"), t.load("ldb"), GP64(), t.load("at")
+	MOVQ(t.then, t.next)
 	if t.cols*t.bytes > 3*64 {
 		t.b3 = GP64()
 		LEAQ(Mem{Base: t.b, Index: t.ldb, Scale: 2}, t.b3)
@@ -208,8 +223,8 @@ func (t *tile) sum() {
 	ADDQ(Imm(unroll), t.n)
 	JZ(LabelRef("ran"))
 	Label("term")
-	t.term(0, true)
-	t.advance(1, true)
+	t.term(0, t.every == 1)
+	t.advance(1, t.every == 1)
 	DECQ(t.n)
 	JNZ(LabelRef("term"))
 	Label("ran")
@@ -232,8 +247,8 @@ func (t *tile) term(u int, fetch bool) {
 		b = append(b, t.vector())
 		VMOVUPS(t.panel(v, u), b[v])
 	}
-	if fetch {
-		PREFETCHT1(Mem{Base: t.next, Disp: 64 * u})
+	if fetch && u%t.every == 0 {
+		PREFETCHT1(Mem{Base: t.next, Disp: 64 * u / t.every})
 	}
 	for i, p := range t.row {
 		a := t.vector()
@@ -260,8 +275,8 @@ func (t *tile) panel(v, u int) Mem {
 func (t *tile) advance(terms int, fetch bool) {
 	ADDQ(Imm(uint64(terms)), t.k)
 	ADDQ(I32(64*terms), t.b)
-	if fetch {
-		ADDQ(I32(64*terms), t.next)
+	if fetch && terms%t.every == 0 {
+		ADDQ(I32(64*terms/t.every), t.next)
 	}
 	if t.b3 != nil {
 		ADDQ(I32(64*terms), t.b3)
