@@ -31,8 +31,8 @@ var (
 // more: the widest that leave no narrow one behind.
 var across512 = [...]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3, 7: 4}
 
-// shared512 is how many tiles fetch a panel together.
-const shared512 = 4
+// sharing is how many tiles fetch a panel together.
+const sharing = 4
 
 func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add bool, end *Ending) {
 	switch active {
@@ -59,7 +59,7 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 		}
 		fetches := 0
 		if ldb > 0 {
-			fetches = shared512 * ((len(ahead) + ldb - 1) / ldb)
+			fetches = sharing * ((len(ahead) + ldb - 1) / ldb)
 		}
 		for i, rows := 0, 0; i < m; i += rows {
 			times := (m - i) / len(family)
@@ -71,7 +71,7 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 			family[tall-1](times, &c[i*ldc+j], ldc, columns, add,
 				x, &zeros[0], &at[i], m, first(lens), runs, panels, ldb, first(ahead), fetches,
 				bias, first(from(end.Plus, i*ldc+j)), end.Clamp, low, high, zero)
-			ahead, fetches = from(ahead, times/shared512*ldb), fetches-times
+			ahead, fetches = from(ahead, times/sharing*ldb), fetches-times
 		}
 		j += wide * Panel
 	}
@@ -98,7 +98,7 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 				runs++
 			}
 			panel := from(b, j/Panel*ldb+done*Panel)
-			ahead, fetches := from(panel, terms*Panel), 1 // by the first tile alone
+			ahead, fetches := from(panel, terms*Panel), sharing // by the first tiles alone
 			out, apart, columns, then := places.sums[:], wide, uint64(1)<<wide-1, Ending{}
 			last := run+runs == len(lens)
 			if last {
@@ -110,11 +110,13 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 			}
 			for i, rows := 0, 0; i < m; i += rows {
 				times, tall := split(m-i, len(family))
-				rows = times * tall
+				if rows = times * tall; tall < len(family) {
+					fetches = min(fetches, 1) // which fetches as much as the others together
+				}
 				family[tall-1](times, &out[i*apart], apart, columns, add && last,
 					first(a.X), &zeros[0], first(at[run*m+i:]), m, first(from(lens, run)), runs, first(panel), ldb, first(ahead), fetches,
 					first(then.Bias), first(from(then.Plus, i*apart)), then.Clamp, low, high, zero, sums)
-				fetches = 0
+				fetches -= times
 				if sums != nil {
 					sums = &places.sums[min(i+rows, maxRows-1)*wide]
 				}

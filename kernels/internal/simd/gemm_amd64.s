@@ -14575,7 +14575,6 @@ terms:
 	VBROADCASTSS (R14)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y7
 	VMOVUPS      64(AX), Y8
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 4(R8)(BX*4), Y9
@@ -14593,7 +14592,6 @@ terms:
 	VBROADCASTSS 4(R14)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y7
 	VMOVUPS      128(AX), Y8
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 8(R8)(BX*4), Y9
@@ -14611,7 +14609,6 @@ terms:
 	VBROADCASTSS 8(R14)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y7
 	VMOVUPS      192(AX), Y8
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 12(R8)(BX*4), Y9
@@ -14630,7 +14627,7 @@ terms:
 	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -14640,7 +14637,6 @@ rest:
 
 term:
 	VMOVUPS      (AX), Y8
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS (R8)(BX*4), Y9
@@ -14659,7 +14655,6 @@ term:
 	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -14936,14 +14931,19 @@ noplus:
 	ADDQ $+256, sums+152(FP)
 
 afresh:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
-	MOVQ    ahead+104(FP), BX
-	MOVQ    BX, 24(SP)
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)
@@ -17730,7 +17730,6 @@ terms:
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      64(AX), Y12
 	VMOVUPS      96(AX), Y13
-	PREFETCHT1   64(CX)
 	VBROADCASTSS 4(DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -17751,7 +17750,6 @@ terms:
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      128(AX), Y12
 	VMOVUPS      160(AX), Y13
-	PREFETCHT1   128(CX)
 	VBROADCASTSS 8(DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -17772,7 +17770,6 @@ terms:
 	VFMADD231PS  Y14, Y13, Y11
 	VMOVUPS      192(AX), Y12
 	VMOVUPS      224(AX), Y13
-	PREFETCHT1   192(CX)
 	VBROADCASTSS 12(DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -17793,7 +17790,7 @@ terms:
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         $0x04, BX
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+64, CX
 	SUBQ         $0x04, SI
 	JGE          terms
 
@@ -17804,7 +17801,6 @@ rest:
 term:
 	VMOVUPS      (AX), Y12
 	VMOVUPS      32(AX), Y13
-	PREFETCHT1   (CX)
 	VBROADCASTSS (DI)(BX*4), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -17825,7 +17821,6 @@ term:
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         $0x01, BX
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
 	DECQ         SI
 	JNZ          term
 
@@ -18167,14 +18162,19 @@ noplus:
 	ADDQ $+384, sums+152(FP)
 
 afresh:
-	DECQ fetches+112(FP)
-	JLE  fetched
-	MOVQ ldb+96(FP), BX
-	ADDQ BX, ahead+104(FP)
+	DECQ  fetches+112(FP)
+	JLE   fetched
+	MOVQ  fetches+112(FP), BX
+	TESTQ $+3, BX
+	JNZ   within
+	MOVQ  ldb+96(FP), BX
+	ADDQ  BX, ahead+104(FP)
 
 fetched:
-	MOVQ    ahead+104(FP), BX
-	MOVQ    BX, 24(SP)
+	MOVQ ahead+104(FP), BX
+	MOVQ BX, 24(SP)
+
+within:
 	DECQ    times+0(FP)
 	JNZ     tile
 	LDMXCSR (SP)

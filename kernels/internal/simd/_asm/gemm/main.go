@@ -22,7 +22,6 @@ type form struct {
 	// sparing is for processors where each masked store and each fetch of what
 	// is in the cache costs much, and where a panel does not fit in the first one.
 	sparing bool
-	every   int // terms for which a line is fetched ahead
 	// masks are which columns of each vector are stored.
 	masks       func(t *tile) []reg.Register
 	loadMasked  func(from Mem, mask reg.Register, v reg.VecVirtual)
@@ -35,7 +34,10 @@ func main() {
 		peak(f)
 		for vectors, rows := range f.tiles {
 			for r := 1; r <= rows; r++ {
-				t := tile{form: f, rows: r, cols: vectors}
+				t := tile{form: f, rows: r, cols: vectors, every: 4}
+				if f.sparing && r < rows {
+					t.every = 1
+				}
 				t.write()
 			}
 		}
@@ -45,7 +47,7 @@ func main() {
 
 func avx512() form {
 	return form{
-		name: "512", bytes: 64, tiles: []int{0, 8, 8, 8, 6}, every: 4,
+		name: "512", bytes: 64, tiles: []int{0, 8, 8, 8, 6},
 		vector: ZMM,
 		zero:   func(v reg.VecVirtual) { VPXORD(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {
@@ -70,7 +72,7 @@ func avx2() form {
 		DATA(4*i, U32(1<<i))
 	}
 	return form{
-		name: "256", bytes: 32, tiles: []int{0, 8, 6}, sparing: true, every: 1,
+		name: "256", bytes: 32, tiles: []int{0, 8, 6}, sparing: true,
 		vector: YMM,
 		zero:   func(v reg.VecVirtual) { VXORPS(v, v, v) },
 		masks: func(t *tile) (masks []reg.Register) {

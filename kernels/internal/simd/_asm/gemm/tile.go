@@ -28,6 +28,7 @@ import (
 type tile struct {
 	form
 	rows, cols int // cols are vectors
+	every      int // terms for which a line is fetched, 1 or a power of two
 
 	acc  [][]reg.VecVirtual // by row and column
 	row  []reg.GPVirtual    // where each row's run begins
@@ -119,7 +120,7 @@ func (t *tile) below() {
 	}
 	DECQ(t.arg("fetches"))
 	JLE(LabelRef("fetched"))
-	if t.every > 1 { // a power of two
+	if t.every > 1 {
 		MOVQ(t.arg("fetches"), t.k)
 		TESTQ(I32(t.every-1), t.k)
 		JNZ(LabelRef("within"))
