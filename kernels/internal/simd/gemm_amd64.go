@@ -111,7 +111,7 @@ func gemm256(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, a
 			for i, rows := 0, 0; i < m; i += rows {
 				times, tall := split(m-i, len(family))
 				if rows = times * tall; tall < len(family) {
-					fetches = min(fetches, 1) // which fetches as much as the others together
+					fetches = min(fetches, 1) // a lower tile shares with none
 				}
 				family[tall-1](times, &out[i*apart], apart, columns, add && last,
 					first(a.X), &zeros[0], first(at[run*m+i:]), m, first(from(lens, run)), runs, first(panel), ldb, first(ahead), fetches,
