@@ -29,12 +29,8 @@ const (
 // and than what one vector instruction or a short assembly loop can overrun.
 const guard = 64 << 10
 
-// hugePage is what the system may commit at once, where a region has room for
-// it: filling 4 MiB of new memory then takes a sixth of the time.
-const hugePage = 2 << 20
-
 // maxSize keeps guards and rounding within an int on every platform.
-const maxSize = math.MaxInt - 4*guard - hugePage
+const maxSize = math.MaxInt - 4*guard
 
 // Region is a range of address space of which the first bytes are memory.
 //

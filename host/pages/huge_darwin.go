@@ -1,3 +1,0 @@
-package pages
-
-func preferHuge([]byte) {}
