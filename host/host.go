@@ -16,7 +16,7 @@
 //	program.go  programs: built op by op, sealed, bound to other sizes
 //	layout.go   where each value of a program lives, and what a run costs
 //	prologue.go constants: read, computed and packed once a model, in memory that spare.go hands on
-//	frame.go    what a run computes in, ready for it
+//	arena.go    what runs compute in, frame.go a program ready to do so
 //	run.go      one program, one run
 //	repeat.go   a program that another runs turn by turn
 //	plan.go     what runs published, bind.go for other sizes, serve.go without a guest
