@@ -29,7 +29,7 @@ type Pool struct {
 const (
 	always   = 1 << 10
 	tooMany  = always * 3 / 8
-	lastJobs = 16                    // that missed looks back on
+	lastJobs = 64                    // that missed looks back on: a worker that wakes up misses a few in a row
 	apart    = 20 * time.Millisecond // several slices of a core that is shared
 )
 
@@ -118,7 +118,7 @@ func (p *Pool) note(came bool) {
 		missed += always / lastJobs
 	}
 	if missed > tooMany {
-		missed -= tooMany / 4
+		missed -= tooMany / 16
 		p.alone.Store(int64(time.Since(p.start) + apart))
 	}
 	p.missed.Store(missed)
