@@ -23,16 +23,17 @@ func TestServedRunsAllocateTheirResultAlone(t *testing.T) {
 		{"digits", digits(t, rt), images(t, 1, 1)},
 	} {
 		var err error
-		// A pool may be emptied at any time, so the least of many counts.
-		least := 1000.0
-		for range 50 {
+		// A pool may be emptied at any time, and forgets at random under the race
+		// detector: the least of many counts.
+		want, least, counts := float64(result+perOutput*len(c.m.Outputs())), 1000.0, 0
+		for ; least > want && counts < 2000; counts++ {
 			least = min(least, testing.AllocsPerRun(1, func() { _, err = c.m.Run(context.Background(), c.in) }))
 		}
-		if want := float64(result + perOutput*len(c.m.Outputs())); least != want || err != nil {
+		if least != want || err != nil {
 			t.Errorf("%s: %v allocations, %v; want %v", c.name, least, err, want)
 		}
-		if s := c.m.Stats(); s.Served != 99 {
-			t.Errorf("%s: %d runs were served", c.name, s.Served)
+		if s := c.m.Stats(); s.Served != int64(2*counts-1) {
+			t.Errorf("%s: %d of %d runs were served", c.name, s.Served, 2*counts)
 		}
 	}
 }
