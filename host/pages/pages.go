@@ -29,8 +29,11 @@ const (
 // and than what one vector instruction or a short assembly loop can overrun.
 const guard = 64 << 10
 
+// hugePage is what the system may commit at once.
+const hugePage = 2 << 20
+
 // maxSize keeps guards and rounding within an int on every platform.
-const maxSize = math.MaxInt - 4*guard
+const maxSize = math.MaxInt - 4*guard - hugePage
 
 // Region is a range of address space of which the first bytes are memory.
 //
@@ -48,19 +51,26 @@ type Region struct {
 	readOnly bool
 }
 
-// Reserve sets size bytes of address space aside without using memory.
-func Reserve(size int64) (*Region, error) {
+// Reserve sets size bytes of address space aside without using memory. What is
+// committed comes in huge pages if the system has them: a linear memory begins by
+// filling a few.
+func Reserve(size int64) (*Region, error) { return reserved(size, true) }
+
+func reserved(size int64, huge bool) (*Region, error) {
 	if size < 0 || size > maxSize {
 		return nil, ErrSize
 	}
-	space, err := reserve(roundUp(size))
+	space, err := reserve(roundUp(size), huge)
 	if err != nil {
 		return nil, err
 	}
 	return &Region{space: space, size: size}, nil
 }
 
-// Alloc is n zeroed bytes that start on a page.
+// Alloc is n zeroed bytes that start on a page, of the usual size. In huge ones
+// runs take at best a fiftieth less, but where a virtual machine gives free blocks
+// of that size back to its host, coming by many of them may take longer than all
+// else that the first run of a large model does.
 func Alloc(n int64) (*Region, error) { return alloc(n, 0) }
 
 // AllocFlush is n zeroed bytes of which the last one touches the guard behind:
@@ -72,7 +82,7 @@ func alloc(n, skip int64) (*Region, error) {
 	if n < 0 || n > maxSize {
 		return nil, ErrSize
 	}
-	r, err := Reserve(skip + n)
+	r, err := reserved(skip+n, false)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ type mapping struct {
 	size int64
 }
 
-func reserve(size int64) (*mapping, error) { return &mapping{size: size}, nil }
+func reserve(size int64, _ bool) (*mapping, error) { return &mapping{size: size}, nil }
 
 func (m *mapping) commit(_, to int64) error {
 	if to <= int64(len(m.b)) {

@@ -13,30 +13,38 @@ import (
 const Guarded = true
 
 // mapping is the address space of a region, both guards included.
-//
-// It does not ask for huge pages. With them runs take at best a fiftieth less, but
-// where a virtual machine gives free blocks of that size back to its host, coming
-// by them may take longer than all else that the first run of a large model does.
-type mapping struct{ all []byte }
+type mapping struct {
+	all   []byte
+	front int64 // the guard in front, and what aligns the region behind it
+}
 
-func reserve(size int64) (*mapping, error) {
-	all, err := unix.Mmap(-1, 0, int(guard+size+guard), unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+func reserve(size int64, huge bool) (*mapping, error) {
+	slack := int64(0)
+	if huge = huge && size >= hugePage; huge {
+		slack = hugePage
+	}
+	all, err := unix.Mmap(-1, 0, int(guard+slack+size+guard), unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrMemory, err)
 	}
-	return &mapping{all}, nil
+	m := &mapping{all, guard}
+	if huge {
+		m.front += -(address(all) + guard) & (hugePage - 1)
+		preferHuge(all)
+	}
+	return m, nil
 }
 
 // pages is the whole pages that from and to lie in.
 func (m *mapping) pages(from, to int64) []byte {
-	return m.all[guard+from/page()*page() : guard+roundUp(to)]
+	return m.all[m.front+from/page()*page() : m.front+roundUp(to)]
 }
 
 func (m *mapping) commit(from, to int64) error {
 	return protect(m.pages(from, to), unix.PROT_READ|unix.PROT_WRITE)
 }
 
-func (m *mapping) bytes(from, to int64) []byte { return m.all[guard+from : guard+to : guard+to] }
+func (m *mapping) bytes(from, to int64) []byte { return m.all[m.front+from : m.front+to : m.front+to] }
 
 func (m *mapping) protect(to int64) error {
 	if to == 0 {
