@@ -61,6 +61,9 @@ round:
 // func gemm512_1x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_1x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -221,6 +224,9 @@ within:
 // func gemm512_2x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_2x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -412,6 +418,9 @@ within:
 // func gemm512_3x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_3x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -634,6 +643,9 @@ within:
 // func gemm512_4x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_4x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -887,6 +899,9 @@ within:
 // func gemm512_5x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_5x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1171,6 +1186,9 @@ within:
 // func gemm512_6x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_6x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1486,6 +1504,9 @@ within:
 // func gemm512_7x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_7x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1832,6 +1853,9 @@ within:
 // func gemm512_8x16(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_8x16(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2209,6 +2233,9 @@ within:
 // func gemm512_1x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_1x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2394,6 +2421,9 @@ within:
 // func gemm512_2x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_2x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2627,6 +2657,9 @@ within:
 // func gemm512_3x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_3x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2908,6 +2941,9 @@ within:
 // func gemm512_4x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_4x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3237,6 +3273,9 @@ within:
 // func gemm512_5x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_5x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3614,6 +3653,9 @@ within:
 // func gemm512_6x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_6x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -4039,6 +4081,9 @@ within:
 // func gemm512_7x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_7x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -4512,6 +4557,9 @@ within:
 // func gemm512_8x32(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_8x32(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5033,6 +5081,9 @@ within:
 // func gemm512_1x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_1x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5243,6 +5294,9 @@ within:
 // func gemm512_2x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_2x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5518,6 +5572,9 @@ within:
 // func gemm512_3x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_3x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -5858,6 +5915,9 @@ within:
 // func gemm512_4x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_4x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -6263,6 +6323,9 @@ within:
 // func gemm512_5x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_5x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -6733,6 +6796,9 @@ within:
 // func gemm512_6x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_6x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -7268,6 +7334,9 @@ within:
 // func gemm512_7x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_7x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -7868,6 +7937,9 @@ within:
 // func gemm512_8x48(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_8x48(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -8533,6 +8605,17 @@ within:
 // func gemm512_1x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_1x64(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -8772,6 +8855,17 @@ within:
 // func gemm512_2x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_2x64(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -9093,6 +9187,17 @@ within:
 // func gemm512_3x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_3x64(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -9496,6 +9601,17 @@ within:
 // func gemm512_4x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_4x64(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -9981,6 +10097,17 @@ within:
 // func gemm512_5x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_5x64(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -10548,6 +10675,17 @@ within:
 // func gemm512_6x64(times int, c *float32, ldc int, columns uint64, add bool, x *float32, zeros *float32, at *int, stride int, lens *int, runs int, b *float32, ldb int, ahead *float32, fetches int, bias *float32, plus *float32, clamp bool, low float32, high float32, zero float32)
 // Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·gemm512_6x64(SB), NOSPLIT, $32-152
+	PCALIGN $0x00000040
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
+	LONG    $0x00841f0f
+	LONG    $0x00000000
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX

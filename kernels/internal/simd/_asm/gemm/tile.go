@@ -55,6 +55,9 @@ func (t *tile) write() {
 		signature = strings.TrimSuffix(signature, ")") + ", sums *float32)"
 	}
 	vec.Begin(fmt.Sprintf("gemm%s_%dx%d", t.name, t.rows, t.cols*t.bytes/4), signature)
+	if t.leads != nil {
+		vec.Align(t.leads[t.cols])
+	}
 	vec.FlushSubnormals()
 	local := AllocLocal(24)
 	t.left, t.lens, t.then = local, local.Offset(8), local.Offset(16)
