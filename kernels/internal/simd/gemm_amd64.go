@@ -62,11 +62,11 @@ func gemm(c []float32, ldc int, a *Rows, b []float32, ldb int, m, n, k int, add 
 			fetches = sharing * ((len(ahead) + ldb - 1) / ldb)
 		}
 		for i, rows := 0, 0; i < m; i += rows {
-			times := (m - i) / len(family)
-			tall := len(family)
-			if times == 0 {
-				times, tall = 1, m-i
-			}
+			// As few tiles as can be, none more than a row higher than another:
+			// one of few rows waits for its columns.
+			tiles := (m - i + len(family) - 1) / len(family)
+			tall := (m - i + tiles - 1) / tiles
+			times := m - i - (tall-1)*tiles
 			rows = times * tall
 			family[tall-1](times, &c[i*ldc+j], ldc, columns, add,
 				x, &zeros[0], &at[i], m, first(lens), runs, panels, ldb, first(ahead), fetches,
