@@ -9,7 +9,8 @@ ratio is the peer's time over ours, per round, and the median of the rounds is
 printed. The peak of the machine is measured in the same run. Needs numpy, onnx
 and onnxruntime, a C compiler for the peak, and Go for two of the figures;
 fetches nothing. --web names a folder with onnxruntime-web in its node_modules,
---cold a command that loads {model} and gives a first answer.
+--cold a command that loads {model} and gives a first answer to what is in {folder}:
+its inputs, input_N.pb, or nothing if that is empty.
 """
 
 import argparse
@@ -66,6 +67,19 @@ def peak():
         exe = os.path.join(d, "peak")
         subprocess.run(["cc", "-O3", "-march=native", "-ffp-contract=fast", "-o", exe, os.path.join(HERE, "peak.c")], check=True)
         return [float(x) for x in subprocess.check_output([exe]).split()]
+
+
+def product(size, path):
+    """A model of one product by a matrix that is known."""
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    float32, shape = onnx.TensorProto.FLOAT, [size, size]
+    b = numpy_helper.from_array(np.random.default_rng(1).standard_normal(shape, np.float32), "b")
+    x, y = (helper.make_tensor_value_info(name, float32, shape) for name in "xy")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "b"], ["y"])], "product", [x], [y], [b])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 class Peer:
@@ -215,9 +229,14 @@ class Bench:
         self.say("\n## Products and lengths\n")
         found = subprocess.run(
             ["go", "test", "-run", "^$", "-bench", "Products", "-benchtime", "1s", "./kernels"], cwd=ROOT, capture_output=True, text=True).stdout
-        self.table("prepacked product", "threads", "% of the peak measured beside it, median", "the fastest, % of the highest peak")
+        self.table("prepacked product", "threads", "% of the peak measured beside it, median", "the fastest, % of the highest peak", "ONNX Runtime's time over ours")
         for size, threads, best, share in re.findall(r"BenchmarkProducts/(\d+)/(\d+)\S*.*?([\d.]+) %best\s+([\d.]+) %peak", found):
-            self.row(f"{size}³", threads, share, best)
+            with tempfile.TemporaryDirectory() as d:
+                path = os.path.join(d, "product.onnx")
+                product(int(size), path)
+                theirs, mine = self.pairs(path, int(threads), onnxruntime(path, int(threads)))
+            ratio = statistics.median(a / b["median_ms"] for a, b in zip(theirs, mine))
+            self.row(f"{size}³", threads, share, best, f"{ratio:.2f}")
         found = subprocess.run(
             ["go", "test", "-run", "^$", "-bench", "Lengths", "-benchtime", "3x", "./runtime"], cwd=ROOT, capture_output=True, text=True).stdout
         for share in re.findall(r"([\d.]+) share", found):
