@@ -178,6 +178,17 @@ func benchOn(b *testing.B, pool *Pool, work int64, unit string, op *Op, attrs an
 			b.Fatal(err)
 		}
 	}
+	benchPeak(b, cores, work, unit, func() {
+		if err := op.Run(c); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// benchPeak runs what does so many multiply-adds again and again, on so many
+// cores, and reports its share of what the cores could do.
+func benchPeak(b *testing.B, cores float64, work int64, unit string, op func()) {
+	b.Helper()
 	// After runs that keep the workers awake the peak is measured for as long,
 	// so that what disturbs one disturbs the other, in pieces as long as a run.
 	// The fastest of either are those that nothing else on the machine disturbed.
@@ -187,9 +198,7 @@ func benchOn(b *testing.B, pool *Pool, work int64, unit string, op *Op, attrs an
 	took, runs, shares := time.Duration(0), 0, []float64{}
 	for b.Loop() {
 		start := time.Now()
-		if err := op.Run(c); err != nil {
-			b.Fatal(err)
-		}
+		op()
 		run := time.Since(start)
 		best, took, runs = min(best, run), took+run, runs+1
 		if took < batch {
