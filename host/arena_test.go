@@ -113,7 +113,10 @@ func TestArenasWithinTheLimit(t *testing.T) {
 	if err := m.ledger.charge(small.Memory - m.ledger.total()); err != nil {
 		t.Fatal(err)
 	}
-	tree, w := m.lookup([]kernels.Tensor{numbered(60, 0)})
+	tree, w, err := m.lookup(t.Context(), []kernels.Tensor{numbered(60, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer m.left(tree, w)
 	var own ledger
 	own.reset(small.Memory, 0)

@@ -1,23 +1,48 @@
 package host
 
-import "github.com/glovebox-ml/glovebox/kernels/tensor"
+import (
+	"context"
 
-// bind makes the tree again for inputs of other sizes: tens of microseconds
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
+)
+
+// bind makes what begins at root again for inputs of other sizes: tens of microseconds
 // instead of another visit to the guest. A branch whose program, or whose
 // guard, does not hold for these sizes is left out; nil means that nothing
-// holds.
-func (t *tree) bind(key string, inputs []tensor.Type) *tree {
-	u := &tree{key: key, inputs: inputs}
-	u.root = u.rebind(t.root, t, nil, nil)
-	if u.root == nil {
+// holds, or that ctx ended.
+func (t *tree) bind(ctx context.Context, root *node, key string, inputs []tensor.Type) *tree {
+	b := binding{ctx: ctx, old: t, tree: &tree{key: key, inputs: inputs}, made: map[*program]*program{}}
+	b.root = b.rebind(root, nil, nil)
+	if b.root == nil {
 		return nil
 	}
-	return u
+	return b.tree
+}
+
+// binding makes a tree out of an old one.
+type binding struct {
+	*tree
+	ctx  context.Context
+	old  *tree
+	made map[*program]*program // what a program was last bound to
+}
+
+// bound is p for these types, or nil.
+func (b *binding) bound(p *program, types []tensor.Type) *program {
+	if equalTypes(types, p.inputs) {
+		return p
+	}
+	if q := b.made[p]; q != nil && equalTypes(types, q.inputs) {
+		return q
+	}
+	q := p.bind(b.ctx, types)
+	b.made[p] = q
+	return q
 }
 
 // rebind binds the nodes from n on. was and now are the types of the results
 // of every step before, in the old tree and in the new one.
-func (t *tree) rebind(n *node, old *tree, was, now [][]tensor.Type) *node {
+func (b *binding) rebind(n *node, was, now [][]tensor.Type) *node {
 	for len(was) < int(n.first) {
 		was, now = append(was, nil), append(now, nil)
 	}
@@ -25,42 +50,39 @@ func (t *tree) rebind(n *node, old *tree, was, now [][]tensor.Type) *node {
 	bound := &node{first: n.first, steps: make([]step, len(n.steps)), from: n.from, off: n.off, n: n.n, out: n.out}
 	for i := range n.steps {
 		s := n.steps[i]
-		var a, b []tensor.Type
+		var before, after []tensor.Type
 		if p := s.prog; p != nil {
 			types := make([]tensor.Type, len(s.in))
 			for j, src := range s.in {
-				types[j] = typeOf(src, t.inputs, now, p.inputs[j])
+				types[j] = typeOf(src, b.inputs, now, p.inputs[j])
 			}
-			q := p
-			if !equalTypes(types, p.inputs) {
-				if q = p.bind(types); q == nil {
-					return nil
-				}
+			if s.prog = b.bound(p, types); s.prog == nil {
+				return nil
 			}
-			s.prog = q
-			a, b = outTypes(p), outTypes(q)
+			before, after = outTypes(p), outTypes(s.prog)
 		}
 		bound.steps[i] = s
-		was, now = append(was, a), append(now, b)
+		was, now = append(was, before), append(now, after)
 	}
-	t.count(bound)
 	if n.next == nil {
+		b.count(bound)
 		bound.types = make([]tensor.Type, len(n.out))
 		for i, s := range n.out {
 			if n.types[i] != (tensor.Type{}) {
-				bound.types[i] = typeOf(s, t.inputs, now, n.types[i])
+				bound.types[i] = typeOf(s, b.inputs, now, n.types[i])
 			}
 		}
 		return bound
 	}
 	// What the guest was told of a tensor of another size says nothing here.
 	var none tensor.Type
-	if n.from.step != fromModel && typeOf(n.from, old.inputs, was, none) != typeOf(n.from, t.inputs, now, none) {
+	if n.from.step != fromModel && typeOf(n.from, b.old.inputs, was, none) != typeOf(n.from, b.inputs, now, none) {
 		return nil
 	}
+	b.count(bound)
 	bound.next = map[string]*node{}
 	for told, child := range n.next {
-		if c := t.rebind(child, old, was, now); c != nil {
+		if c := b.rebind(child, was, now); c != nil {
 			bound.next[told] = c
 		}
 	}

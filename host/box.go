@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -41,9 +42,11 @@ type Box struct {
 	tensors  map[abi.Handle]*held
 	views    map[abi.Handle]*memory // bytes of views that a program took as inputs
 	programs map[abi.Handle]*slot
-	retired  []*slot // freed, but part of the record
+	retired  []*slot           // freed, but part of the record
+	names    map[portName]bool // of a load
 	built    int
-	weight   int64 // bytes charged for holding programs
+	prework  uint64 // of the programs that were sealed: work that no run is charged for
+	weight   int64  // bytes charged for holding programs
 	readBack int64
 
 	in     []kernels.Tensor
@@ -92,7 +95,7 @@ func (m *Model) RunBox(ctx context.Context, in []kernels.Tensor, limits Limits, 
 		own:  ledger{limit: limits.Memory, base: m.share()},
 		next: m.next, tensors: map[abi.Handle]*held{}, views: map[abi.Handle]*memory{}, programs: map[abi.Handle]*slot{},
 		in: in, inRefs: make([]abi.Handle, len(in)), out: make([]kernels.Tensor, len(m.outputs)),
-		outRef: make([]source, len(m.outputs)),
+		outRef: slices.Repeat([]source{{step: noSource}}, len(m.outputs)),
 	}
 	b.ledger = &b.own
 	b.rec.open = true

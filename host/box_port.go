@@ -24,17 +24,35 @@ func (b *Box) PortDeclare(rec []byte) abi.Errno {
 	if p.Name == "" {
 		return abi.ErrName
 	}
-	for _, q := range b.m.ports {
-		if q.Name == p.Name && q.Output == p.Output {
-			return abi.ErrName
-		}
+	name := portName{p.Name, p.Output}
+	if b.names[name] {
+		return abi.ErrName
+	}
+	if err := b.ledger.charge(portWeight + portCopies*int64(len(rec))); err != nil {
+		return b.end(err)
 	}
 	for i := range p.Dims {
 		p.Dims[i].Size = max(p.Dims[i].Size, -1)
 	}
 	b.m.ports = append(b.m.ports, p)
+	if b.names == nil {
+		b.names = map[portName]bool{}
+	}
+	b.names[name] = true
 	return abi.OK
 }
+
+// portName is what a port is found by.
+type portName struct {
+	name   string
+	output bool
+}
+
+// What a port takes in the host, in bytes and in copies of its record.
+const (
+	portWeight = 512
+	portCopies = 2
+)
 
 // RunInput is the tensor of input port i.
 func (b *Box) RunInput(port uint32) (abi.Input, abi.Errno) {
@@ -93,10 +111,8 @@ func (b *Box) RunOutput(port uint32, h abi.Handle) abi.Errno {
 		canonical(t.typ.DType, out.Data)
 	}
 	b.out[port] = out
-	b.outRef[port] = t.source
-	if t.view != nil {
-		b.outRef[port] = source{step: fromModel, index: int32(h)}
-	}
+	b.outRef[port] = b.sourceOf(h, t)
+	t.used = true
 	return abi.OK
 }
 

@@ -16,10 +16,13 @@ func (b *Box) ProgramNew() (abi.Handle, abi.Errno) {
 	if len(b.programs) >= abi.MaxPrograms {
 		return 0, abi.ErrCount
 	}
+	s := &slot{program: newProgram()}
+	if err := b.weigh(s, opWeight); err != nil {
+		return 0, b.end(err)
+	}
+	s.hold()
 	h := b.handle()
-	p := newProgram()
-	p.hold()
-	b.programs[h] = &slot{program: p}
+	b.programs[h] = s
 	return h, abi.OK
 }
 
@@ -41,9 +44,12 @@ func (b *Box) building(h abi.Handle) (*slot, abi.Errno) {
 	return p, abi.OK
 }
 
-// opWeight is the memory that a value of a program takes in the host, its plan
-// included.
-const opWeight = 512
+// What a value of a program takes in the host, its plan included, and what each
+// byte of the record that seals one does, in bytes.
+const (
+	opWeight   = 512
+	sealWeight = 2
+)
 
 // weigh charges for holding more of a program.
 func (b *Box) weigh(p *slot, n int64) error {
@@ -157,6 +163,9 @@ func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 	case p.sealed:
 		return abi.ErrState
 	}
+	if err := b.weigh(p, sealWeight*int64(len(rec))); err != nil {
+		return b.end(err)
+	}
 	s, e := abi.DecodeSeal(rec)
 	if e != abi.OK {
 		return e
@@ -167,6 +176,7 @@ func (b *Box) ProgramSeal(h abi.Handle, rec []byte) abi.Errno {
 	if err := b.affordable(p.program); err != nil {
 		return b.end(err)
 	}
+	b.prework = addWork(b.prework, p.layout.prework)
 	if same := b.m.plans.program(p.id); same != nil {
 		b.unweigh(p)
 		b.m.drop(p.program)
@@ -182,7 +192,7 @@ func (b *Box) affordable(p *program) error {
 	switch {
 	case tensor.AddSat(tensor.AddSat(l.arena, l.frame), l.outputs) > b.limits.Memory-b.ledger.total():
 		return ErrMemory
-	case addWork(b.cost.Work, l.work) > b.limits.Work:
+	case addWork(b.cost.Work, l.work) > b.limits.Work, addWork(b.prework, l.prework) > b.limits.Work:
 		return ErrWork
 	}
 	return nil
@@ -217,10 +227,7 @@ func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 		if t.view == nil {
 			t.used = true
 		}
-		args[i], sources[i] = kernels.Tensor{Type: t.typ, Data: data}, t.source
-		if t.view != nil {
-			sources[i] = source{step: fromModel, index: int32(ref)}
-		}
+		args[i], sources[i] = kernels.Tensor{Type: t.typ, Data: data}, b.sourceOf(ref, t)
 	}
 	b.cost.Work = addWork(b.cost.Work, p.layout.work)
 	b.cost.Flops = tensor.AddSat(b.cost.Flops, p.layout.flops)
@@ -236,6 +243,9 @@ func (b *Box) ProgramRun(h abi.Handle, in, out []abi.Handle) (int, abi.Errno) {
 			break
 		}
 		results[i].Data = mem[i].data
+	}
+	if err == nil && b.rec.open {
+		err = b.ledger.charge(stepCost + sourceCost*int64(len(sources)))
 	}
 	step := b.rec.run(p.program, sources)
 	if err == nil {
@@ -262,7 +272,22 @@ func (b *Box) take(n int64) (*memory, error) {
 	if !b.dry {
 		return allocate(b.ledger, n)
 	}
-	return &memory{ledger: b.ledger, n: n}, b.ledger.charge(n)
+	if err := b.ledger.charge(n); err != nil {
+		return nil, err
+	}
+	return &memory{ledger: b.ledger, n: n}, nil
+}
+
+// sourceOf is where a plan finds a tensor. Views are found by their handles, and
+// those that the run made are not there in the next.
+func (b *Box) sourceOf(h abi.Handle, t *held) source {
+	switch {
+	case t.view == nil:
+		return t.source
+	case b.m.tensors[h] != t:
+		return source{step: noSource}
+	}
+	return source{step: fromModel, index: int32(h)}
 }
 
 // compute runs p; in a dry run its memory is only charged.

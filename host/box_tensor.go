@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -108,7 +109,9 @@ func (b *Box) TensorFree(h abi.Handle) abi.Errno {
 	}
 	t.mem.free()
 	t.data = nil
-	b.rec.free(t.source)
+	if !slices.Contains(b.outRef, t.source) { // else a plan gives it at the end
+		b.rec.free(t.source)
+	}
 	delete(b.tensors, h)
 	return abi.OK
 }

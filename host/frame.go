@@ -32,7 +32,7 @@ type copied struct {
 
 // What a call and an argument of one take in a frame, in bytes.
 const (
-	callWeight = 256
+	callWeight = 1280
 	argWeight  = 128
 )
 

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"sync/atomic"
+
 	"github.com/glovebox-ml/glovebox/host/pages"
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -8,6 +10,17 @@ import (
 // smallest is the size from which memory comes from the system and goes back
 // to it at once, instead of waiting for the collector.
 const smallest = 64 << 10
+
+// Each region takes two of the some 65,000 mappings that a system lets a process
+// have, the Go heap's among them. Beyond so many, of which those under a mebibyte
+// may be half, memory comes from the heap as well.
+const (
+	maxRegions = 1 << 14
+	maxSmall   = maxRegions / 2
+)
+
+// regions is how many there are in the process.
+var regions atomic.Int64
 
 // Guarded reports whether memory stands between guard pages on this system.
 const Guarded = pages.Guarded
@@ -43,13 +56,14 @@ func allocate(l *ledger, n int64) (*memory, error) {
 
 // obtain is memory that nobody is charged for yet.
 func obtain(n int64) (*memory, error) {
-	if n < smallest {
+	if have := regions.Load(); n < smallest || n < own && have >= maxSmall || have >= maxRegions {
 		return &memory{n: n, data: tensor.Aligned(n)}, nil
 	}
 	r, err := pages.Alloc(n)
 	if err != nil {
 		return nil, ErrMemory
 	}
+	regions.Add(1)
 	return &memory{n: n, region: r, data: r.Bytes()}, nil
 }
 
@@ -79,6 +93,7 @@ func (m *memory) free() {
 	}
 	if m.region != nil {
 		_ = m.region.Free()
+		regions.Add(-1)
 	}
 	m.ledger, m.data, m.region = nil, nil, nil
 }

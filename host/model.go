@@ -40,7 +40,6 @@ type Model struct {
 	kept      map[key]*memory
 	packed    map[key]*memory
 	turn      uint64 // of the constant made last
-	prework   atomic.Uint64
 	arenas    arenas
 	spare     atomic.Int64 // bytes of what only waits for a run
 	deadMu    sync.Mutex
@@ -115,14 +114,6 @@ func (m *Model) Memory() int64 { return m.share() }
 func (m *Model) Poisoned() bool { return m.poisoned.Load() }
 
 func (m *Model) poison() { m.poisoned.Store(true) }
-
-// chargeWork counts the work of the prologue, which no run pays for.
-func (m *Model) chargeWork(n uint64) error {
-	if m.prework.Add(n) > m.limits.Work {
-		return ErrWork
-	}
-	return nil
-}
 
 // Close frees everything. No box of the model may be open, no Serve running.
 func (m *Model) Close() {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"sync"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
@@ -21,7 +22,9 @@ const (
 	maxTrees   = 64   // of a model; the least recently used goes first
 	maxRebind  = 8    // trees that a request of new sizes tries to bind
 	guardBytes = 256  // of one guard
+	maxUnfit   = 64   // sizes remembered of which no tree holds
 	stepCost   = 512  // bytes charged for a step or an op of a plan
+	sourceCost = 16   // bytes charged for each input of a step
 )
 
 // source says where the bytes of a tensor came from.
@@ -107,6 +110,18 @@ type node struct {
 	types []tensor.Type // of the results, for ports that were given
 }
 
+// clone is n with all behind it, to which others add meanwhile.
+func (n *node) clone() *node {
+	c := *n
+	if n.next != nil {
+		c.next = make(map[string]*node, len(n.next))
+	}
+	for told, child := range n.next {
+		c.next[told] = child.clone()
+	}
+	return &c
+}
+
 // tree is what is known of one set of input types.
 type tree struct {
 	key    string
@@ -125,6 +140,7 @@ type plans struct {
 	clock uint64
 	trees map[string]*tree
 	byID  map[key]*program
+	unfit map[string]bool // types for which no tree could be bound
 }
 
 // program is the sealed program with this content, if a plan holds it, held
@@ -164,7 +180,7 @@ func (m *Model) publish(b *Box) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.trees == nil {
-		s.trees, s.byID = map[string]*tree{}, map[key]*program{}
+		s.trees, s.byID, s.unfit = map[string]*tree{}, map[key]*program{}, map[string]bool{}
 	}
 	k := string(appendTypes(nil, b.in))
 	t := s.trees[k]
@@ -179,7 +195,10 @@ func (m *Model) publish(b *Box) {
 	if !ok || t.cost == before {
 		return
 	}
-	t.root = root
+	if t.root == nil { // who walks the tree reads it
+		t.root = root
+	}
+	clear(s.unfit)
 	if m.ledger.charge(t.cost-before) != nil {
 		t.cost = before
 		s.drop(m, t)
@@ -230,8 +249,15 @@ func (m *Model) left(t *tree, w *walk) {
 // leave lets go of a tree that is not found any longer and that none uses.
 func (s *plans) leave(m *Model, t *tree) {
 	if t.gone && t.users == 0 {
-		t.each(m.drop)
+		t.leave(m)
 		t.root = nil
+	}
+}
+
+// leave lets go of the programs of a tree, or of nil.
+func (t *tree) leave(m *Model) {
+	if t != nil {
+		t.each(m.drop)
 	}
 }
 
@@ -311,7 +337,7 @@ func (t *tree) add(n *node, b *Box, steps []step, first int32) (*node, bool) {
 func (t *tree) count(n *node) {
 	t.nodes++
 	for i := range n.steps {
-		t.cost += stepCost
+		t.cost += stepCost + sourceCost*int64(len(n.steps[i].in))
 		if p := n.steps[i].prog; p != nil {
 			p.hold()
 			t.cost += stepCost * int64(p.size())
@@ -321,46 +347,84 @@ func (t *tree) count(n *node) {
 
 // lookup finds the tree for these types, as published or by binding one that
 // was published for other sizes, and a walk through it.
-func (m *Model) lookup(in []kernels.Tensor) (*tree, *walk) {
+func (m *Model) lookup(ctx context.Context, in []kernels.Tensor) (*tree, *walk, error) {
 	var buf [8 * abi.TypeSize]byte
 	k := appendTypes(buf[:0], in)
-	m.plans.mu.Lock()
-	defer m.plans.mu.Unlock()
-	t := m.plans.trees[string(k)]
-	if t == nil {
-		t = m.rebound(string(k), in)
+	s := &m.plans
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.trees[string(k)]
+	if t == nil && !s.unfit[string(k)] {
+		var err error
+		if t, err = m.rebound(ctx, string(k), in); err != nil {
+			return nil, nil, err
+		}
 	}
 	if t == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	m.plans.clock++
-	t.used = m.plans.clock
+	s.clock++
+	t.used = s.clock
 	t.users++
 	n := len(t.idle)
 	if n == 0 {
-		return t, new(walk)
+		return t, new(walk), nil
 	}
 	w := t.idle[n-1]
 	t.idle = t.idle[:n-1]
-	return t, w
+	return t, w, nil
 }
 
-// rebound is a tree for other sizes, bound to these; nil, if none can be.
-func (m *Model) rebound(k string, in []kernels.Tensor) *tree {
+// rebound is a tree for other sizes, bound to these; nil, if none can be. The
+// caller holds the lock of the plans, which others may have while a tree is
+// bound. What that takes is charged before.
+func (m *Model) rebound(ctx context.Context, k string, in []kernels.Tensor) (*tree, error) {
 	s := &m.plans
-	for _, t := range s.near(in) {
-		u := t.bind(k, typesOf(in))
+	list := s.near(in)
+	for _, t := range list {
+		t.users++
+	}
+	defer func() {
+		for _, t := range list {
+			t.users--
+			s.leave(m, t)
+		}
+	}()
+	for _, t := range list {
+		if m.ledger.charge(t.cost) != nil {
+			return nil, nil
+		}
+		u := func(cost int64, root *node) *tree {
+			defer m.ledger.release(cost)
+			s.mu.Unlock()
+			defer s.mu.Lock()
+			return t.bind(ctx, root, k, typesOf(in))
+		}(t.cost, t.root.clone())
+		if err := stopped(ctx); err != nil {
+			u.leave(m)
+			return nil, err
+		}
+		if before := s.trees[k]; before != nil {
+			u.leave(m)
+			return before, nil
+		}
 		if u == nil {
 			continue
 		}
-		if m.ledger.charge(u.cost) == nil {
-			s.put(m, u)
-		} else {
-			u.gone = true
+		if m.ledger.charge(u.cost) != nil {
+			u.leave(m)
+			return nil, nil
 		}
-		return u
+		s.put(m, u)
+		return u, nil
 	}
-	return nil
+	if len(s.unfit) >= maxUnfit {
+		clear(s.unfit)
+	}
+	if len(list) > 0 {
+		s.unfit[k] = true
+	}
+	return nil, nil
 }
 
 // near lists the most recently used trees whose inputs differ in sizes alone.

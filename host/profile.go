@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/glovebox-ml/glovebox/kernels"
 )
 
-// Profile is where the time of runs goes, one at a time.
+// Profile is where the time of runs goes.
 type Profile struct {
-	start time.Time
+	mu    sync.Mutex
 	run   int
 	lines map[string]*ProfileLine
 }
@@ -34,11 +35,16 @@ func (m *Model) Profiled(runs int, run func() error) ([]ProfileLine, error) {
 	p := &Profile{lines: map[string]*ProfileLine{}}
 	m.profile.Store(p)
 	defer m.profile.Store(nil)
-	for ; p.run < runs; p.run++ {
+	for range runs {
 		if err := run(); err != nil {
 			return nil, err
 		}
+		p.mu.Lock()
+		p.run++
+		p.mu.Unlock()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	lines := make([]ProfileLine, 0, len(p.lines))
 	for _, l := range p.lines {
 		n := len(l.times)
@@ -55,10 +61,11 @@ func (m *Model) Profiled(runs int, run func() error) ([]ProfileLine, error) {
 	return lines, nil
 }
 
-func (p *Profile) begin() { p.start = time.Now() }
-
-func (p *Profile) end(o *op, c *kernels.Call) {
-	took := time.Since(p.start)
+// add counts a call that began at start.
+func (p *Profile) add(start time.Time, o *op, c *kernels.Call) {
+	took := time.Since(start)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var b strings.Builder
 	for i := range c.In {
 		fmt.Fprintf(&b, "%v ", c.In[i].Shape())

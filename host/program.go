@@ -1,10 +1,12 @@
 package host
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"hash"
+	"slices"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/kernels"
@@ -36,6 +38,7 @@ type op struct {
 	number  abi.Op
 	in      []abi.Value
 	words   []int64
+	now     []int64 // words at the sizes of the program
 	symbols []abi.Symbol
 	plan    kernels.Plan
 	first   abi.Value // its results are first, first+1, …
@@ -108,20 +111,23 @@ func (p *program) addOp(c abi.Call, rec []byte, body *program, room int) (*op, a
 	if r == nil {
 		return nil, abi.ErrUnknown
 	}
-	if body == nil {
+	o, e := p.append(op{row: r, number: c.Op, in: c.In, words: c.Words, symbols: c.Symbols, body: body}, room, nil)
+	switch {
+	case e != abi.OK: // what was refused is no part of the content
+	case body == nil:
 		p.note('o', rec)
-	} else {
+	default:
 		// A handle says nothing of the content.
 		at := abi.WordsAt(len(c.In))
 		p.note('r', rec[:at], body.id[:], rec[at+8:])
 	}
-	return p.append(op{row: r, number: c.Op, in: c.In, words: c.Words, symbols: c.Symbols, body: body}, room, false)
+	return o, e
 }
 
 // append plans o against the values so far: symbols are evaluated, attributes
-// decoded, and the kernel's own rule gives the types of the results. With bind a
-// body is bound to the types that it is given.
-func (p *program) append(o op, room int, bind bool) (*op, abi.Errno) {
+// decoded, and the kernel's own rule gives the types of the results. With a
+// context to do it in, a body is bound to the types that it is given.
+func (p *program) append(o op, room int, bind context.Context) (*op, abi.Errno) {
 	types := make([]tensor.Type, len(o.in))
 	o.konst = len(o.symbols) == 0
 	for i, v := range o.in {
@@ -135,18 +141,18 @@ func (p *program) append(o op, room int, bind bool) (*op, abi.Errno) {
 		types[i] = val.typ
 		o.konst = o.konst && val.konst
 	}
-	words := o.words
+	o.now = o.words
 	if len(o.symbols) > 0 {
-		words = append([]int64(nil), words...)
+		o.now = slices.Clone(o.words)
 		for _, s := range o.symbols {
 			n, ok := p.eval(&s.Word)
 			if !ok {
 				return nil, abi.ErrRefused
 			}
-			words[s.At] = n
+			o.now[s.At] = n
 		}
 	}
-	attrs, e := o.row.attrs(words)
+	attrs, e := o.row.attrs(o.now)
 	if e != abi.OK {
 		return nil, e
 	}
@@ -159,8 +165,8 @@ func (p *program) append(o op, room int, bind bool) (*op, abi.Errno) {
 	} else {
 		o.konst, o.repeat = false, attrs.(abi.Repeat)
 		turn, e := turnTypes(types, &o.repeat)
-		if e == abi.OK && bind && len(turn) == len(o.body.inputs) && !equalTypes(turn, o.body.inputs) {
-			if o.body = o.body.bind(turn); o.body == nil {
+		if e == abi.OK && bind != nil && len(turn) == len(o.body.inputs) && !equalTypes(turn, o.body.inputs) {
+			if o.body = o.body.bind(bind, turn); o.body == nil {
 				return nil, abi.ErrRefused
 			}
 		}
@@ -204,8 +210,8 @@ func (p *program) keyOf(what byte, i int, o *op, in []abi.Value) key {
 	h := sha256.New()
 	b := []byte{what, byte(i)}
 	b = binary.LittleEndian.AppendUint32(b, uint32(o.number))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.words)))
-	for _, w := range o.words {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.now)))
+	for _, w := range o.now {
 		b = binary.LittleEndian.AppendUint64(b, uint64(w))
 	}
 	h.Write(b)
@@ -263,8 +269,9 @@ func (p *program) seal(s abi.Seal, rec []byte) abi.Errno {
 
 // bind makes the program again for other input types: symbols are evaluated
 // anew, and every op that they or other types reach is planned anew. It answers
-// nil when a guard or an op says that the program does not hold for these sizes.
-func (p *program) bind(inputs []tensor.Type) *program {
+// nil when a guard or an op says that the program does not hold for these sizes,
+// or when ctx ends.
+func (p *program) bind(ctx context.Context, inputs []tensor.Type) *program {
 	if len(inputs) != len(p.inputs) {
 		return nil
 	}
@@ -273,6 +280,9 @@ func (p *program) bind(inputs []tensor.Type) *program {
 		values: make([]value, 0, len(p.values)), ops: make([]op, 0, len(p.ops)),
 	}
 	for i := 0; i < len(p.values); {
+		if ctx.Err() != nil {
+			return nil
+		}
 		v := p.values[i]
 		if v.op >= 0 {
 			o := &p.ops[v.op]
@@ -282,7 +292,7 @@ func (p *program) bind(inputs []tensor.Type) *program {
 				i += len(o.plan.Out)
 				continue
 			}
-			made, e := q.append(op{row: o.row, number: o.number, in: o.in, words: o.words, symbols: o.symbols, body: o.body}, len(o.plan.Out), true)
+			made, e := q.append(op{row: o.row, number: o.number, in: o.in, words: o.words, symbols: o.symbols, body: o.body}, len(o.plan.Out), ctx)
 			if e != abi.OK || len(made.plan.Out) != len(o.plan.Out) {
 				return nil
 			}

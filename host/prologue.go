@@ -70,6 +70,9 @@ func (m *Model) prepare(ctx context.Context, p *program) error {
 	if p.ready.done.Load() {
 		return nil
 	}
+	if p.layout.prework > m.limits.Work { // bound to sizes of which no seal was told
+		return ErrWork
+	}
 	m.turn++
 	w := prologue{start: m.turn, m: m, p: p, ctx: ctx, want: make([]bool, len(p.values)), temp: map[key]*memory{}, left: map[key]int{}, packs: map[key][]int32{}}
 	defer w.drop()
@@ -96,15 +99,16 @@ type prologue struct {
 	packs map[key][]int32 // the ops whose packed form waits for it
 	slab  *memory         // the small constants that stay
 	used  int64
+	uses  []*memory // what must stay for the program
 	spare []*memory // was that of constants that nothing reads any more
 }
 
 func (w *prologue) work() error {
 	p := w.p
-	keep := make([]bool, len(p.values))
+	keep := map[key]bool{} // by key: what is twice in a program is made once
 	mark := func(v abi.Value) {
 		if at := p.layout.places[v-1]; at.kind == atConst {
-			keep[at.at] = true
+			keep[p.values[at.at].key] = true
 		}
 	}
 	var packs []int32
@@ -136,11 +140,11 @@ func (w *prologue) work() error {
 	for _, v := range p.out {
 		mark(v)
 	}
-	for i := range keep {
-		if keep[i] {
+	for i := range p.values {
+		if v := &p.values[i]; v.konst && keep[v.key] {
 			w.want[i] = true
-			w.has(p.values[i].key)
-			hold(p.values[i].key, p.values[i].typ.Bytes(), w.m.kept)
+			w.has(v.key)
+			hold(v.key, v.typ.Bytes(), w.m.kept)
 		}
 	}
 	if small > 0 {
@@ -156,37 +160,37 @@ func (w *prologue) work() error {
 			}
 		}()
 	}
-	p.ready.uses = nil
 	p.ready.packed = make([][]byte, len(p.ops))
 	if err := w.compute(keep, packs); err != nil {
 		return err
 	}
 	p.ready.data = make([][]byte, len(p.values))
-	for i := range keep {
-		if keep[i] {
-			p.ready.data[i] = w.use(w.m.kept[p.values[i].key]).data
+	for i := range p.values {
+		if v := &p.values[i]; v.konst && keep[v.key] {
+			p.ready.data[i] = w.use(w.m.kept[v.key]).data
 		}
 	}
-	for _, c := range p.ready.uses {
+	for _, c := range w.uses {
 		c.uses++
 	}
+	p.ready.uses = w.uses
 	return nil
 }
 
 // use notes that the program needs a kept constant.
 func (w *prologue) use(c *memory) *memory {
-	w.p.ready.uses = append(w.p.ready.uses, c)
+	w.uses = append(w.uses, c)
 	return c
 }
 
 // compute makes the wanted constants in order, and packs each as soon as it is
 // there, so that few are held that do not stay. A constant op is skipped when
 // all that is wanted of it is there.
-func (w *prologue) compute(keep []bool, packs []int32) error {
+func (w *prologue) compute(keep map[key]bool, packs []int32) error {
 	p := w.p
 	for _, s := range packs {
-		if o := &p.ops[s]; w.m.packed[p.packKey(o)] == nil {
-			k := p.value(o.in[1]).key
+		o := &p.ops[s]
+		if k := p.value(o.in[1]).key; w.m.packed[p.packKey(o)] == nil && !w.has(k) {
 			w.left[k]++
 			w.packs[k] = append(w.packs[k], s)
 		} else if err := w.pack(s); err != nil {
@@ -222,8 +226,8 @@ func (w *prologue) compute(keep []bool, packs []int32) error {
 		}
 	}
 	for i := range p.values {
-		if v := &p.values[i]; w.want[i] && v.op == fromConst && (keep[i] || len(w.packs[v.key]) > 0) {
-			if err := w.view(p.consts[v.index], keep[i]); err != nil {
+		if v := &p.values[i]; w.want[i] && v.op == fromConst && (keep[v.key] || len(w.packs[v.key]) > 0) {
+			if err := w.view(p.consts[v.index], keep[v.key]); err != nil {
 				return err
 			}
 			if err := w.packAll(v.key); err != nil {
@@ -235,13 +239,13 @@ func (w *prologue) compute(keep []bool, packs []int32) error {
 }
 
 // step runs an op of the prologue and packs what it made.
-func (w *prologue) step(o *op, keep []bool) error {
+func (w *prologue) step(o *op, keep map[key]bool) error {
 	p := w.p
 	for _, v := range o.in {
 		if v == 0 || p.values[v-1].op != fromConst {
 			continue
 		}
-		if err := w.view(p.consts[p.values[v-1].index], keep[v-1]); err != nil {
+		if err := w.view(p.consts[p.values[v-1].index], keep[p.values[v-1].key]); err != nil {
 			return err
 		}
 	}
@@ -361,11 +365,8 @@ func (w *prologue) forget(k key) {
 	}
 }
 
-func (w *prologue) run(o *op, keep []bool) error {
+func (w *prologue) run(o *op, keep map[key]bool) error {
 	p, m := w.p, w.m
-	if err := m.chargeWork(work(o)); err != nil {
-		return err
-	}
 	c := kernels.Call{Ctx: w.ctx, Plan: &o.plan, Pool: m.pool, In: make([]kernels.Tensor, len(o.in)), Out: make([]kernels.Tensor, len(o.plan.Out))}
 	for j, v := range o.in {
 		if v != 0 {
@@ -378,29 +379,32 @@ func (w *prologue) run(o *op, keep []bool) error {
 	}
 	defer w.spared(scratch)
 	c.Scratch = scratch.data
+	var made []key // which another program does not have yet
 	for j, t := range o.plan.Out {
-		i := int(o.first) - 1 + j
-		mem, err := w.room(p.values[i].key, t.Bytes(), keep[i] && w.m.kept[p.values[i].key] == nil, m.kept)
+		k := p.values[int(o.first)-1+j].key
+		stays := keep[k] && m.kept[k] == nil
+		mem, err := w.room(k, t.Bytes(), stays, m.kept)
 		if err != nil {
-			return w.undo(o, j, err)
+			return w.undo(made, err)
+		}
+		if stays {
+			made = append(made, k)
 		}
 		c.Out[j] = kernels.Tensor{Type: t, Data: mem.data}
 	}
 	if err := execute(o.row.kernel, &c); err != nil {
-		return w.undo(o, len(o.plan.Out), err)
+		return w.undo(made, err)
 	}
-	for j := range o.plan.Out {
-		i := int(o.first) - 1 + j
-		if k := m.kept[p.values[i].key]; k != nil {
-			k.seal()
-		}
+	for _, k := range made {
+		m.kept[k].seal()
 	}
 	return nil
 }
 
-func (w *prologue) undo(o *op, n int, err error) error {
-	for j := range n {
-		w.forget(w.p.values[int(o.first)-1+j].key)
+// undo takes back what an op should have made.
+func (w *prologue) undo(made []key, err error) error {
+	for _, k := range made {
+		w.forget(k)
 	}
 	return err
 }
@@ -413,9 +417,6 @@ func (w *prologue) pack(s int32) error {
 	if c := m.packed[k]; c != nil {
 		p.ready.packed[s] = w.use(c).data
 		return nil
-	}
-	if err := m.chargeWork(uint64(o.plan.Packed/8) + minWork); err != nil {
-		return err
 	}
 	if err := stopped(w.ctx); err != nil {
 		return err

@@ -94,6 +94,7 @@ func TestPrologueMeetsTheMemoryLimit(t *testing.T) {
 	limits := small
 	limits.File = 64 << 20
 	m := weights(t, 5<<20, limits) // 20 MiB of weights under a limit of 16
+	before := m.ledger.used.Load()
 	in := kernels.Tensor{Type: tensor.Of(tensor.Float32, 1, 1024), Data: tensor.Aligned(4096)}
 	b := runBox(m, in)
 	defer b.Close()
@@ -102,7 +103,7 @@ func TestPrologueMeetsTheMemoryLimit(t *testing.T) {
 	if _, e := b.ProgramRun(p, []abi.Handle{x.Tensor}, make([]abi.Handle, 1)); e == abi.OK || b.Stopped() != ErrMemory {
 		t.Errorf("errno %v, stopped with %v", e, b.Stopped())
 	}
-	if used := m.ledger.used.Load(); used != 0 {
+	if used := m.ledger.used.Load() - before; used != 0 {
 		t.Errorf("%d bytes are still charged", used)
 	}
 }
@@ -111,6 +112,7 @@ func TestPrologueMeetsTheMemoryLimit(t *testing.T) {
 // room for, and goes where new memory is short.
 func TestSpareMemory(t *testing.T) {
 	m := weights(t, 0, small)
+	before := m.ledger.used.Load()
 	w := prologue{m: m, ctx: t.Context()}
 	take := func(n int64) *memory {
 		t.Helper()
@@ -138,7 +140,7 @@ func TestSpareMemory(t *testing.T) {
 	}
 	w.spared(c)
 	w.drop()
-	if used := m.ledger.used.Load(); used != 0 {
+	if used := m.ledger.used.Load() - before; used != 0 {
 		t.Errorf("%d bytes are still charged", used)
 	}
 }
@@ -189,6 +191,7 @@ func TestWeightsAreReadOnly(t *testing.T) {
 // model as small as it was.
 func TestConstantsOfDeadProgramsGo(t *testing.T) {
 	m := weights(t, 1<<10, small)
+	before := m.ledger.used.Load()
 	for _, told := range []bool{false, true} {
 		b := runBox(m, vector(1, 2))
 		x, _ := b.RunInput(0)
@@ -223,7 +226,7 @@ func TestConstantsOfDeadProgramsGo(t *testing.T) {
 	m.bury()
 	m.evict(m.turn+1, 0)
 	<-m.preparing
-	if n := m.ledger.used.Load(); n != 0 || len(m.kept) != 0 {
+	if n := m.ledger.used.Load() - before; n != 0 || len(m.kept) != 0 {
 		t.Errorf("%d bytes are charged for %d constants after all are gone", n, len(m.kept))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/kernels"
@@ -87,8 +88,9 @@ func (f *frame) run(ctx context.Context, m *Model, in, out []kernels.Tensor) err
 			}
 			continue
 		}
+		var start time.Time
 		if profile != nil {
-			profile.begin()
+			start = time.Now()
 		}
 		if err := execute(f.ops[i].row.kernel, c); err != nil {
 			if errors.Is(err, ErrInternal) {
@@ -97,7 +99,7 @@ func (f *frame) run(ctx context.Context, m *Model, in, out []kernels.Tensor) err
 			return err
 		}
 		if profile != nil {
-			profile.end(f.ops[i], c)
+			profile.add(start, f.ops[i], c)
 		}
 	}
 	for _, c := range f.copies {

@@ -12,9 +12,9 @@ import (
 // results in the order of the output ports. ok is false when there is no plan
 // that fits: the guest must be entered.
 func (m *Model) Serve(ctx context.Context, in, out []kernels.Tensor, limits Limits) (cost Cost, ok bool, err error) {
-	t, w := m.lookup(in)
+	t, w, err := m.lookup(ctx, in)
 	if t == nil {
-		return Cost{}, false, nil
+		return Cost{}, err != nil, err
 	}
 	defer m.left(t, w)
 	defer w.close()
@@ -138,6 +138,7 @@ func (w *walk) step(n *node, i int) error {
 	if s.free {
 		if f := &w.made[s.from.step]; int(s.from.index) < len(f.mem) {
 			f.mem[s.from.index].free()
+			f.out[s.from.index].Data = nil
 		}
 		return nil
 	}
