@@ -174,16 +174,17 @@ func (b *blob) digest(stop func() error) ([sha256.Size]byte, error) {
 		return sha256.Sum256(b.data), nil
 	}
 	h := sha256.New()
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for i := int64(0); i*pieceSize < b.part.Size; i++ {
-		if err := stop(); err != nil {
-			return [sha256.Size]byte{}, err
-		}
-		if err := b.load(i); err != nil {
-			return [sha256.Size]byte{}, err
+		err := stop()
+		b.mu.Lock() // a piece at a time: a run may be waiting for another
+		if err == nil {
+			err = b.load(i)
 		}
 		h.Write(b.piece)
+		b.mu.Unlock()
+		if err != nil {
+			return [sha256.Size]byte{}, err
+		}
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }

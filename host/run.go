@@ -103,6 +103,9 @@ func (f *frame) run(ctx context.Context, m *Model, in, out []kernels.Tensor) err
 		}
 	}
 	for _, c := range f.copies {
+		if err := stopped(ctx); err != nil {
+			return err
+		}
 		from := c.from
 		switch c.kind {
 		case atInput:
