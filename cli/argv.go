@@ -10,25 +10,21 @@ import (
 // normalise moves flags before positional arguments, which the flag package
 // needs, so that they may stand anywhere on the line. After -- nothing is a
 // flag. A flag with one value that is given twice is refused: which of the two
-// was meant cannot be known.
+// was meant cannot be known. The command help is the flag --help of another.
 func normalise(app *cli.App, args []string) ([]string, error) {
-	if len(args) < 2 {
+	at := commandAt(app, args)
+	if at < len(args) && args[at] == "help" {
+		args = slices.Concat(args[:at], []string{"--help"}, args[at+1:])
+		at = commandAt(app, args)
+	}
+	if at >= len(args) {
 		return args, nil
 	}
-	var command *cli.Command
-	at := slices.IndexFunc(args[1:], func(a string) bool { return !strings.HasPrefix(a, "-") }) + 1
-	if at > 0 {
-		command = app.Command(args[at])
-	}
+	command := app.Command(args[at])
 	if command == nil {
-		return args, nil
+		return nil, usagef("no command is called %q; see glovebox --help", args[at])
 	}
-	flags := map[string]cli.Flag{}
-	for _, f := range command.Flags {
-		for _, n := range f.Names() {
-			flags[n] = f
-		}
-	}
+	flags := flagsOf(command)
 	var given, rest []string
 	seen := map[string]bool{}
 	line := slices.Concat(args[1:at], args[at+1:])
@@ -46,8 +42,7 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 		f := flags[name]
 		if f == nil {
 			if name == "help" || name == "h" {
-				given = append(given, a)
-				continue
+				return []string{args[0], command.Name, "--help"}, nil
 			}
 			return nil, usagef("%s has no flag %q; see glovebox %s --help", command.Name, a, command.Name)
 		}
@@ -57,7 +52,7 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 		}
 		seen[f.Names()[0]] = true
 		given = append(given, a)
-		if _, isBool := f.(*cli.BoolFlag); !isBool && !joined {
+		if takesNext(f, joined) {
 			if i+1 == len(line) {
 				return nil, usagef("--%s needs a value", name)
 			}
@@ -67,6 +62,41 @@ func normalise(app *cli.App, args []string) ([]string, error) {
 	}
 	out := append([]string{args[0], command.Name}, given...)
 	return append(append(out, "--"), rest...), nil
+}
+
+// commandAt is where the command stands on the line, or its end. Flags of any
+// command may stand before it, with their values.
+func commandAt(app *cli.App, args []string) int {
+	flags := flagsOf(app.Commands...)
+	for i := 1; i < len(args); i++ {
+		if !strings.HasPrefix(args[i], "-") {
+			return i
+		}
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		if f := flags[name]; f != nil && takesNext(f, joined) {
+			i++
+		}
+	}
+	return len(args)
+}
+
+// flagsOf has the flags of commands by each of their names.
+func flagsOf(commands ...*cli.Command) map[string]cli.Flag {
+	flags := map[string]cli.Flag{}
+	for _, c := range commands {
+		for _, f := range c.Flags {
+			for _, n := range f.Names() {
+				flags[n] = f
+			}
+		}
+	}
+	return flags
+}
+
+// takesNext reports whether the value of a flag is the next argument.
+func takesNext(f cli.Flag, joined bool) bool {
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool && !joined
 }
 
 // number reports whether an argument that starts with a dash is a value.

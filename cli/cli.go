@@ -117,6 +117,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (s *session) app() *cli.App {
+	misused := func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) }
+	commands := []*cli.Command{s.runCommand(), s.inspectCommand(), s.buildCommand(), s.convertCommand(), s.testCommand(), s.benchCommand(), s.versionCommand()}
+	for _, c := range commands {
+		// Commands do not take these from the App.
+		c.OnUsageError, c.HideHelpCommand, c.CustomHelpTemplate = misused, true, cli.CommandHelpTemplate
+	}
 	return &cli.App{
 		Name:                      "glovebox",
 		Usage:                     "run machine-learning models that nobody has reason to trust",
@@ -127,15 +133,10 @@ func (s *session) app() *cli.App {
 		Writer:                    s.out,
 		ErrWriter:                 s.err,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
+		OnUsageError:              misused,
 		CommandNotFound:           func(*cli.Context, string) {},
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usagef("no command is called %q; see glovebox --help", c.Args().First())
-			}
-			return cli.ShowAppHelp(c)
-		},
-		Commands: []*cli.Command{s.runCommand(), s.inspectCommand(), s.buildCommand(), s.convertCommand(), s.testCommand(), s.benchCommand(), s.versionCommand()},
+		Action:                    cli.ShowAppHelp,
+		Commands:                  commands,
 	}
 }
 

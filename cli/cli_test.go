@@ -98,7 +98,15 @@ func TestNormalise(t *testing.T) {
 		{"glovebox run m --tip 3", `run has no flag "--tip"; see glovebox run --help`},
 		{"glovebox run m --top", "--top needs a value"},
 		{"glovebox", "glovebox"},
-		{"glovebox frob x", "glovebox frob x"},
+		{"glovebox frob x", `no command is called "frob"; see glovebox --help`},
+		{"glovebox --memory 1GiB run m.onnx", "glovebox run --memory 1GiB -- m.onnx"},
+		{"glovebox --memory=1GiB -o w.npz convert m.onnx", "glovebox convert --memory=1GiB -o w.npz -- m.onnx"},
+		{"glovebox --json --top run m.onnx", `no command is called "m.onnx"; see glovebox --help`},
+		{"glovebox --dim a=1 run m.onnx", `run has no flag "--dim"; see glovebox run --help`},
+		{"glovebox help", "glovebox --help"},
+		{"glovebox help run", "glovebox run --help"},
+		{"glovebox run m.onnx --help --top", "glovebox run --help"},
+		{"glovebox help frob", `no command is called "frob"; see glovebox --help`},
 	}
 	for _, tt := range tests {
 		got, err := normalise(app, strings.Fields(tt.line))
