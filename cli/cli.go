@@ -11,7 +11,7 @@
 //	5    a limit: which one, its value, and the flag that raises it
 //	6    the guest trapped
 //	64   usage
-//	66   a file that cannot be opened
+//	66   a file that cannot be opened or written
 //	70   a fault of ours
 //	130  interrupted, 143 terminated
 package cli
@@ -106,13 +106,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			code = exitInternal
 		}
 	}()
-	s := &session{in: stdin, out: stdout, err: stderr}
+	out := &output{w: stdout}
+	s := &session{in: stdin, out: out, err: stderr}
 	app := s.app()
 	args, err := normalise(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
 	s.meter.stop()
+	if lost := out.lost(); lost != nil {
+		err = lost
+	}
 	return report(stderr, err)
 }
 
