@@ -1,10 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,7 +15,7 @@ func (s *session) convertCommand() *cli.Command {
 		Usage:     "write a model or its weights in another format",
 		ArgsUsage: "IN -o OUT",
 		Description: "The weights of any file that can be read become safetensors or npz, a network whose layers are known becomes ONNX.\n" +
-			"The same file gives the same bytes. OUT is replaced when all of it is there, or not at all.",
+			"The same file gives the same bytes. OUT is replaced when all of it is there, or not at all; a device or a pipe is written to.",
 		Flags: append(partFlags(), shared(
 			outFlag(),
 			&cli.StringFlag{Name: "to", Usage: "onnx, safetensors or npz, where the name of OUT does not say it"},
@@ -61,7 +57,7 @@ func (s *session) convert(c *cli.Context, to string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(out, file)
+	return replaceFile(c.Context, out, file)
 }
 
 // converted is the file that the line names, in another format.
@@ -79,44 +75,4 @@ func (s *session) converted(c *cli.Context, to glovebox.Format) ([]byte, error) 
 	file, err := rt.Convert(c.Context, to, parts...)
 	s.meter.stop()
 	return file, err
-}
-
-// replaceFile puts a file at path that has all of b, or leaves what is there.
-// It is written beside it under another name first.
-func replaceFile(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".glovebox-*")
-	defer func() {
-		if err != nil {
-			var why *fs.PathError
-			var link *os.LinkError
-			if errors.As(err, &why) {
-				err = why.Err
-			} else if errors.As(err, &link) {
-				err = link.Err
-			}
-			err = &exit{exitOpen, fmt.Sprintf("write %s: %v", quoted(path), err)}
-		}
-	}()
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(b)
-	if e := f.Chmod(0o644); err == nil {
-		err = e
-	}
-	if e := f.Sync(); err == nil {
-		err = e
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
