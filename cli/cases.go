@@ -36,7 +36,7 @@ func findCases(dirs []string) ([]testCase, error) {
 			return err
 		})
 		if err != nil {
-			return nil, &exit{exitOpen, err.Error()}
+			return nil, fileError(err)
 		}
 	}
 	return cases, nil

@@ -57,6 +57,29 @@ func usagef(format string, args ...any) error {
 	return &exit{exitUsage, fmt.Sprintf(format, args...)}
 }
 
+// fileError is what the system says of a file, whose path is quoted.
+func fileError(err error) error {
+	text := err.Error()
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		text = fmt.Sprintf("%s %s: %v", path.Op, quoted(path.Path), path.Err)
+	}
+	return &exit{exitOpen, text}
+}
+
+// reason is what the system says of a file, without its path.
+func reason(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
 // session is what one invocation works with.
 type session struct {
 	in       io.Reader

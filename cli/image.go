@@ -93,7 +93,8 @@ func triple(s string) (v [3]float32, err error) {
 }
 
 // spec is how an image becomes the input of a port: as the flag says, and what
-// it leaves open as the port has it.
+// it leaves open as the port has it. A name that cannot be typed is left out of
+// what is advised: then the flag is for every image.
 func (v *values) spec(p glovebox.Port, path string) (glovebox.ImageSpec, error) {
 	s, given := v.specs[p.Name]
 	if !given {
@@ -102,7 +103,11 @@ func (v *values) spec(p glovebox.Port, path string) (glovebox.ImageSpec, error) 
 	if !given {
 		s, err := p.Image()
 		if err != nil {
-			msg := fmt.Sprintf("%s: how it becomes the input %s is not clear; give --image '%s:size=224x224,layout=nchw,color=rgb'", path, p, safeName(p.Name))
+			name := ""
+			if legible(p.Name) && !strings.Contains(p.Name, "'") {
+				name = p.Name + ":"
+			}
+			msg := fmt.Sprintf("%s: how it becomes the input %s is not clear; give --image '%ssize=224x224,layout=nchw,color=rgb'", quoted(path), p, name)
 			return s, &exit{exitRefused, msg}
 		}
 		return s, nil

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 )
 
 // output is standard output. It remembers the first error, so that what prints
@@ -25,13 +23,8 @@ func (o *output) Write(b []byte) (int, error) {
 
 // lost is the error of a command whose results did not all arrive, or nil.
 func (o *output) lost() error {
-	err := o.err
-	if err == nil {
+	if o.err == nil {
 		return nil
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return &exit{exitOpen, fmt.Sprintf("write standard output: %v", err)}
+	return &exit{exitOpen, fmt.Sprintf("write standard output: %v", reason(o.err))}
 }

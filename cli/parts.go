@@ -63,7 +63,7 @@ func openParts(c *cli.Context, path string) ([]glovebox.Part, func(), error) {
 func filesIn(dir, except string) ([]named, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, &exit{exitOpen, err.Error()}
+		return nil, fileError(err)
 	}
 	var files []named
 	for _, e := range entries {

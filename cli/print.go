@@ -120,7 +120,7 @@ func printResult(w io.Writer, ports []glovebox.Port, res *glovebox.Result, label
 			for _, i := range largest(at, n, top) {
 				label := ""
 				if i < len(labels) {
-					label = "  " + labels[i]
+					label = "  " + printable(labels[i])
 				}
 				fmt.Fprintf(w, "  %6d  %s%s\n", i, at(i).text(5), label)
 			}

@@ -18,14 +18,7 @@ func replaceFile(ctx context.Context, path string, b []byte) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	var why *fs.PathError
-	var link *os.LinkError
-	if errors.As(err, &why) {
-		err = why.Err
-	} else if errors.As(err, &link) {
-		err = link.Err
-	}
-	return &exit{exitOpen, fmt.Sprintf("write %s: %v", quoted(path), err)}
+	return &exit{exitOpen, fmt.Sprintf("write %s: %v", quoted(path), reason(err))}
 }
 
 func place(ctx context.Context, path string, b []byte) error {

@@ -1,10 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -37,7 +36,7 @@ func (s *session) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	labels, err := readLabels(c.String("labels"))
+	labels, err := await(c.Context, func() ([]string, error) { return readLabels(c.String("labels")) })
 	if err != nil {
 		return err
 	}
@@ -72,35 +71,16 @@ func (s *session) run(c *cli.Context) error {
 	return printResult(s.out, model.Outputs(), res, labels, c.Int("top"))
 }
 
-// maxLabels is how many bytes of labels are read.
-const maxLabels = 16 << 20
-
-func readLabels(path string) ([]string, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &exit{exitOpen, err.Error()}
-	}
-	defer f.Close()
-	var labels []string
-	for sc := bufio.NewScanner(io.LimitReader(f, maxLabels)); sc.Scan(); {
-		labels = append(labels, sc.Text())
-	}
-	return labels, nil
-}
-
 // writeOutputs writes N-<name>.npy for each output, into a folder that it makes
 // where there is none. Names come from the file: they are reduced to a safe
 // alphabet, and the files are made inside dir, new.
 func writeOutputs(dir string, ports []glovebox.Port, res *glovebox.Result) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return &exit{exitOpen, err.Error()}
+		return fileError(err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return &exit{exitOpen, err.Error()}
+		return fileError(err)
 	}
 	defer root.Close()
 	for i, p := range ports {
@@ -108,16 +88,16 @@ func writeOutputs(dir string, ports []glovebox.Port, res *glovebox.Result) error
 		if !ok {
 			continue
 		}
-		f, err := root.OpenFile(fmt.Sprintf("%d-%s.npy", i, safeName(p.Name)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if err != nil {
-			return &exit{exitOpen, err.Error()}
+		name := fmt.Sprintf("%d-%s.npy", i, safeName(p.Name))
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if err == nil {
+			err = writeNpy(f, t)
+			if cerr := f.Close(); err == nil {
+				err = cerr
+			}
 		}
-		err = writeNpy(f, t)
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
 		if err != nil {
-			return &exit{exitOpen, err.Error()}
+			return &exit{exitOpen, fmt.Sprintf("write %s: %v", quoted(filepath.Join(dir, name)), reason(err))}
 		}
 	}
 	return nil

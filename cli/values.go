@@ -73,7 +73,7 @@ func (v *values) value(ctx context.Context, port glovebox.Port, value string) (g
 	if value == "-" {
 		b, err := io.ReadAll(io.LimitReader(v.stdin, maxStdin+1))
 		if err != nil {
-			return glovebox.Tensor{}, &exit{exitOpen, err.Error()}
+			return glovebox.Tensor{}, fileError(err)
 		}
 		if len(b) > maxStdin {
 			return glovebox.Tensor{}, &exit{exitRefused, fmt.Sprintf("standard input is over %d bytes; give a file", maxStdin)}
@@ -110,7 +110,7 @@ func inline(value string) bool {
 func (v *values) decode(ctx context.Context, port glovebox.Port, path string, part glovebox.Part) (glovebox.Tensor, error) {
 	head := make([]byte, min(part.Size, 16))
 	if _, err := part.Data.ReadAt(head, 0); err != nil && err != io.EOF {
-		return glovebox.Tensor{}, &exit{exitOpen, err.Error()}
+		return glovebox.Tensor{}, fileError(err)
 	}
 	switch is, maybe := jsonStart(head); {
 	case is && part.Size > maxJSON:
