@@ -90,8 +90,9 @@ type session struct {
 }
 
 // Main runs the command line args, whose first is the program's name, and
-// answers the exit code. Weights do not lie on Go's heap, so what a command
-// needs of it to its first answer fits into 16 MiB, before the collector runs.
+// answers the exit code. The first signal interrupts what is done, a second one
+// ends the process. Weights do not lie on Go's heap, so what a command needs of
+// it to its first answer fits into 16 MiB, before the collector runs.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
@@ -105,6 +106,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	go func() {
 		select {
 		case s := <-signals:
+			signal.Stop(signals)
 			caught <- s
 			stop()
 		case <-ctx.Done():
@@ -199,6 +201,9 @@ func report(w io.Writer, err error) int {
 			fmt.Fprintln(w, "glovebox:", e.msg)
 		}
 		return e.code
+	case err == context.Canceled:
+		fmt.Fprintln(w, "glovebox: interrupted")
+		return exitInterrupted
 	}
 	fmt.Fprintln(w, "glovebox:", err)
 	code := codeOf(err)

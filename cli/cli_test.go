@@ -63,7 +63,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// writeHostile makes files that text cannot hold.
+// writeHostile makes files that text cannot hold, most of which are refused.
 func writeHostile(dir string) error {
 	// Field 7, the graph, claims a gigabyte and has eight bytes.
 	long := append([]byte{0x08, 0x08, 0x3a}, binary.AppendUvarint(nil, 1<<30)...)
@@ -74,6 +74,7 @@ func writeHostile(dir string) error {
 	hole := []byte("\x37\x00\x00\x00\x00\x00\x00\x00" + `{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}  xx`)
 	for name, b := range map[string][]byte{
 		"objects.npy": objects, "hole.safetensors": hole,
+		"two.onnx":  twoByTwo("a", "b", "n"),
 		"long.onnx": long, "escape.onnx": escape, "empty.onnx": nil, "noise.onnx": []byte("this is no model at all"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {

@@ -28,6 +28,7 @@ type values struct {
 
 func (v *values) read(ctx context.Context, args []string) (glovebox.Values, error) {
 	in := glovebox.Values{}
+	stdin := false
 	for _, a := range args {
 		port, value, err := v.port(a)
 		if err != nil {
@@ -36,6 +37,10 @@ func (v *values) read(ctx context.Context, args []string) (glovebox.Values, erro
 		if _, twice := in[port.Name]; twice {
 			return nil, usagef("input %s is given twice", quoted(port.Name))
 		}
+		if value == "-" && stdin {
+			return nil, usagef("standard input is given twice; give input %s a file", quoted(port.Name))
+		}
+		stdin = stdin || value == "-"
 		t, err := v.value(ctx, port, value)
 		if err != nil {
 			return nil, err
@@ -71,7 +76,10 @@ func names(ports []glovebox.Port) string {
 
 func (v *values) value(ctx context.Context, port glovebox.Port, value string) (glovebox.Tensor, error) {
 	if value == "-" {
-		b, err := io.ReadAll(io.LimitReader(v.stdin, maxStdin+1))
+		b, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(v.stdin, maxStdin+1)) })
+		if ctx.Err() != nil {
+			return glovebox.Tensor{}, ctx.Err()
+		}
 		if err != nil {
 			return glovebox.Tensor{}, fileError(err)
 		}
