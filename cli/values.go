@@ -51,13 +51,15 @@ func (v *values) read(ctx context.Context, args []string) (glovebox.Values, erro
 }
 
 // port splits NAME=VALUE. A name may hold an equals sign, so the ports decide.
+// Of a single input the name may be left out, but what looks like another name
+// and is no file is a slip.
 func (v *values) port(arg string) (glovebox.Port, string, error) {
 	for _, p := range v.ports {
 		if value, ok := strings.CutPrefix(arg, p.Name+"="); ok {
 			return p, value, nil
 		}
 	}
-	if len(v.ports) == 1 {
+	if len(v.ports) == 1 && (!strings.Contains(arg, "=") || exists(arg) || inline(arg)) {
 		return v.ports[0], arg, nil
 	}
 	return glovebox.Port{}, "", usagef("%q names no input; give NAME=VALUE with one of %s", arg, names(v.ports))
@@ -103,16 +105,21 @@ func (v *values) value(ctx context.Context, port glovebox.Port, value string) (g
 	return v.decode(ctx, port, value, f.Part())
 }
 
-// inline reports whether a value is JSON on the line: it starts like JSON, and
-// no file has that name.
+// inline reports whether a value is JSON on the line: no file has that name,
+// and it is an array, or the whole of it a number or a boolean.
 func inline(value string) bool {
-	if value == "" {
+	switch {
+	case value == "" || exists(value):
 		return false
+	case value[0] == '[' || value == "true" || value == "false":
+		return true
 	}
-	if _, err := os.Lstat(value); err == nil {
-		return false
-	}
-	return strings.ContainsAny(value[:1], "[-0123456789.") || value == "true" || value == "false"
+	return strings.ContainsAny(value[:1], "-0123456789") && json.Valid([]byte(value))
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func (v *values) decode(ctx context.Context, port glovebox.Port, path string, part glovebox.Part) (glovebox.Tensor, error) {
