@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -83,6 +82,9 @@ func (s *session) bench(c *cli.Context) error {
 	}
 	defer done()
 	t := timing{Model: path, Threads: workers(c), Runs: runs, Load: ms(time.Since(start))}
+	if err := checkDims(dims, m.Inputs()); err != nil {
+		return err
+	}
 	in, err := benchInputs(c.Context, rt, m, path, dims)
 	if err != nil {
 		return err
@@ -173,19 +175,6 @@ func workers(c *cli.Context) int {
 		return n
 	}
 	return runtime.GOMAXPROCS(0)
-}
-
-func dimSizes(flags []string) (map[string]int, error) {
-	dims := map[string]int{}
-	for _, f := range flags {
-		name, size, _ := strings.Cut(f, "=")
-		n, err := strconv.Atoi(size)
-		if err != nil || n < 0 {
-			return nil, usagef("--dim %q: want NAME=N", f)
-		}
-		dims[name] = n
-	}
-	return dims, nil
 }
 
 // benchInputs are the reference inputs of the model, or random ones.

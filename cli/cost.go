@@ -25,22 +25,6 @@ func cost(ctx context.Context, rt *glovebox.Runtime, parts []glovebox.Part, dims
 	return m.Cost(ctx, in)
 }
 
-// sizes is a shape for a port: free dims are 1, or what dims has for their
-// name.
-func sizes(p glovebox.Port, dims map[string]int) []int {
-	shape := make([]int, len(p.Dims))
-	for i, d := range p.Dims {
-		shape[i] = d.Size
-		if d.Size < 0 {
-			shape[i] = 1
-			if n, ok := dims[d.Name]; ok && d.Name != "" {
-				shape[i] = n
-			}
-		}
-	}
-	return shape
-}
-
 func printCost(w io.Writer, c *glovebox.Cost) {
 	if c == nil {
 		return

@@ -1,30 +1,37 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	glovebox "github.com/glovebox-ml/glovebox/runtime"
 )
 
-// imageSpecs reads --image NAME:key=value,… flags. Without a NAME the spec is
-// for every image.
-func imageSpecs(flags []string) (map[string]glovebox.ImageSpec, error) {
+// imageSpecs reads --image NAME:key=value,… flags. Without a NAME, which is that
+// of a port, the spec is for every image.
+func imageSpecs(flags []string, ports []glovebox.Port) (map[string]glovebox.ImageSpec, error) {
 	specs := map[string]glovebox.ImageSpec{}
 	for _, f := range flags {
-		name, rest, ok := strings.Cut(f, ":")
+		p, rest, ok := portOf(ports, f, ":")
 		if !ok {
-			name, rest = "", f
+			name, _, named := strings.Cut(f, ":")
+			if named {
+				return nil, usagef("--image %q: %q is no input; give NAME:size=WxH… with one of %s", f, name, names(ports))
+			}
+			rest = f
 		}
-		spec := specs[name]
+		spec := specs[p.Name]
 		for _, kv := range strings.Split(rest, ",") {
 			key, value, _ := strings.Cut(kv, "=")
 			if err := setSpec(&spec, key, value); err != nil {
 				return nil, usagef("--image %q: %v", f, err)
 			}
 		}
-		specs[name] = spec
+		specs[p.Name] = spec
 	}
 	return specs, nil
 }
@@ -42,16 +49,21 @@ func setSpec(s *glovebox.ImageSpec, key, value string) error {
 		if err1 != nil || err2 != nil || s.Width <= 0 || s.Height <= 0 {
 			return fmt.Errorf("size: want WxH")
 		}
-	case "mean", "scale":
+	case "mean":
 		v, err := triple(value)
 		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("mean: %w", err)
 		}
-		if key == "mean" {
-			s.Mean = v
-		} else {
-			s.Scale = v
+		s.Mean = v
+	case "scale":
+		v, err := triple(value)
+		if err == nil && slices.Contains(v[:], 0) {
+			err = errors.New("must not be 0; 1 leaves values as they are")
 		}
+		if err != nil {
+			return fmt.Errorf("scale: %w", err)
+		}
+		s.Scale = v
 	case "layout":
 		switch value {
 		case "nchw", "nhwc", "whcn":
@@ -78,14 +90,15 @@ func setSpec(s *glovebox.ImageSpec, key, value string) error {
 
 // triple reads one number, or three with slashes between: 0.5 or 123.7/116.3/103.5.
 func triple(s string) (v [3]float32, err error) {
+	want := errors.New("want one number or three, as in 123.7/116.3/103.5")
 	parts := strings.Split(s, "/")
 	if len(parts) != 1 && len(parts) != 3 {
-		return v, fmt.Errorf("want one number or three, as in 123.7/116.3/103.5")
+		return v, want
 	}
 	for i := range v {
 		f, err := strconv.ParseFloat(parts[min(i, len(parts)-1)], 32)
-		if err != nil {
-			return v, err
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return v, want
 		}
 		v[i] = float32(f)
 	}

@@ -29,6 +29,10 @@ func (s *session) inspect(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usagef("inspect needs one file; see glovebox inspect --help")
 	}
+	dims, err := dimSizes(c.StringSlice("dim"))
+	if err != nil {
+		return err
+	}
 	if c.Bool("architecture") {
 		file, err := s.converted(c, glovebox.Architecture)
 		if err == nil {
@@ -50,15 +54,16 @@ func (s *session) inspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(rep.Refusals) == 0 {
+		if err := checkDims(dims, rep.Inputs); err != nil {
+			return err
+		}
+	}
 	shown := struct {
 		*glovebox.Report
 		Cost *glovebox.Cost `json:"cost,omitempty"`
 	}{Report: rep}
 	if len(rep.Refusals) == 0 && len(rep.Outputs) > 0 {
-		dims, err := dimSizes(c.StringSlice("dim"))
-		if err != nil {
-			return err
-		}
 		one, err := cost(c.Context, rt, parts, dims)
 		switch {
 		case err == nil:

@@ -32,10 +32,6 @@ func (s *session) run(c *cli.Context) error {
 	if c.NArg() == 0 {
 		return usagef("run needs a model; see glovebox run --help")
 	}
-	specs, err := imageSpecs(c.StringSlice("image"))
-	if err != nil {
-		return err
-	}
 	labels, err := await(c.Context, func() ([]string, error) { return readLabels(c.String("labels")) })
 	if err != nil {
 		return err
@@ -50,6 +46,10 @@ func (s *session) run(c *cli.Context) error {
 		return err
 	}
 	defer closeParts()
+	specs, err := imageSpecs(c.StringSlice("image"), model.Inputs())
+	if err != nil {
+		return err
+	}
 	v := values{rt: rt, ports: model.Inputs(), specs: specs, stdin: s.in}
 	in, err := v.read(c.Context, c.Args().Tail())
 	if err != nil {

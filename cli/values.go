@@ -54,15 +54,24 @@ func (v *values) read(ctx context.Context, args []string) (glovebox.Values, erro
 // Of a single input the name may be left out, but what looks like another name
 // and is no file is a slip.
 func (v *values) port(arg string) (glovebox.Port, string, error) {
-	for _, p := range v.ports {
-		if value, ok := strings.CutPrefix(arg, p.Name+"="); ok {
-			return p, value, nil
-		}
+	if p, value, ok := portOf(v.ports, arg, "="); ok {
+		return p, value, nil
 	}
 	if len(v.ports) == 1 && (!strings.Contains(arg, "=") || exists(arg) || inline(arg)) {
 		return v.ports[0], arg, nil
 	}
 	return glovebox.Port{}, "", usagef("%q names no input; give NAME=VALUE with one of %s", arg, names(v.ports))
+}
+
+// portOf is the port whose name text begins with, before sep, and what follows:
+// of several that with the longest name.
+func portOf(ports []glovebox.Port, text, sep string) (port glovebox.Port, rest string, ok bool) {
+	for _, p := range ports {
+		if after, is := strings.CutPrefix(text, p.Name+sep); is && (!ok || len(p.Name) > len(port.Name)) {
+			port, rest, ok = p, after, true
+		}
+	}
+	return port, rest, ok
 }
 
 func names(ports []glovebox.Port) string {
