@@ -182,7 +182,11 @@ func benchInputs(ctx context.Context, rt *glovebox.Runtime, m *glovebox.Model, p
 	in := glovebox.Values{}
 	ports := m.Inputs()
 	if folder := referenceFolder(path); folder != "" && len(dims) == 0 {
-		for i, file := range numbered(folder, "input") {
+		files, err := numbered(folder, "input")
+		if err != nil {
+			return nil, err
+		}
+		for i, file := range files {
 			t, err := decodeFile(ctx, rt, file)
 			if err != nil {
 				return nil, err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -88,16 +89,28 @@ func casesIn(root, dir string) ([]testCase, error) {
 	return cases, nil
 }
 
-// numbered lists the files kind_0.pb, kind_1.pb … of a data set, by number.
-func numbered(folder, kind string) []string {
-	var files []string
-	for i := 0; ; i++ {
-		p := filepath.Join(folder, kind+"_"+strconv.Itoa(i)+".pb")
-		if _, err := os.Stat(p); err != nil {
-			return files
-		}
-		files = append(files, p)
+// numbered lists the files kind_0.pb, kind_1.pb … of a data set, by number. A
+// number that is left out is an error: what has the next one is of no port.
+func numbered(folder, kind string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fileError(err)
 	}
+	there := map[string]bool{}
+	for _, e := range entries {
+		if is, _ := filepath.Match(kind+"_*.pb", e.Name()); is {
+			there[e.Name()] = true
+		}
+	}
+	var files []string
+	for i := range len(there) {
+		name := kind + "_" + strconv.Itoa(i) + ".pb"
+		if !there[name] {
+			return nil, &exit{exitRefused, fmt.Sprintf("%s has no %s, but %d files of the kind", quoted(folder), name, len(there))}
+		}
+		files = append(files, filepath.Join(folder, name))
+	}
+	return files, nil
 }
 
 func sameFile(a, b string) bool {

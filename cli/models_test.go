@@ -2,7 +2,11 @@ package cli
 
 import (
 	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"testing"
 )
 
 // field is a field of a protobuf message that holds bytes.
@@ -39,4 +43,31 @@ func twoByTwo(x, y string, dims ...any) []byte {
 	graph := field(7, node("Add", "sum"), node("Mul", "product"), field(2, []byte("g")),
 		field(11, port(x, dims...)), field(11, port(y, dims...)), field(12, port("sum", dims...)), field(12, port("product", dims...)))
 	return slices.Concat(numberField(1, 8), field(8, numberField(2, 13)), graph)
+}
+
+// vectorOf is a TensorProto of float32s.
+func vectorOf(data ...float32) []byte {
+	var raw []byte
+	for _, f := range data {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(f))
+	}
+	return slices.Concat(numberField(1, uint64(len(data))), numberField(2, 1), field(9, raw))
+}
+
+// writeCase makes a folder with the model twoByTwo and a data set of files that
+// all have the vector 0.
+func writeCase(t *testing.T, dir string, files ...string) {
+	t.Helper()
+	set := filepath.Join(dir, "test_data_set_0")
+	if err := os.MkdirAll(set, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.onnx"), twoByTwo("x", "y", "n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(set, f+".pb"), vectorOf(0), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

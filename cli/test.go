@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -50,6 +51,11 @@ const (
 func (s *session) test(c *cli.Context) error {
 	if c.NArg() == 0 {
 		return usagef("test needs a directory; see glovebox test --help")
+	}
+	for _, name := range []string{"rtol", "atol"} {
+		if v := c.Float64(name); !(v >= 0 && v <= math.MaxFloat64) {
+			return usagef("--%s %v: want a number that is not negative, such as 1e-3", name, v)
+		}
 	}
 	cases, err := findCases(c.Args().Slice())
 	if err != nil {
@@ -168,31 +174,30 @@ func (o *outcome) try(ctx context.Context, rt *glovebox.Runtime, tc testCase, rt
 		return err
 	}
 	defer m.Close()
+	inputs, outputs, why, err := dataOf(tc.folder, m)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		o.Status, o.Detail = failed, why
+		return nil
+	}
 	in := glovebox.Values{}
-	for i, file := range numbered(tc.folder, "input") {
+	for i, file := range inputs {
 		t, err := decodeFile(ctx, rt, file)
 		if err != nil {
 			return err
 		}
-		ports := m.Inputs()
-		if i >= len(ports) {
-			o.Status, o.Detail = failed, "more inputs than the model has"
-			return nil
-		}
-		in[ports[i].Name] = t
+		in[m.Inputs()[i].Name] = t
 	}
 	res, err := m.Run(ctx, in)
 	if err != nil {
 		return err
 	}
-	for i, file := range numbered(tc.folder, "output") {
+	for i, file := range outputs {
 		want, err := decodeFile(ctx, rt, file)
 		if err != nil {
 			return err
-		}
-		if i >= len(m.Outputs()) {
-			o.Status, o.Detail = failed, "more outputs than the model has"
-			return nil
 		}
 		name := m.Outputs()[i].Name
 		got, err := res.Tensor(name)
@@ -206,6 +211,26 @@ func (o *outcome) try(ctx context.Context, rt *glovebox.Runtime, tc testCase, rt
 		}
 	}
 	return nil
+}
+
+// dataOf lists the files of a data set. why is not empty where they are not
+// those of the model: then not all of it would be compared.
+func dataOf(folder string, m *glovebox.Model) (inputs, outputs []string, why string, err error) {
+	if inputs, err = numbered(folder, "input"); err != nil {
+		return nil, nil, "", err
+	}
+	if outputs, err = numbered(folder, "output"); err != nil {
+		return nil, nil, "", err
+	}
+	switch have, want := len(outputs), len(m.Outputs()); {
+	case len(inputs) > len(m.Inputs()):
+		why = fmt.Sprintf("the data set has %d inputs, the model %d", len(inputs), len(m.Inputs()))
+	case have != want:
+		why = fmt.Sprintf("the data set has %d outputs, the model %d", have, want)
+	case have == 0:
+		why = "there is no output to compare"
+	}
+	return inputs, outputs, why, nil
 }
 
 func decodeFile(ctx context.Context, rt *glovebox.Runtime, path string) (glovebox.Tensor, error) {
