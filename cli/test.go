@@ -99,7 +99,8 @@ func (s *session) summary() interface{ Write([]byte) (int, error) } {
 }
 
 // all runs the cases, as many at once as there are threads, and prints each as
-// soon as those before it are printed.
+// soon as those before it are printed. After an interrupt it starts and prints
+// no more: what still ran did not come to its end.
 func (s *session) all(c *cli.Context, rt *glovebox.Runtime, cases []testCase) []outcome {
 	outcomes := make([]outcome, len(cases))
 	done := make([]chan struct{}, len(cases))
@@ -116,14 +117,25 @@ func (s *session) all(c *cli.Context, rt *glovebox.Runtime, cases []testCase) []
 			}
 		})
 	}
+	interrupted := c.Context.Done()
 	go func() {
+		defer close(next)
 		for i := range cases {
-			next <- i
+			select {
+			case next <- i:
+			case <-interrupted:
+				return
+			}
 		}
-		close(next)
 	}()
 	for i := range cases {
-		<-done[i]
+		select {
+		case <-done[i]:
+		case <-interrupted:
+		}
+		if c.Context.Err() != nil {
+			break
+		}
 		s.meter.show(fmt.Sprintf("%d of %d cases", i+1, len(cases)))
 		o := outcomes[i]
 		switch {
