@@ -107,13 +107,13 @@ func (s *session) bench(c *cli.Context) error {
 		}
 	}
 	before := m.Stats()
-	times := make([]float64, runs)
-	for i := range times {
+	var times []float64
+	for i := range runs {
 		start := time.Now()
 		if res, err = m.Run(alone, in); err != nil {
 			return err
 		}
-		times[i] = ms(time.Since(start))
+		times = append(times, ms(time.Since(start)))
 		s.meter.show(fmt.Sprintf("run %d of %d", i+1, runs))
 	}
 	after := m.Stats()
@@ -177,6 +177,9 @@ func workers(c *cli.Context) int {
 	return runtime.GOMAXPROCS(0)
 }
 
+// maxRandom is how many elements an input has at most that is made up.
+const maxRandom = 1 << 28
+
 // benchInputs are the reference inputs of the model, or random ones.
 func benchInputs(ctx context.Context, rt *glovebox.Runtime, m *glovebox.Model, path string, dims map[string]int) (glovebox.Values, error) {
 	in := glovebox.Values{}
@@ -202,12 +205,10 @@ func benchInputs(ctx context.Context, rt *glovebox.Runtime, m *glovebox.Model, p
 		if p.Optional {
 			continue
 		}
-		shape, n := sizes(p, dims), 1
-		for _, d := range shape {
-			n *= d
-		}
-		if n > 1<<28 {
-			return nil, usagef("input %s would have %d elements", p, n)
+		shape := sizes(p, dims)
+		n, ok := product(shape, maxRandom)
+		if !ok {
+			return nil, usagef("input %s would have over %d elements; give a smaller --dim, or a model that takes less", p, maxRandom)
 		}
 		t, err := randomTensor(p.DType, n, shape, rng)
 		if err != nil {

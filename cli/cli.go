@@ -201,7 +201,7 @@ func report(w io.Writer, err error) int {
 			fmt.Fprintln(w, "glovebox:", e.msg)
 		}
 		return e.code
-	case err == context.Canceled:
+	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "glovebox: interrupted")
 		return exitInterrupted
 	}

@@ -74,7 +74,7 @@ func writeHostile(dir string) error {
 	hole := []byte("\x37\x00\x00\x00\x00\x00\x00\x00" + `{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}  xx`)
 	for name, b := range map[string][]byte{
 		"objects.npy": objects, "hole.safetensors": hole,
-		"two.onnx":  twoByTwo("a", "b", "n"),
+		"two.onnx": twoByTwo("a", "b", "n"), "vast.onnx": twoByTwo("vast", "b", 1<<32, 1<<32),
 		"long.onnx": long, "escape.onnx": escape, "empty.onnx": nil, "noise.onnx": []byte("this is no model at all"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {

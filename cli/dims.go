@@ -63,3 +63,18 @@ func sizes(p glovebox.Port, dims map[string]int) []int {
 	}
 	return shape
 }
+
+// product is how many elements a shape has; it is not ok over the limit.
+func product(shape []int, limit int) (n int, ok bool) {
+	if slices.Contains(shape, 0) {
+		return 0, true
+	}
+	n = 1
+	for _, d := range shape {
+		if d < 0 || d > limit/n {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, true
+}

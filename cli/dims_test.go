@@ -2,6 +2,7 @@ package cli
 
 import (
 	"maps"
+	"math"
 	"strings"
 	"testing"
 
@@ -35,6 +36,28 @@ func TestDims(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tt.flags, err, tt.err)
 		case tt.err == "" && (err != nil || !maps.Equal(got, tt.dims)):
 			t.Errorf("%s: %v, %v", tt.flags, got, err)
+		}
+	}
+}
+
+func TestProduct(t *testing.T) {
+	tests := []struct {
+		shape []int
+		n     int
+		ok    bool
+	}{
+		{nil, 1, true},
+		{[]int{2, 3, 4}, 24, true},
+		{[]int{10, 10}, 100, true},
+		{[]int{10, 11}, 0, false},
+		{[]int{math.MaxInt}, 0, false},
+		{[]int{1 << 32, 1 << 32}, 0, false},
+		{[]int{1 << 33, 1 << 33, 0}, 0, true},
+		{[]int{-1}, 0, false},
+	}
+	for _, tt := range tests {
+		if n, ok := product(tt.shape, 100); n != tt.n || ok != tt.ok {
+			t.Errorf("%v: %d, %v", tt.shape, n, ok)
 		}
 	}
 }

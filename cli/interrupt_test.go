@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // once interrupts a command when it prints.
@@ -32,5 +33,17 @@ func TestInterruptedTest(t *testing.T) {
 		if code != exitInterrupted || strings.Count(stdout.String(), "\n") != 1 || stderr.String() != "glovebox: interrupted\n" {
 			t.Errorf("%s: exit code %d\n%s%s", line, code, stdout, stderr)
 		}
+	}
+}
+
+// TestInterruptedBench asks for more runs than memory holds times of.
+func TestInterruptedBench(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer time.AfterFunc(2*time.Second, cancel).Stop()
+	var stdout, stderr strings.Builder
+	args := []string{"glovebox", "bench", "--runs", "1000000000000", "../testdata/models/digits.onnx"}
+	if code := run(ctx, args, strings.NewReader(""), &stdout, &stderr); code != exitInterrupted {
+		t.Errorf("exit code %d\n%s%s", code, &stdout, &stderr)
 	}
 }
