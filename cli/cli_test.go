@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,29 @@ func TestSizes(t *testing.T) {
 	}
 	for _, s := range []string{"", "x", "-1", "0", "1e40", "5Gi", "NaN", "InfGiB"} {
 		if got, err := bytes(s); err == nil {
+			t.Errorf("%q is taken as %d", s, got)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for s, want := range map[string]uint64{"1": 1, "1.5": 1, "1e13": 1e13, "1e18": 1e18} {
+		if got, err := amount(s); got != want || err != nil {
+			t.Errorf("%s is %d, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"0", "0.5", "-1", "NaN", "Inf", "1e19", "x", ""} {
+		if got, err := amount(s); err == nil {
+			t.Errorf("%q is taken as %d", s, got)
+		}
+	}
+	for s, want := range map[string]uint64{"0": 0, "7": 7, "18446744073709551615": math.MaxUint64, "9007199254740993": 9007199254740993} {
+		if got, err := whole(s); got != want || err != nil {
+			t.Errorf("%s is %d, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"1.5", "1e3", "-1", "18446744073709551616", "x", ""} {
+		if got, err := whole(s); err == nil {
 			t.Errorf("%q is taken as %d", s, got)
 		}
 	}

@@ -73,12 +73,22 @@ func bytes(s string) (int64, error) {
 	return int64(n * unit), nil
 }
 
-func count(s string) (uint64, error) {
+// amount reads how much work there may be: 1e12. Less than 1 would be taken as
+// the default.
+func amount(s string) (uint64, error) {
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(n >= 0) || n > 1e18 {
-		return 0, fmt.Errorf("want a number such as 1e12")
+	if err != nil || !(n >= 1) || n > 1e18 {
+		return 0, fmt.Errorf("want a number from 1 to 1e18, such as 1e12")
 	}
 	return uint64(n), nil
+}
+
+func whole(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("want a whole number")
+	}
+	return n, nil
 }
 
 func duration(s string) (time.Duration, error) {
@@ -130,13 +140,13 @@ func config(c *cli.Context) (cfg glovebox.Config, err error) {
 	set(e)
 	cfg.Limits.Time, e = parsed(c, "timeout", duration)
 	set(e)
-	cfg.Limits.Work, e = parsed(c, "work", count)
+	cfg.Limits.Work, e = parsed(c, "work", amount)
 	set(e)
-	cfg.Seed, e = parsed(c, "seed", count)
+	cfg.Seed, e = parsed(c, "seed", whole)
 	set(e)
 	cfg.Isolation, e = parsed(c, "isolation", isolation)
 	set(e)
-	threads, e := parsed(c, "threads", count)
+	threads, e := parsed(c, "threads", whole)
 	set(e)
 	if threads > 1024 {
 		set(usagef("--threads %d: at most 1024", threads))
