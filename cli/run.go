@@ -1,15 +1,6 @@
 package cli
 
-import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-
-	"github.com/urfave/cli/v2"
-
-	glovebox "github.com/glovebox-ml/glovebox/runtime"
-)
+import "github.com/urfave/cli/v2"
 
 func (s *session) runCommand() *cli.Command {
 	return &cli.Command{
@@ -55,12 +46,18 @@ func (s *session) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	dir := c.String("out")
+	if dir != "" {
+		if err := checkOutputs(dir, model.Outputs()); err != nil {
+			return err
+		}
+	}
 	res, err := model.Run(c.Context, in)
 	if err != nil {
 		return err
 	}
 	s.meter.stop()
-	if dir := c.String("out"); dir != "" {
+	if dir != "" {
 		if err := writeOutputs(dir, model.Outputs(), res); err != nil {
 			return err
 		}
@@ -69,48 +66,4 @@ func (s *session) run(c *cli.Context) error {
 		return printJSON(s.out, model.Outputs(), res)
 	}
 	return printResult(s.out, model.Outputs(), res, labels, c.Int("top"))
-}
-
-// writeOutputs writes N-<name>.npy for each output, into a folder that it makes
-// where there is none. Names come from the file: they are reduced to a safe
-// alphabet, and the files are made inside dir, new.
-func writeOutputs(dir string, ports []glovebox.Port, res *glovebox.Result) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fileError(err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fileError(err)
-	}
-	defer root.Close()
-	for i, p := range ports {
-		t, ok := res.Values[p.Name].(glovebox.Tensor)
-		if !ok {
-			continue
-		}
-		name := fmt.Sprintf("%d-%s.npy", i, safeName(p.Name))
-		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if err == nil {
-			err = writeNpy(f, t)
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-		}
-		if err != nil {
-			return &exit{exitOpen, fmt.Sprintf("write %s: %v", quoted(filepath.Join(dir, name)), reason(err))}
-		}
-	}
-	return nil
-}
-
-func safeName(s string) string {
-	keep := func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.', r == '-':
-			return r
-		}
-		return '_'
-	}
-	s = strings.Map(keep, s)
-	return s[:min(len(s), 64)]
 }
