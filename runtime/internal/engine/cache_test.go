@@ -5,7 +5,9 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,12 +80,21 @@ func TestCache(t *testing.T) {
 	if info, err := os.Stat(files[0]); err != nil || !info.ModTime().Equal(long) {
 		t.Errorf("it was not used but written again: %v", err)
 	}
+	flipped := func(at int) []byte {
+		b := bytes.Clone(good)
+		b[at] ^= 1
+		return b
+	}
+	version := len("WAZEVO") + 1
+	offsets := version + int(good[version-1]) + 4
 	// Of another version, an engine puts its own code for what it was shown in
 	// the place of the file.
-	other := bytes.Clone(good)
-	other[len("WAZEVO")+1] ^= 1
+	other := flipped(version)[:len(good)-crc32.Size]
+	other = binary.BigEndian.AppendUint32(other, crc32.Checksum(other, castagnoli))
 	for name, damaged := range map[string][]byte{
 		"cut": good[:len(good)/2], "empty": nil, "another file": []byte("something else"), "another version": other,
+		"a function elsewhere": flipped(offsets + 1), "code": flipped(len(good) / 2), "no checksum": good[:len(good)-crc32.Size],
+		"the checksum": flipped(len(good) - 1), "the last byte of the engine's": flipped(len(good) - crc32.Size - 1), "longer": append(bytes.Clone(good), 0),
 	} {
 		if err := os.WriteFile(files[0], damaged, 0o600); err != nil {
 			t.Fatal(err)

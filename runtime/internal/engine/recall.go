@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +27,7 @@ func (e *Engine) recall(ctx context.Context, wasm []byte) (wazero.CompiledModule
 	if !ok || e.wz != nil {
 		return nil, ErrModule
 	}
-	if before := onlyFile(cache.path()); before != nil && e.open(ctx, cache.path()) == nil {
+	if before := onlyFile(cache.path()); before != nil && before.whole() && e.open(ctx, cache.path()) == nil {
 		cm, err := e.wz.CompileModule(ctx, bodiless)
 		// An engine that cannot use a file may write its own in the place of it.
 		if after := onlyFile(cache.path()); err == nil && after != nil && os.SameFile(before.FileInfo, after.FileInfo) {
@@ -81,7 +84,7 @@ func (c *Cache) keep(ctx context.Context, fresh string, bodiless []byte) {
 		return
 	}
 	code, place := onlyFile(filepath.Join(fresh, "code")), onlyFile(dir)
-	if code != nil && place != nil && os.Rename(code.path, place.path) == nil {
+	if code != nil && place != nil && code.seal() == nil && os.Rename(code.path, place.path) == nil {
 		os.Rename(dir, c.path())
 	}
 }
@@ -106,6 +109,32 @@ func onlyFile(dir string) *found {
 		return nil
 	}
 	return &found{info, dir}
+}
+
+// castagnoli is the checksum that processors compute themselves: it is there to
+// find damage, as nobody but this user can write to the file.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// seal ends the file with its checksum.
+func (f *found) seal() error {
+	b, err := os.ReadFile(f.path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(f.path, binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), 0o600)
+}
+
+// whole reports whether the file is as it was sealed.
+func (f *found) whole() bool {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	h := crc32.New(castagnoli)
+	io.CopyBuffer(h, io.LimitReader(file, f.Size()-crc32.Size), make([]byte, 64<<10))
+	sum, err := io.ReadAll(file)
+	return err == nil && bytes.Equal(sum, h.Sum(nil))
 }
 
 // codeSection is the section that holds the bodies of functions.
