@@ -11,7 +11,7 @@ type Config struct {
 	Precision Precision
 	Seed      uint64       // of what is random in the box
 	Digests   bool         // a report has the SHA-256 of each part, however large, and of each tensor
-	CacheDir  string       // where compiled code of the box is kept; "", or a directory that others can write to, is nowhere
+	CacheDir  string       // where compiled code of the box is kept for builds run in the last 30 days; "", or a directory that others can write to, is nowhere
 	Logger    *slog.Logger // what the box logs; nil is nowhere
 
 	// KnownClosures lets in anonymous functions of a file whose code is known

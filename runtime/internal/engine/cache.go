@@ -50,6 +50,10 @@ func OpenCache(dir string, guest [32]byte, part string) (*Cache, error) {
 // path is the directory with the code of the part, once there is some.
 func (c *Cache) path() string { return filepath.Join(c.dir, c.part) }
 
+// build is how the directories begin that OpenCache makes. Each has the time at
+// which it was last used.
+const build = "build-"
+
 // cacheName names all that the code depends on.
 func cacheName(guest [32]byte) string {
 	h := sha256.New()
@@ -59,5 +63,5 @@ func cacheName(guest [32]byte) string {
 		fmt.Fprintln(h, info)
 	}
 	fmt.Fprintf(h, "%+v %+v\n", cpu.X86, cpu.ARM64)
-	return hex.EncodeToString(h.Sum(nil))
+	return build + hex.EncodeToString(h.Sum(nil))
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,47 @@ func TestCache(t *testing.T) {
 	}
 	if left, err := os.ReadDir(base); err != nil || len(left) != 2 {
 		t.Errorf("beside the code there is %v, %v", left, err)
+	}
+}
+
+// TestOldBuilds compiles beside the code of other builds.
+func TestOldBuilds(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	compileWith(t, dir)
+	own := filepath.Join(dir, cacheName([32]byte{1}))
+	old, used := time.Now().Add(-31*24*time.Hour), time.Now().Add(-29*24*time.Hour)
+	for name, at := range map[string]time.Time{own: old, "build-old": old, "build-used": used, "other": old} {
+		name = filepath.Join(dir, filepath.Base(name))
+		if err := os.MkdirAll(filepath.Join(name, "part"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(name, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (names []string) {
+		inside, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range inside {
+			names = append(names, d.Name())
+		}
+		return names
+	}
+	compileWith(t, dir) // recalls
+	if info, err := os.Stat(own); err != nil || time.Since(info.ModTime()) > time.Hour || len(left()) != 4 {
+		t.Errorf("after its code was used there is %v, %v", left(), err)
+	}
+	if err := os.RemoveAll(filepath.Join(own, "part")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(own, old, old); err != nil {
+		t.Fatal(err)
+	}
+	compileWith(t, dir)
+	if got, want := left(), []string{filepath.Base(own), "build-used", "other"}; !slices.Equal(got, want) {
+		t.Errorf("%v is left, not %v", got, want)
 	}
 }
 

@@ -27,6 +27,8 @@ func (e *Engine) recall(ctx context.Context, wasm []byte) (wazero.CompiledModule
 	if !ok || e.wz != nil {
 		return nil, ErrModule
 	}
+	now := time.Now()
+	os.Chtimes(cache.dir, now, now)
 	if before := onlyFile(cache.path()); before != nil && before.whole() && e.open(ctx, cache.path()) == nil {
 		cm, err := e.wz.CompileModule(ctx, bodiless)
 		// An engine that cannot use a file may write its own in the place of it.
@@ -59,13 +61,18 @@ func (e *Engine) recall(ctx context.Context, wasm []byte) (wazero.CompiledModule
 const unfinished = "new-"
 
 // sweep removes what processes left behind that were ended as they compiled,
-// which takes seconds.
+// which takes seconds, and the code of builds that nobody has run for long.
 func (c *Cache) sweep() {
-	inside, _ := os.ReadDir(c.dir)
+	sweep(c.dir, unfinished, time.Hour)
+	sweep(filepath.Dir(c.dir), build, 30*24*time.Hour)
+}
+
+func sweep(dir, prefix string, age time.Duration) {
+	inside, _ := os.ReadDir(dir)
 	for _, d := range inside {
 		info, err := d.Info()
-		if err == nil && strings.HasPrefix(d.Name(), unfinished) && time.Since(info.ModTime()) > time.Hour {
-			os.RemoveAll(filepath.Join(c.dir, d.Name()))
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), prefix) && time.Since(info.ModTime()) > age {
+			os.RemoveAll(filepath.Join(dir, d.Name()))
 		}
 	}
 }
