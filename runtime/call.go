@@ -93,30 +93,32 @@ func (c *call) finish() bool {
 
 // attempt runs do under base, lowered by what the context says, with the guest
 // compiled before its clock starts. Where do needs more of the guest than there
-// is, it is run anew with guests that have more, in the time that is left;
-// nothing else of the first time is.
+// is, it is run anew with guests that have more, in the time that compiling them
+// leaves; nothing else of the first time is.
 func (r *Runtime) attempt(c *call, base Limits, do func(*call) error) (err error) {
 	if c.limits, err = limitsOf(c.Context, c.stage, base); err != nil {
 		return err
 	}
-	left := c.limits.Time
 	for need := extents[c.stage]; ; need = min(need+1, whole) {
-		if need, err = r.guests.ready(need); err != nil {
+		if need, err = r.guests.ready(c, need); err != nil {
+			if c.Err() != nil {
+				return c.fault(c.Err())
+			}
 			return faultf(StageStart, ErrInternal, "%s", quote(err.Error()))
 		}
-		if err = c.timed(left, do); err != engine.TrapAbsent || c.again && need == whole {
+		if err = c.timed(do); err != engine.TrapAbsent || c.again && need == whole {
 			return err
 		}
-		left = time.Until(c.deadline)
-		c.timer.Stop()
 		c.again = true
 	}
 }
 
-// timed runs do, for as long as is left. A panic of ours becomes ErrInternal.
-func (c *call) timed(left time.Duration, do func(*call) error) (err error) {
-	c.deadline = time.Now().Add(left)
-	switch left = time.Until(c.deadline); {
+// timed runs do in the time of the call. A panic of ours becomes ErrInternal.
+func (c *call) timed(do func(*call) error) (err error) {
+	if !c.again {
+		c.deadline = time.Now().Add(c.limits.Time)
+	}
+	switch left := time.Until(c.deadline); {
 	case left <= 0:
 		c.end(ErrTime)
 	case c.timer == nil:

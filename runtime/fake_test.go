@@ -20,7 +20,7 @@ type fake struct {
 	have atomic.Int64 // what its instances have
 }
 
-func (f *fake) ready(least extent) (extent, error) {
+func (f *fake) ready(_ context.Context, least extent) (extent, error) {
 	f.have.Store(max(f.have.Load(), int64(least)))
 	return extent(f.have.Load()), nil
 }

@@ -41,8 +41,8 @@ var extents = map[Stage]extent{StageInspect: warm, StageConvert: warm}
 // guests make instances of one guest.
 type guests interface {
 	// ready waits until the instances that are made have at least so much, and
-	// says how much they have.
-	ready(least extent) (extent, error)
+	// says how much they have. Its error is the context's if that ends first.
+	ready(ctx context.Context, least extent) (extent, error)
 	start(context.Context, engine.Options) (instance, error)
 	// close is the last call.
 	close()
@@ -56,9 +56,12 @@ type compiled struct {
 
 	codes [whole + 1]atomic.Pointer[engine.Code]
 
-	mu    sync.Mutex // who compiles
-	begun *vet.Begun
-	err   error // of the first that could not be compiled
+	begun *vet.Begun // for who compiles
+
+	mu   sync.Mutex
+	done chan struct{} // closed when what is being compiled is; nil where nothing is
+	stop func()        // ends that
+	err  error         // of the first that could not be compiled
 }
 
 // widest is the most of the guest that is compiled, or nil.
@@ -71,31 +74,58 @@ func (c *compiled) widest() (*engine.Code, extent) {
 	return nil, hot - 1
 }
 
-func (c *compiled) ready(least extent) (extent, error) {
-	if _, have := c.widest(); have >= least {
-		return have, nil
+func (c *compiled) ready(ctx context.Context, least extent) (extent, error) {
+	for {
+		if _, have := c.widest(); have >= least {
+			return have, nil
+		}
+		done, err := c.begin(least)
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, have := c.widest()
-	if have >= least {
-		return have, nil
-	}
-	if c.err == nil {
-		c.err = c.compile(least)
-		giveBack()
-	}
-	return least, c.err
 }
 
-func (c *compiled) compile(n extent) (err error) {
-	ctx := context.Background()
+// begin has so much of the guest compiled, unless something is being compiled
+// already, and says when that is done. It goes on when nobody waits any more.
+func (c *compiled) begin(n extent) (<-chan struct{}, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil || c.err != nil {
+		return c.done, c.err
+	}
+	done := make(chan struct{})
+	if _, have := c.widest(); have >= n { // since the caller looked
+		close(done)
+		return done, nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	c.done, c.stop = done, stop
+	go func() {
+		defer close(done)
+		err := c.compile(ctx, n)
+		stop()
+		giveBack()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.done, c.err = nil, err
+	}()
+	return done, nil
+}
+
+func (c *compiled) compile(ctx context.Context, n extent) (err error) {
 	if c.begun == nil {
 		if c.begun, err = vet.ParseBegun(image.Begun()); err != nil {
 			return err
 		}
 	}
-	e, err := engine.New(ctx, engine.Config{Cache: c.cache(n), Workers: runtime.GOMAXPROCS(0)})
+	// One worker alone would not see that ctx has ended.
+	e, err := engine.New(ctx, engine.Config{Cache: c.cache(n), Workers: max(2, runtime.GOMAXPROCS(0))})
 	if err != nil {
 		return err
 	}
@@ -152,6 +182,13 @@ func (c *compiled) start(ctx context.Context, o engine.Options) (instance, error
 }
 
 func (c *compiled) close() {
+	c.mu.Lock()
+	done, stop := c.done, c.stop
+	c.mu.Unlock()
+	if done != nil {
+		stop()
+		<-done
+	}
 	for n := range c.codes {
 		if code := c.codes[n].Load(); code != nil {
 			code.Close()

@@ -2,12 +2,17 @@ package runtime
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/glovebox-ml/glovebox/guest/abi"
+	"github.com/glovebox-ml/glovebox/runtime/internal/engine"
 )
 
 func TestGuestLogIsQuoted(t *testing.T) {
@@ -40,5 +45,41 @@ func TestCacheThatIsNotSafeIsNotUsed(t *testing.T) {
 	out.Reset()
 	if c.cache(hot) == nil {
 		t.Skip(out.String())
+	}
+}
+
+// TestCompilingGoesOn: a call waits for the guest no longer than its context, or
+// its time once it has begun, and what it waited for is there for the next.
+func TestCompilingGoesOn(t *testing.T) {
+	c := &compiled{}
+	rt := open(t, Config{})
+	rt.guests = c
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := rt.Load(ctx, Bytes("model", nil)); !errors.Is(err, ErrCanceled) {
+		t.Errorf("a call that was canceled: %v", err)
+	}
+	if _, n := c.widest(); n >= hot {
+		t.Error("it waited until the guest was compiled")
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			if m, err := rt.LoadFile(t.Context(), filepath.Join(models, "digits.onnx")); err != nil {
+				t.Error(err)
+			} else {
+				m.Close()
+			}
+		})
+	}
+	wait.Wait()
+	l := Limits{Time: 20 * time.Millisecond}.or(defaults)
+	err := rt.attempt(&call{Context: t.Context(), stage: StageRun}, l, func(*call) error { return engine.TrapAbsent })
+	if !errors.Is(err, ErrTime) || !strings.Contains(err.Error(), "over 20ms") {
+		t.Errorf("a call that needs more of the guest: %v", err)
+	}
+	rt.Close()
+	if _, n := c.widest(); n != hot || c.done != nil {
+		t.Errorf("extent %d of the guest is there, and compiling goes on: %t", n, c.done != nil)
 	}
 }

@@ -7,6 +7,10 @@ import (
 
 // Limits bound a model and each of its runs. Zero is the default, and there is
 // no way to have none.
+//
+// Time begins when the box has been compiled, which a call of a new process
+// waits for as long as its context says; compiling goes on without it. A call
+// that finds that it needs more of the box waits for that in its Time.
 type Limits struct {
 	Memory int64         // bytes of a model with one run of it; 1 GiB
 	Output int64         // bytes of the outputs of a run; 64 MiB

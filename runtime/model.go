@@ -204,7 +204,7 @@ func (m *Model) leave(c *call) {
 	}
 	clear(c.in)
 	clear(c.out)
-	c.Context, c.served = nil, false
+	c.Context, c.again, c.served = nil, false, false
 	m.calls.Put(c)
 }
 
