@@ -39,6 +39,9 @@ func notOpened(path string, err error) error {
 	if errors.As(err, &p) {
 		err = p.Err
 	}
+	if info, e := os.Lstat(path); e == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = errors.New("it is a symbolic link, which is not followed; give the file that it points to")
+	}
 	return &Fault{Kind: ErrFile, Stage: StageLoad, Offset: -1, Err: &fs.PathError{Op: "open", Path: quote(path), Err: err}}
 }
 

@@ -27,11 +27,15 @@ func TestOpenFilesRefuses(t *testing.T) {
 	for _, c := range []struct {
 		path string
 		is   error
+		says string
 	}{
-		{link, ErrFile}, {dir, ErrFile}, {os.DevNull, ErrFile}, {filepath.Join(dir, "none\n"), fs.ErrNotExist},
+		{link, ErrFile, "it is a symbolic link, which is not followed; give the file that it points to"},
+		{dir, ErrFile, "not a regular file"},
+		{os.DevNull, ErrFile, "not a regular file"},
+		{filepath.Join(dir, "none\n"), fs.ErrNotExist, ""},
 	} {
 		_, _, err := openFiles([]string{file, c.path})
-		if !errors.Is(err, c.is) || strings.Contains(err.Error(), "\n") {
+		if !errors.Is(err, c.is) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.path, err)
 		}
 	}
