@@ -151,6 +151,7 @@ func Load(box abi.Box, task abi.Task) Model {
 	case f == nil:
 		return onnx.Load(box)
 	case f.load == nil:
+		npy.RefusePickle(box, 1)
 		scan.Refuse(abi.Fault{
 			Kind: abi.FaultUnsupported, Blob: 1, Offset: 0,
 			Text: f.name + " holds weights alone: give the architecture as JSON, and this file as its weights",

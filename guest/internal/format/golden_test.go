@@ -1,6 +1,7 @@
 package format
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -101,6 +102,31 @@ func TestNoWeights(t *testing.T) {
 		fault := scan.Catch(func() { Load(boxtest.New(b), 1) })
 		if fault == nil || !strings.Contains(fault.Text, "holds weights alone: give the architecture") {
 			t.Errorf("%s: %+v", name, fault)
+		}
+	}
+}
+
+// TestPickleIsUnsafe: a checkpoint of PyTorch, with all that no npz has, is
+// refused as code and not as a file of weights.
+func TestPickleIsUnsafe(t *testing.T) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range []string{"model/version", "model/data.pkl", "model/data/0"} {
+		if _, err := w.Create(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := int64(bytes.LastIndex(b.Bytes()[:bytes.Index(b.Bytes(), []byte("data.pkl"))], []byte("PK\x03\x04")))
+	for name, visit := range map[string]func(box abi.Box){
+		"load":    func(box abi.Box) { Load(box, abi.TaskModel) },
+		"weights": func(box abi.Box) { Weights(box, 1) },
+	} {
+		fault := scan.Catch(func() { visit(boxtest.New(b.Bytes())) })
+		if fault == nil || fault.Kind != abi.FaultUnsafe || fault.Rule != "pickle" || fault.Offset != at {
+			t.Errorf("%s: %+v, not at %d", name, fault, at)
 		}
 	}
 }

@@ -12,6 +12,9 @@ import (
 // suffix is what the names of members end in; the tensors are called without.
 const suffix = ".npy"
 
+// pickleSuffix is what the names of pickles in a checkpoint of PyTorch end in.
+const pickleSuffix = ".pkl"
+
 // Fits reports whether a file begins as an .npy does.
 func Fits(c scan.Cursor) bool { return bytes.HasPrefix(c.Peek(len(Magic)), []byte(Magic)) }
 
@@ -33,6 +36,7 @@ func Read(box abi.Box, h abi.Handle, f *weights.File) {
 // ReadArchive lists the arrays of an .npz in their order.
 func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
 	f.Format = "npz"
+	RefusePickle(box, h)
 	a := newArchive(box, h)
 	a.first()
 	entries, dir := a.directory()
@@ -69,6 +73,40 @@ func ReadArchive(box abi.Box, h abi.Handle, f *weights.File) {
 	}
 }
 
+// RefusePickle refuses a file in which there is a pickle, whatever else is the
+// matter with it.
+func RefusePickle(box abi.Box, h abi.Handle) {
+	a := newArchive(box, h)
+	for _, look := range []func(){func() { ReadArray(a.all) }, a.first, a.pickles} {
+		if fault := scan.Catch(look); fault != nil && fault.Kind == abi.FaultUnsafe {
+			scan.Refuse(*fault)
+		}
+	}
+}
+
+// pickles refuses an archive by the names in its directory, of which nothing
+// else has to be as that of an npz.
+func (a *archive) pickles() {
+	entries, dir := a.directory()
+	for range entries {
+		magic(&dir, centralMagic, "entry of the directory")
+		dir.Uint16() // by whom it was made
+		var m member
+		names, extras := m.read(&dir)
+		comment := uint64(dir.Uint16())
+		dir.Take(8) // the disk, what the file is and what its rights are
+		at := int64(dir.Uint32())
+		name := a.name(&dir, names, m.flags)
+		if at > a.all.Left() {
+			at = -1 // in the extra field, or nowhere
+		}
+		if strings.HasSuffix(name, pickleSuffix) {
+			a.foreign(at, name)
+		}
+		dir.Take(extras + comment)
+	}
+}
+
 // first refuses an archive whose first member is no array, before its directory
 // has to be one that an npz has.
 func (a *archive) first() {
@@ -87,7 +125,7 @@ func (a *archive) first() {
 
 // foreign refuses a member that is no array.
 func (a *archive) foreign(at int64, name string) {
-	if strings.HasSuffix(name, ".pkl") {
+	if strings.HasSuffix(name, pickleSuffix) {
 		f := a.fault(abi.FaultUnsafe, at, name, "member %q is a pickle, as in a PyTorch checkpoint: it is code, which is not run; save the weights as safetensors", name)
 		f.Rule = rulePickle
 		scan.Refuse(f)

@@ -265,6 +265,37 @@ func TestArchiveLies(t *testing.T) {
 	}
 }
 
+// TestPickles finds a pickle wherever it stands, at the member that it is.
+func TestPickles(t *testing.T) {
+	a, pickle := add("a.npy", small, methodStored), add("m/data.pkl", "\x80\x02.", methodStored)
+	behind := a.both(func(m *member) { m.flags = flagBehind })
+	behind.comment = "written to a stream"
+	second := int64(len(localMagic) + 26 + len("a.npy") + len(small))
+	for name, test := range map[string]struct {
+		file []byte
+		at   int64
+	}{
+		"first":              {pack(nil, pickle, a), 0},
+		"second":             {pack(nil, a, pickle), second},
+		"behind another":     {pack(nil, add("m/version", small, 0), pickle), second + int64(len("m/version")-len("a.npy"))},
+		"behind a bad entry": {pack(nil, behind, pickle), second},
+		"nowhere":            {pack(nil, a, func() entry { e := pickle; e.move = 1 << 30; return e }()), -1},
+		"without directory":  {pack(put(16, 7), pickle), 0},
+		"of objects":         {[]byte(array(dict("|O", "False", "(1,)"), "\x80\x04N.")), 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := boxtest.New(test.file)
+			fault := scan.Catch(func() { RefusePickle(box, 1) })
+			if fault == nil || fault.Kind != unsafe || fault.Rule != rulePickle || fault.Offset != test.at {
+				t.Errorf("%+v, not at %d", fault, test.at)
+			}
+		})
+	}
+	if fault := scan.Catch(func() { RefusePickle(boxtest.New(pack(nil, a)), 1) }); fault != nil {
+		t.Errorf("without one: %+v", *fault)
+	}
+}
+
 // TestBesideRefused lists the arrays beside one that is refused.
 func TestBesideRefused(t *testing.T) {
 	b := pack(nil, add("a.npy", small, 0), add("b.npy", array(dict("|O", "False", "(1,)"), "N."), 8), add("c.npy", small, 8))
