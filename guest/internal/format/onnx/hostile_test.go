@@ -115,7 +115,7 @@ var lies = []struct {
 	{"external-absolute", external("location", "/etc/passwd"), malformed, "", -1, "cannot be the name"},
 	{"external-backslash", external("location", `..\b`), malformed, "", -1, "cannot be the name"},
 	{"external-without-location", external("offset", "0"), malformed, "", -1, "cannot be the name"},
-	{"external-part-that-is-not-there", external("location", "c"), malformed, "", -1, `there is no part "c"`},
+	{"external-part-that-is-not-there", external("location", "c"), abi.FaultInput, "", -1, `kept in the file "c": give it as a part of that name`},
 	{"external-beyond-the-end", external("location", "b", "offset", "4"), malformed, "", -1, "bytes 4 to 12 of part \"b\", which has 8"},
 	{"external-offset-that-wraps", external("location", "b", "offset", "9223372036854775807"), malformed, "", -1, "which has 8"},
 	{"external-negative-offset", external("location", "b", "offset", "-4"), malformed, "", -1, `offset "-4"`},

@@ -242,7 +242,10 @@ func (p *parser) external(t *initializer, c *scan.Cursor, entries []property) {
 	}
 	h, e := p.box.BlobPart(t.part)
 	if e != abi.OK {
-		c.Fail("tensor %q: there is no part %q", t.name, t.part)
+		scan.Refuse(abi.Fault{
+			Kind: abi.FaultInput, Blob: c.Blob().Handle(), Offset: c.Offset(),
+			Text: fmt.Sprintf("a tensor is kept in the file %q: give it as a part of that name, with Load in Go, with --part NAME=FILE or --parts DIR in the command (tensor %q)", t.part, t.name),
+		})
 	}
 	size, e := p.box.BlobSize(h)
 	if e != abi.OK || numbers["offset"] > size || t.typ.Bytes() > size-numbers["offset"] {
