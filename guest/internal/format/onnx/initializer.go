@@ -37,7 +37,7 @@ var elements = [...]struct {
 }{
 	1: {"float32", tensor.Float32, fieldFloat}, 2: {"uint8", tensor.Uint8, fieldInt32}, 3: {"int8", tensor.Int8, fieldInt32},
 	4: {"uint16", tensor.Uint16, fieldInt32}, 5: {"int16", tensor.Int16, fieldInt32}, 6: {"int32", tensor.Int32, fieldInt32},
-	7: {"int64", tensor.Int64, fieldInt64}, 8: {"string", 0, fieldString}, 9: {"bool", tensor.Bool, fieldInt32},
+	7: {"int64", tensor.Int64, fieldInt64}, elementString: {"string", 0, fieldString}, 9: {"bool", tensor.Bool, fieldInt32},
 	10: {"float16", tensor.Float16, fieldInt32}, 11: {"float64", tensor.Float64, fieldDouble},
 	12: {"uint32", tensor.Uint32, fieldUint64}, 13: {"uint64", tensor.Uint64, fieldUint64},
 	14: {"complex64", 0, fieldFloat}, 15: {"complex128", 0, fieldDouble}, 16: {"bfloat16", tensor.BFloat16, fieldInt32},
@@ -46,6 +46,9 @@ var elements = [...]struct {
 	23: {"float4e2m1", 0, fieldInt32}, 24: {"float8e8m0", 0, fieldInt32}, 25: {"uint2", 0, fieldInt32}, 26: {"int2", 0, fieldInt32},
 	27: {"float6e2m3", 0, fieldInt32}, 28: {"float6e3m2", 0, fieldInt32},
 }
+
+// elementString is the DataType that only a port can have.
+const elementString = 8
 
 // elementType gives the type of a TensorProto.DataType, or why there is none.
 func elementType(n int64) (tensor.DType, string) {

@@ -9,6 +9,7 @@ import (
 	"github.com/glovebox-ml/glovebox/guest/abi"
 	"github.com/glovebox-ml/glovebox/guest/internal/boxtest"
 	"github.com/glovebox-ml/glovebox/guest/internal/scan"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
 // lines are the items of a report as a person might note them.
@@ -80,6 +81,35 @@ func TestInspectGoesOn(t *testing.T) {
 	}
 	if len(box.Ports) != 2 {
 		t.Errorf("ports %+v", box.Ports)
+	}
+}
+
+// TestInspectPorts shows what cannot be run as what it is, so far as a port can
+// say it.
+func TestInspectPorts(t *testing.T) {
+	text, floats := pb{}.msg(1, pb{}.num(1, elementString).msg(2)), pb{}.msg(1, pb{}.num(1, 1).msg(2, pb{}.msg(1, pb{}.num(1, 3))))
+	typed := func(name string, parts ...pb) pb { return pb{}.msg(11, pb{}.str(1, name).msg(2, parts...)) }
+	file := in(
+		typed("text", text), typed("maybe", pb{}.msg(9, pb{}.msg(1, floats))), typed("maybe text", pb{}.msg(9, pb{}.msg(1, text))),
+		typed("maybe list", pb{}.msg(9, pb{}.msg(1, pb{}.msg(4, pb{}.msg(1, floats))))), typed("list", pb{}.msg(4, pb{}.msg(1, text))),
+	)
+	box := boxtest.New(file)
+	if f := scan.Catch(func() { Inspect(box, abi.TaskInspect) }); f != nil {
+		t.Fatalf("%+v", *f)
+	}
+	var got []string
+	for _, p := range box.Ports[:len(box.Ports)-1] {
+		got = append(got, fmt.Sprint(p.Name, " ", tensor.DType(p.DType), p.Ranked, p.Optional, len(p.Dims)))
+	}
+	want := []string{
+		"x float32 true false 2", "text string true false 0", "maybe float32 true true 1", "maybe text string true true 0",
+		"maybe list dtype(0) false true 0", "list dtype(0) false false 0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("ports %q, want %q", got, want)
+	}
+	if n := strings.Count(strings.Join(lines(box.Items), "\n"), `refused port "`); n != 5 {
+		t.Errorf("%d of 5 are refused", n)
 	}
 }
 

@@ -47,7 +47,7 @@ func (m *model) declare(box abi.Box) {
 		output bool
 	}{{m.graph.inputs, false}, {m.graph.outputs, true}} {
 		for _, p := range side.ports {
-			rec := abi.AppendPort(nil, abi.Port{Output: side.output, Ranked: p.ranked, DType: uint8(p.dtype), Name: p.name, Dims: p.dims})
+			rec := abi.AppendPort(nil, abi.Port{Output: side.output, Optional: p.optional, Ranked: p.ranked, DType: uint8(p.dtype), Name: p.name, Dims: p.dims})
 			if e := box.PortDeclare(rec); e != abi.OK {
 				fail(p.offset, nil, "port %q: %v", p.name, e)
 			}

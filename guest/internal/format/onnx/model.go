@@ -74,13 +74,14 @@ type graph struct {
 
 // port is an input or output of a graph.
 type port struct {
-	offset int64
-	name   string
-	dtype  tensor.DType
-	ranked bool
-	dims   []abi.PortDim
-	reason string // why it cannot be used, if it cannot
-	slot   slot
+	offset   int64
+	name     string
+	dtype    tensor.DType
+	ranked   bool
+	optional bool
+	dims     []abi.PortDim
+	reason   string // why it cannot be used, if it cannot
+	slot     slot
 }
 
 // slot numbers a value of a model; 0 is an absent optional one. No two values

@@ -24,6 +24,7 @@ var (
 	valueInfoMessage  = message{name: "ValueInfoProto", single: set(1, 2), passed: set(3, 4)}
 	typeMessage       = message{name: "TypeProto", single: set(1, 4, 5, 7, 8, 9), passed: set(6)}
 	tensorTypeMessage = message{name: "TypeProto.Tensor", single: set(1, 2)}
+	optionalMessage   = message{name: "TypeProto.Optional", single: set(1)}
 	shapeMessage      = message{name: "TensorShapeProto", repeated: set(1)}
 	dimensionMessage  = message{name: "Dimension", single: set(1, 2), passed: set(3)}
 )
@@ -346,7 +347,7 @@ func (p *parser) valueInfo(c scan.Cursor) port {
 }
 
 // typeOf reads a TypeProto. Only tensors can be used; of the others no more is
-// read than which they are.
+// read than which they are, and of an optional type what may be there.
 func (p *parser) typeOf(v *port, c scan.Cursor) {
 	kinds := [...]string{4: "a sequence", 5: "a map", 7: "an opaque type", 8: "a sparse tensor", 9: "an optional type"}
 	one := false
@@ -356,7 +357,9 @@ func (p *parser) typeOf(v *port, c scan.Cursor) {
 		}
 		one = true
 		if f.number != 1 {
-			f.message()
+			if inner := f.message(); f.number == 9 && !v.optional {
+				p.optional(v, inner)
+			}
 			v.reason = kinds[f.number]
 			continue
 		}
@@ -370,10 +373,21 @@ func (p *parser) typeOf(v *port, c scan.Cursor) {
 				p.shape(v, f.message())
 			}
 		}
-		v.dtype, v.reason = elementType(elem)
+		if v.dtype, v.reason = elementType(elem); elem == elementString {
+			v.dtype = tensor.String
+		}
 		if len(v.dims) > tensor.MaxRank {
 			v.reason = fmt.Sprintf("rank %d", len(v.dims))
 		}
+	}
+}
+
+// optional reads the type of what may be there, once: what is inside another
+// optional type is not looked at.
+func (p *parser) optional(v *port, c scan.Cursor) {
+	v.optional = true
+	for f := range optionalMessage.fields(c) {
+		p.typeOf(v, f.message())
 	}
 }
 
