@@ -26,20 +26,22 @@ func (s ImageSpec) record() []byte {
 	})
 }
 
-// Image is the spec of an image for p where the port leaves no doubt: three or
-// four dims, one of which is 1 or 3 and so the channels. A port that calls its
-// first dims width and height takes images with all dims in the opposite order.
+// Image is the spec of an image for p where the port leaves no doubt: four dims,
+// as an image has once it is decoded, the first for a batch and one of the
+// others 1 or 3 and so the channels. A port that calls its first dims width and
+// height takes images with all dims in the opposite order.
 func (p Port) Image() (ImageSpec, error) {
 	dims := p.Dims
 	reversed := len(dims) == 4 && dims[0].Name == "width" && dims[1].Name == "height"
 	if reversed {
 		dims = []Dim{dims[3], dims[2], dims[1], dims[0]}
 	}
-	if len(dims) == 4 && (dims[0].Size < 0 || dims[0].Size == 1) {
+	batch := len(dims) == 4 && (dims[0].Size < 0 || dims[0].Size == 1)
+	if batch {
 		dims = dims[1:]
 	}
 	channels := func(d Dim) bool { return d.Size == 1 || d.Size == 3 }
-	if len(dims) != 3 || channels(dims[0]) == channels(dims[2]) || p.DType != Float32 && p.DType != Uint8 {
+	if !batch || channels(dims[0]) == channels(dims[2]) || p.DType != Float32 && p.DType != Uint8 {
 		return ImageSpec{}, faultf(StageDecode, ErrInput,
 			"%s does not say how it takes an image; give an ImageSpec with width, height, channels and layout", p)
 	}

@@ -154,7 +154,9 @@ func TestPortImage(t *testing.T) {
 	}{
 		{port(Float32, 1, 3, 224, 200), ImageSpec{Channels: 3, Height: 224, Width: 200, DType: Float32}, true},
 		{port(Float32, -1, 240, 320, 3), ImageSpec{Channels: 3, Height: 240, Width: 320, DType: Float32, ChannelsLast: true}, true},
-		{port(Uint8, 28, 28, 1), ImageSpec{Channels: 1, Height: 28, Width: 28, DType: Uint8, ChannelsLast: true}, true},
+		{port(Uint8, 1, 28, 28, 1), ImageSpec{Channels: 1, Height: 28, Width: 28, DType: Uint8, ChannelsLast: true}, true},
+		{port(Uint8, 28, 28, 1), ImageSpec{}, false}, // an image has four dims
+		{port(Float32, 3, 224, 200), ImageSpec{}, false},
 		{port(Float32, 1, 3, -1, -1), ImageSpec{Channels: 3, DType: Float32}, true},
 		{port(Float32, 1, 3, 224, 3), ImageSpec{}, false},
 		{port(Float32, 1, -1, 224, 224), ImageSpec{}, false},
