@@ -74,6 +74,9 @@ func (r *Runtime) Decode(ctx context.Context, p Part, spec ImageSpec) (value Ten
 		value, err = r.decoded(c, v)
 		return err
 	})
+	if f, ok := err.(*Fault); ok && f.Part == "" {
+		f.Part = p.Name
+	}
 	return value, err
 }
 

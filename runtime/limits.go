@@ -13,7 +13,7 @@ import (
 // that finds that it needs more of the box waits for that in its Time.
 type Limits struct {
 	Memory int64         // bytes of a model with one run of it; 1 GiB
-	Output int64         // bytes of the outputs of a run; 64 MiB
+	Output int64         // bytes of the outputs of a run, and of a value that Decode gives; 64 MiB
 	File   int64         // bytes of one part; 4 GiB
 	Time   time.Duration // of one call; 30 s
 	Work   uint64        // kernel work and guest instructions of one call, 8 FLOP each; 1e13

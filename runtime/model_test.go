@@ -405,4 +405,9 @@ func TestDecode(t *testing.T) {
 	if _, err := r.Decode(t.Context(), Bytes("v", []byte("ab")), ImageSpec{}); !errors.Is(err, ErrGuest) {
 		t.Errorf("a value that is not there: %v", err)
 	}
+	_, err = r.Decode(WithLimits(t.Context(), Limits{Output: 2}), Bytes("v", []byte("abc")), want)
+	var over *Fault
+	if !errors.As(err, &over) || over.Kind != ErrOutput || over.Part != "v" || !strings.Contains(err.Error(), "over 2 bytes") {
+		t.Errorf("a value over the limit of outputs: %v", err)
+	}
 }
