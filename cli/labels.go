@@ -51,6 +51,6 @@ func printable(label string) string {
 // legible reports whether text can be printed as it is: it is one line, none
 // of it is hidden or obeyed by a terminal, and it is short.
 func legible(s string) bool {
-	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
+	hidden := func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }
 	return len(s) <= shownLabel && utf8.ValidString(s) && !strings.ContainsFunc(s, hidden)
 }
