@@ -109,7 +109,7 @@ func planConv(in []tensor.Type, a ConvAttrs) (Plan, error) {
 	}
 	s.ldc = int(m)
 	s.direct = win.kernel == [3]int{1, 1, 1} && win.stride == win.kernel && win.in == win.out && win.before == [3]int{}
-	s.lines = a.Groups == 1 && win.dilation[2] == 1 && win.stride[2] <= win.kernel[2] && c <= narrow && terms <= simd.Block
+	s.lines = x.Elems() > 0 && a.Groups == 1 && win.dilation[2] == 1 && win.stride[2] <= win.kernel[2] && c <= narrow && terms <= simd.Block
 	if x.DType != tensor.Float64 {
 		p.Packed = packedBytes(a.Groups, terms, m/a.Groups)
 		if byWinograd(&win, a.Groups, c, m) {

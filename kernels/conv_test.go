@@ -2,7 +2,9 @@ package kernels
 
 import (
 	"math"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
@@ -101,6 +103,47 @@ func TestConvIsMatMul(t *testing.T) {
 	if z := must(t, &MatMul, MatMulAttrs{}, rows, w)[0]; string(z.Data) != string(y.Data) {
 		t.Error("conv and matmul differ")
 	}
+}
+
+// What there is nothing to read for costs no more than its results, however
+// many taps and lines lie between.
+func TestConvOfNothing(t *testing.T) {
+	const far = 1 << 26
+	one := []int64{1, 1}
+	f := func(dims ...int64) Tensor {
+		x := Tensor{Type: tensor.Of(tensor.Float32, dims...)}
+		x.Data = tensor.Aligned(x.Bytes())
+		return x
+	}
+	for _, c := range []struct {
+		name string
+		a    ConvAttrs
+		x, w Tensor
+	}{
+		{"no channels", ConvAttrs{Dilation: one, Before: []int64{far, 0}}, f(1, 1, 1, 0), f(far, 1, 0, 1)},
+		{"no places on a line", ConvAttrs{Dilation: []int64{far, 1}, Before: []int64{0, 1}}, f(1, far+1, 0, 1), f(2, 1, 1, 1)},
+	} {
+		c.a.Stride, c.a.After, c.a.Groups = one, []int64{0, 0}, 1
+		call := planned(t, &Conv, c.a, c.x, c.w)
+		if n := heapOf(func() {
+			start := time.Now()
+			if err := Conv.Run(call); err != nil || time.Since(start) > time.Second {
+				t.Errorf("%s: %v after %v", c.name, err, time.Since(start))
+			}
+		}); n > 1<<20 {
+			t.Errorf("%s: %d MiB of Go's heap", c.name, n>>20)
+		}
+		near(t, call.Out[0], make([]float64, call.Out[0].Elems()), 0, 0)
+	}
+}
+
+// heapOf is how many bytes of Go's heap f takes.
+func heapOf(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 func TestConvRefuses(t *testing.T) {
