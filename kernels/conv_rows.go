@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"iter"
+	"math"
 	"sync"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
@@ -24,9 +25,10 @@ var convRowsPool = sync.Pool{New: func() any { return new(convRows) }}
 // slide computes a patch of y. x and y begin at the first channel of the group.
 func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 	r := convRowsPool.Get().(*convRows)
+	lines := false
 	if s.lines {
 		r.parts = s.parts(r.parts, p.row0, p.row1)
-		r.lines.copy(s, r.parts, x)
+		lines = r.lines.copy(s, r.parts, x)
 	}
 	r.Step = s.stride[2] * s.c
 	part := p
@@ -36,7 +38,7 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 		}
 		part.row1 = hi
 		r.parts = s.parts(r.parts, lo, hi)
-		if !s.lines {
+		if !lines {
 			r.cut(s)
 		}
 		r.count()
@@ -46,7 +48,7 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 		}
 		for k := p.k0; k == p.k0 || k < p.k1; k += simd.Block {
 			terms := min(p.k1-k, simd.Block)
-			if s.lines {
+			if lines {
 				r.locateLines(s)
 			} else {
 				r.locate(s, x, k, terms)
@@ -125,33 +127,42 @@ type haloed struct {
 
 const unread = -1
 
-// copy copies what parts read of x.
-func (h *haloed) copy(s *convStep, parts []linePart, x []float32) {
+// Bounds of haloed, which no plan accounts for.
+const (
+	haloedElements = 1 << 19
+	haloedLines    = 1 << 14 // from the first to the last that is read
+)
+
+// copy copies what parts read of x, unless that is too much.
+func (h *haloed) copy(s *convStep, parts []linePart, x []float32) bool {
 	h.x, h.at = h.x[:0], h.at[:0]
-	right := 0
+	h.first, h.left = math.MaxInt, math.MaxInt
+	last, right := -1, math.MinInt
 	for i := range parts {
 		p := &parts[i]
-		end := p.corner[2] + (p.count-1)*s.stride[2] + s.kernel[2]
-		if i == 0 {
-			h.left, right = p.corner[2], end
+		h.left, right = min(h.left, p.corner[2]), max(right, p.corner[2]+(p.count-1)*s.stride[2]+s.kernel[2])
+		d0, d1 := s.inside(p.corner, 0, 0, s.in[0])
+		h0, h1 := s.inside(p.corner, 1, 0, s.in[1])
+		if d0 < d1 && h0 < h1 {
+			low, _ := s.line(p, [3]int{d0, h0})
+			high, _ := s.line(p, [3]int{d1 - 1, h1 - 1})
+			h.first, last = min(h.first, low), max(last, high)
 		}
-		h.left, right = min(h.left, p.corner[2]), max(right, end)
+	}
+	lines := last - h.first + 1
+	most := min(lines, len(parts)*s.kernel[0]*s.kernel[1])
+	if lines > haloedLines || most*(right-h.left)*s.c > haloedElements {
+		return false
+	}
+	for range lines {
+		h.at = append(h.at, unread)
 	}
 	lo := min(max(h.left, 0), right)
 	hi := max(lo, min(right, s.in[2]))
 	for i := range parts {
 		for tap := range s.kernelLines() {
 			n, ok := s.line(&parts[i], tap)
-			if !ok {
-				continue
-			}
-			if len(h.at) == 0 {
-				h.first = n
-			}
-			for n-h.first >= len(h.at) {
-				h.at = append(h.at, unread)
-			}
-			if h.at[n-h.first] != unread {
+			if !ok || h.at[n-h.first] != unread {
 				continue
 			}
 			h.at[n-h.first] = len(h.x)
@@ -162,6 +173,7 @@ func (h *haloed) copy(s *convStep, parts []linePart, x []float32) {
 			h.x = appendZeros(h.x, (right-hi)*s.c)
 		}
 	}
+	return true
 }
 
 // locateLines makes the rows of all terms, a run for each line of the window.

@@ -105,6 +105,52 @@ func TestConvIsMatMul(t *testing.T) {
 	}
 }
 
+// Tiles that end within a line or a plane have the results of whole ones, and
+// copy no more than a tile reads.
+func TestConvAcrossTiles(t *testing.T) {
+	r := newDice()
+	cut := 0
+	for _, c := range []struct {
+		name                            string
+		stride, dilation, before, after []int64
+		x, w                            []int64
+	}{
+		{"planes", []int64{1, 1, 1}, []int64{1, 1, 1}, []int64{1, 1, 1}, []int64{1, 1, 1}, []int64{1, 4, 64, 64, 1}, []int64{3, 3, 3, 1, 16}},
+		{"planes apart", []int64{2, 1, 2}, []int64{2, 3, 1}, []int64{3, 1, 0}, []int64{0, 3, 2}, []int64{2, 9, 40, 31, 3}, []int64{3, 2, 3, 3, 20}},
+		{"lines", []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{2, 60, 70, 3}, []int64{3, 3, 3, 33}},
+		{"lines apart", []int64{1, 2}, []int64{2, 1}, []int64{3, 2}, []int64{2, 3}, []int64{3, 5, 10, 1}, []int64{3, 4, 1, 5}},
+		{"many lines apart", []int64{1, 1}, []int64{7, 1}, []int64{9, 2}, []int64{12, 0}, []int64{3, 50, 90, 2}, []int64{4, 3, 2, 18}},
+		{"a line far away", []int64{1, 1}, []int64{1 << 24, 1}, []int64{0, 1}, []int64{2, 0}, []int64{1, 1<<24 + 1, 1, 1}, []int64{2, 1, 1, 3}},
+		{"long lines", []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{1, 3, 1 << 16, 8}, []int64{3, 3, 8, 2}},
+		{"many channels", []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{1, 20, 21, 40}, []int64{2, 3, 40, 35}},
+		{"groups", []int64{2, 1}, []int64{1, 2}, []int64{1, 2}, []int64{1, 0}, []int64{2, 30, 31, 36}, []int64{3, 3, 12, 51}},
+	} {
+		a := ConvAttrs{Stride: c.stride, Dilation: c.dilation, Before: c.before, After: c.after, Groups: c.x[len(c.x)-1] / c.w[len(c.w)-2]}
+		x, w := Tensor{Type: tensor.Of(tensor.Float32, c.x...)}, r.numbers(tensor.Float32, c.w...)
+		x.Data = tensor.Aligned(x.Bytes())
+		for i := range min(1<<20, x.Elems()) {
+			tensor.View[float32](x.Data)[i] = r.Float32()
+		}
+		t.Run(c.name, func(t *testing.T) {
+			call := planned(t, &Conv, a, x, w)
+			if s := call.Plan.step.(*convStep); s.down*s.across > 1 {
+				cut++
+			}
+			if n := heapOf(func() {
+				if err := Conv.Run(call); err != nil {
+					t.Fatal(err)
+				}
+			}); n > 5<<20 {
+				t.Errorf("%d KiB of Go's heap", n>>10)
+			}
+			near(t, call.Out[0], naiveConv(x, w, call.Out[0].Type, a), 40, 2*math.Sqrt(float64(tensor.Product(c.w[:len(c.w)-1]))))
+		})
+	}
+	if cut < 7 {
+		t.Errorf("only %d calls were cut into tiles", cut)
+	}
+}
+
 // What there is nothing to read for costs no more than its results, however
 // many taps and lines lie between.
 func TestConvOfNothing(t *testing.T) {
