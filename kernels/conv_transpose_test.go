@@ -78,6 +78,42 @@ func TestConvTranspose(t *testing.T) {
 	}
 }
 
+// Tiles that end within a line have the results of whole ones, and the epilogue
+// is applied to each part of them.
+func TestConvTransposeAcrossTiles(t *testing.T) {
+	r := newDice()
+	for _, c := range []struct {
+		name                     string
+		stride, dilation, before []int64
+		x, w                     []int64
+	}{
+		{"windows apart", []int64{2, 2}, []int64{1, 1}, []int64{0, 0}, []int64{1, 8, 8, 256}, []int64{2, 2, 256, 128}},
+		{"wide windows apart", []int64{1, 8}, []int64{1, 1}, []int64{0, 0}, []int64{2, 8, 9, 64}, []int64{1, 8, 64, 21}},
+		{"windows of planes apart", []int64{2, 1, 3}, []int64{1, 1, 1}, []int64{0, 0, 0}, []int64{2, 3, 7, 11, 40}, []int64{2, 1, 3, 40, 70}},
+		{"windows that meet", []int64{2, 1}, []int64{1, 1}, []int64{1, 1}, []int64{2, 9, 11, 30}, []int64{4, 3, 30, 33}},
+		{"dilated windows", []int64{1, 2}, []int64{3, 2}, []int64{2, 0}, []int64{1, 9, 11, 30}, []int64{3, 3, 30, 33}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sp := len(c.stride)
+			zeros := make([]int64, sp)
+			a := ConvTransposeAttrs{Stride: c.stride, Dilation: c.dilation, Before: c.before, After: zeros, OutPad: zeros, Groups: 1}
+			x, w := r.numbers(tensor.Float32, c.x...), r.numbers(tensor.Float32, c.w...)
+			bias := r.numbers(tensor.Float32, c.w[sp+1])
+			a.Epilogue = Program{Code: []Instr{{Fn: FnAdd, DType: tensor.Float32, A: 0, B: 1}}, Out: []int64{2}}
+			y := must(t, &ConvTranspose, a, x, w, bias)[0]
+			packed(t, &ConvTranspose, a, y, x, w, bias)
+			want, b := naiveConvTranspose(x, w, y.Type, a), values(bias)
+			for i := range want {
+				want[i] += b[i%len(b)]
+			}
+			near(t, y, want, 64, 2*math.Sqrt(float64(tensor.Product(c.w[:sp+1]))))
+			if s := planned(t, &ConvTranspose, a, x, w, bias).Plan.step.(*transposeStep); s.down*s.across < 2 {
+				t.Error("one tile")
+			}
+		})
+	}
+}
+
 func TestConvTransposeRefuses(t *testing.T) {
 	f := func(dims ...int64) tensor.Type { return tensor.Of(tensor.Float32, dims...) }
 	one, zero := []int64{1}, []int64{0}

@@ -184,7 +184,8 @@ func (g *gemm) ending(p patch, base int, e *epilogue, extra []Tensor) simd.Endin
 	at := base + p.row0*g.ldc + p.col0
 	end := simd.Ending{Clamp: e.clamp, Low: e.low, High: e.high}
 	if e.bias != 0 {
-		end.Bias = tensor.View[float32](extra[e.bias-1].Data)[at%g.ldc:]
+		bias := tensor.View[float32](extra[e.bias-1].Data)
+		end.Bias = bias[at%len(bias):]
 	}
 	if e.plus != 0 {
 		end.Plus = tensor.View[float32](extra[e.plus-1].Data)[at:]
