@@ -82,6 +82,14 @@ func TestQuickIsUnfused(t *testing.T) {
 	}
 }
 
+// An epilogue whose result is a number that stands before the last step.
+func TestQuickKeepsResult(t *testing.T) {
+	const d = tensor.Float32
+	p := Program{Code: []Instr{{Fn: FnConst, DType: d, Imm: uint64(math.Float32bits(5))}, {Fn: FnRelu, DType: d, A: 0}}, Out: []int64{1}}
+	y := must(t, &MatMul, MatMulAttrs{Epilogue: p}, vector[float32](d, []int64{1, 1}, 2), vector[float32](d, []int64{1, 1}, 3))[0]
+	near(t, y, []float64{5}, 0, 0)
+}
+
 func TestWinogradConv(t *testing.T) {
 	r := newDice()
 	for _, d := range []tensor.DType{tensor.Float32, tensor.Float32, tensor.Float32, tensor.Float16} {
