@@ -99,8 +99,8 @@ func planPool(in []tensor.Type, a PoolAttrs) (Plan, error) {
 	return p, nil
 }
 
-// halve lets a pool that takes the largest of wide windows go along the lines
-// first. It returns the scratch for what is between.
+// halve lets a pool that takes the largest of wide windows go along the lines of
+// the planes that it takes first. It returns the scratch for what is between.
 func (s *poolStep) halve(x tensor.Type) int64 {
 	k, stride := s.kernel, s.stride[1]
 	if s.kind != PoolMax || k[0] > 1 || s.k > maxTaps || s.m == 0 || k[1]*k[2] <= 2*(k[2]*stride+k[1]) {
@@ -108,8 +108,10 @@ func (s *poolStep) halve(x tensor.Type) int64 {
 	}
 	along, across := s.window, s.window
 	along.kernel[1], along.stride[1], along.dilation[1], along.before[1], along.out[1] = 1, 1, 1, 0, s.in[1]
-	across.kernel[2], across.stride[2], across.dilation[2], across.before[2], across.in[2] = 1, 1, 1, 0, s.out[2]
-	lines := int(x.Dims[0]) * s.in[0] * s.in[1]
+	for _, d := range []int{0, 2} {
+		across.kernel[d], across.stride[d], across.dilation[d], across.before[d], across.in[d] = 1, 1, 1, 0, s.out[d]
+	}
+	lines := int(x.Dims[0]) * s.out[0] * s.in[1]
 	s.along = &poolStep{gemm: newDepthwise(lines*s.out[2], s.n, k[2], s.out[2]), window: along, kind: PoolMax}
 	s.across = &poolStep{gemm: newDepthwise(s.m, s.n, k[1], s.out[2]), window: across, kind: PoolMax}
 	return tensor.MulSat(4*int64(lines), tensor.MulSat(int64(s.out[2]), int64(s.n)))

@@ -7,26 +7,42 @@ import (
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
-// naivePool is the loop of PoolWindow's doc in float64, over one spatial dim.
+// naivePool is the loop of PoolWindow's doc in float64, over three spatial dims.
 func naivePool(x Tensor, y tensor.Type, a PoolAttrs) []float64 {
-	n, c, xv, want := x.Dims[1], x.Dims[2], values(x), make([]float64, y.Elems())
+	sp := int(x.Rank) - 2
+	lift := func(list []int64, fill int64) (l [3]int64) {
+		l = [3]int64{fill, fill, fill}
+		copy(l[3-sp:], list[:sp])
+		return l
+	}
+	in, out, ker := lift(x.Dims[1:], 1), lift(y.Dims[1:], 1), lift(a.Window, 1)
+	stride, dilation, before, after := lift(a.Stride, 1), lift(a.Dilation, 1), lift(a.Before, 0), lift(a.After, 0)
+	c, xv, want := x.Dims[x.Rank-1], values(x), make([]float64, y.Elems())
 	for i := range want {
-		ch, o, image := int64(i)%c, int64(i)/c%y.Dims[1], int64(i)/c/y.Dims[1]
+		j, o := int64(i)%c, int64(i)/c
+		at := [3]int64{o / (out[1] * out[2]) % out[0], o / out[2] % out[1], o % out[2]}
 		best, sum, count := math.Inf(-1), 0.0, 0.0
 		if x.DType.IsInt() {
 			best = values(lowest(x.DType))[0]
 		}
-		for t := range a.Window[0] {
-			at := o*a.Stride[0] + t*a.Dilation[0] - a.Before[0]
-			if at >= 0 && at < n {
-				v := xv[(image*n+at)*c+ch]
+		for t := range ker[0] * ker[1] * ker[2] {
+			tap := [3]int64{t / (ker[1] * ker[2]), t / ker[2] % ker[1], t % ker[2]}
+			place, inside, counts := o/(out[0]*out[1]*out[2]), true, a.CountPad
+			for d := range 3 {
+				p := at[d]*stride[d] + tap[d]*dilation[d] - before[d]
+				inside = inside && p >= 0 && p < in[d]
+				counts = counts && p < in[d]+after[d]
+				place = place*in[d] + p
+			}
+			if inside {
+				v := xv[place*c+j]
 				best = math.Max(best, v)
 				if a.Kind == PoolLp {
 					v = math.Pow(math.Abs(v), float64(a.P))
 				}
 				sum += v
 			}
-			if at >= 0 && at < n || a.CountPad && at < n+a.After[0] {
+			if inside || counts {
 				count++
 			}
 		}
@@ -55,10 +71,10 @@ func TestPool(t *testing.T) {
 	r := newDice()
 	ran := 0
 	for range 400 {
-		d := r.dtype()
-		a := PoolAttrs{Kind: 1 + r.Int64N(3), Window: r.list(1, 1, 5), Stride: r.list(1, 1, 4), Dilation: r.list(1, 1, 3),
-			Before: r.list(1, 0, 3), After: r.list(1, 0, 3), Ceil: r.IntN(2) == 0, CountPad: r.IntN(2) == 0, P: 1 + r.Int64N(3)}
-		x := r.numbers(d, r.Int64N(3), 1+r.Int64N(9), 1+r.Int64N(20))
+		d, sp := r.dtype(), 1+r.IntN(3)
+		a := PoolAttrs{Kind: 1 + r.Int64N(3), Window: r.list(sp, 1, 5), Stride: r.list(sp, 1, 4), Dilation: r.list(sp, 1, 3),
+			Before: r.list(sp, 0, 3), After: r.list(sp, 0, 3), Ceil: r.IntN(2) == 0, CountPad: r.IntN(2) == 0, P: 1 + r.Int64N(3)}
+		x := r.numbers(d, append(append([]int64{r.Int64N(3)}, r.list(sp, 1, 10)...), 1+r.Int64N(20))...)
 		out, err := everywhere(t, &PoolWindow, a, x)
 		if err != nil {
 			continue
@@ -99,6 +115,41 @@ func TestPoolSeparates(t *testing.T) {
 		}
 	}
 	if halved < 10 {
+		t.Errorf("only %d windows were wide", halved)
+	}
+}
+
+// Planes that are left out or in the padding, and tiles that end within a line,
+// have the results of whole ones.
+func TestPoolAcrossTiles(t *testing.T) {
+	r := newDice()
+	halved := 0
+	for _, c := range []struct {
+		kind                                    int64
+		window, stride, dilation, before, after []int64
+		x                                       []int64
+	}{
+		{PoolMax, []int64{1, 5, 5}, []int64{2, 1, 1}, []int64{1, 1, 1}, []int64{0, 2, 2}, []int64{0, 2, 2}, []int64{2, 4, 8, 8, 3}},
+		{PoolMax, []int64{1, 5, 5}, []int64{1, 1, 1}, []int64{1, 1, 1}, []int64{1, 2, 2}, []int64{0, 2, 2}, []int64{2, 4, 8, 8, 3}},
+		{PoolMax, []int64{1, 7, 6}, []int64{3, 2, 2}, []int64{1, 1, 2}, []int64{4, 3, 1}, []int64{2, 0, 5}, []int64{2, 5, 30, 40, 33}},
+		{PoolMax, []int64{3, 2, 4}, []int64{1, 2, 1}, []int64{2, 1, 3}, []int64{2, 1, 0}, []int64{0, 1, 4}, []int64{2, 7, 30, 20, 33}},
+		{PoolAvg, []int64{3, 4, 2}, []int64{2, 1, 1}, []int64{1, 2, 1}, []int64{1, 0, 2}, []int64{2, 3, 1}, []int64{1, 9, 20, 31, 20}},
+		{PoolAvg, []int64{3, 3}, []int64{1, 2}, []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, []int64{1, 90, 91, 20}},
+	} {
+		for _, d := range []tensor.DType{tensor.Float32, tensor.Float16, tensor.Int16} {
+			if c.kind == PoolAvg && d.IsInt() {
+				continue
+			}
+			a := PoolAttrs{Kind: c.kind, Window: c.window, Stride: c.stride, Dilation: c.dilation, Before: c.before, After: c.after}
+			x := r.numbers(d, c.x...)
+			y := must(t, &PoolWindow, a, x)[0]
+			near(t, y, naivePool(x, y.Type, a), 8, 1)
+			if planned(t, &PoolWindow, a, x).Plan.step.(*poolStep).along != nil {
+				halved++
+			}
+		}
+	}
+	if halved < 6 {
 		t.Errorf("only %d windows were wide", halved)
 	}
 }
