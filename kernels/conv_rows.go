@@ -30,7 +30,7 @@ func (s *convStep) slide(p patch, y, x, w []float32, end simd.Ending) {
 		r.parts = s.parts(r.parts, p.row0, p.row1)
 		lines = r.lines.copy(s, r.parts, x)
 	}
-	r.Step = s.stride[2] * s.c
+	r.Step = far(s.stride[2], s.c)
 	part := p
 	for lo, hi := p.row0, 0; lo < p.row1; lo = hi {
 		if hi = lo + rowsAtOnce; hi+rowsAtOnce/3 > p.row1 {

@@ -229,7 +229,7 @@ func (s *transposeStep) line(p patch, y, x, w []float32, lo, hi int) {
 			continue
 		}
 		to := lo - first + at[2]
-		simd.Gemm(y[to*s.ldc+base:], s.stride[2]*s.ldc, x[(image+place)*s.c+p.batch*s.cg+from:], s.c,
+		simd.Gemm(y[to*s.ldc+base:], far(s.stride[2], s.ldc), x[(image+place)*s.c+p.batch*s.cg+from:], s.c,
 			w[(number*s.groups+p.batch)*size+p.col0/simd.Panel*simd.PanelLen(s.cg)+from*simd.Panel:], simd.PanelLen(s.cg),
 			end-begin, p.col1-p.col0, terms, true, &simd.Ending{})
 	}

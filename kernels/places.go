@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/glovebox-ml/glovebox/kernels/internal/simd"
+	"github.com/glovebox-ml/glovebox/kernels/tensor"
 )
 
 // A linePart is some places of y along its last spatial dim.
@@ -113,8 +114,8 @@ func (s *sweep) next() bool {
 		count = s.last - s.first
 	}
 	s.at = simd.Places{
-		Count: count, X: w.stride[2] * s.c, Y: s.n,
-		Lines: s.lines, LineX: w.stride[1] * w.in[2] * s.c, LineY: w.out[2] * s.n,
+		Count: count, X: far(w.stride[2], s.c), Y: s.n,
+		Lines: s.lines, LineX: far(w.stride[1], w.in[2]*s.c), LineY: w.out[2] * s.n,
 	}
 	if count == 1 {
 		// A column of places is gone over like a line.
@@ -127,6 +128,10 @@ func (s *sweep) next() bool {
 	return true
 }
 
+// far is how many elements so many units of that size are. It is more than an
+// int holds only where a second place that far away is not in memory.
+func far(units, size int) int { return int(tensor.MulSat(int64(units), int64(size))) }
+
 // reach lists the taps of the first place that are not in the padding. There
 // is at least one group.
 func (s *sweep) reach(part *linePart) {
@@ -137,7 +142,7 @@ func (s *sweep) reach(part *linePart) {
 	if left < 0 || left+w.extent(2) > w.in[2] {
 		first, last = max(0, ceilDiv(-left, dilation)), min(across, ceilDiv(w.in[2]-left, dilation))
 	}
-	taps := simd.Taps{X: dilation * s.c, W: s.n}
+	taps := simd.Taps{X: far(dilation, s.c), W: s.n}
 	from := 0
 	var tap [3]int
 	if s.p.k0 > 0 {

@@ -154,6 +154,23 @@ func TestPoolAcrossTiles(t *testing.T) {
 	}
 }
 
+// Windows that lie farther apart than an int can tell, over an x of long lines
+// of which there is none.
+func TestWindowsFarApart(t *testing.T) {
+	const far = 1<<31 - 1
+	for _, c := range []int64{1, 2, 3} {
+		x := Tensor{Type: tensor.Of(tensor.Float32, 1, 0, 1<<36/c, c)}
+		s, one, before, zeros := []int64{far, far}, []int64{1, 1}, []int64{1, 0}, []int64{0, 0}
+		y := must(t, &PoolWindow, PoolAttrs{Kind: PoolAvg, Window: one, Stride: s, Dilation: one, Before: before, After: zeros}, x)[0]
+		near(t, y, make([]float64, y.Elems()), 0, 0)
+		if c > 1 {
+			w := vector[float32](tensor.Float32, []int64{1, 1, 1, c}, make([]float32, c)...)
+			y := must(t, &Conv, ConvAttrs{Stride: s, Dilation: one, Before: before, After: zeros, Groups: c}, x, w)[0]
+			near(t, y, make([]float64, y.Elems()), 0, 0)
+		}
+	}
+}
+
 func TestPoolNaN(t *testing.T) {
 	a := PoolAttrs{Kind: PoolMax, Window: []int64{2}, Stride: []int64{1}, Dilation: []int64{1}, Before: []int64{0}, After: []int64{0}}
 	nan := float32(math.NaN())
