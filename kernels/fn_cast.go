@@ -143,9 +143,7 @@ func castInt[A integer](to tensor.DType) loop {
 		return with1(func(dst []float32, a []A) {
 			a = a[:len(dst)]
 			for i, v := range a {
-				sign := -uint64(bit(v < 0))
-				size := simd.OddUint64((uint64(v) ^ sign) - sign)
-				dst[i] = math.Float32frombits(math.Float32bits(size) | uint32(sign)<<31)
+				dst[i] = oddFloat32(uint64(v), -uint64(bit(v < 0)))
 			}
 		})
 	case tensor.Float32:
@@ -159,6 +157,13 @@ func castInt[A integer](to tensor.DType) loop {
 	return [...]loop{
 		1: with1(plain[uint8, A]), 2: with1(plain[uint16, A]), 4: with1(plain[uint32, A]), 8: with1(plain[uint64, A]),
 	}[to.Size()]
+}
+
+// oddFloat32 is the float32 of which a half is rounded as the integer v is. All
+// bits of sign are those of a negative v's sign.
+func oddFloat32(v, sign uint64) float32 {
+	size := simd.OddUint64((v ^ sign) - sign)
+	return math.Float32frombits(math.Float32bits(size) | uint32(sign)<<31)
 }
 
 func castBool(to tensor.DType) loop {

@@ -91,7 +91,7 @@ func runIota(c *Call) error {
 		return countUp(c, func(v int64) float64 { return float64(v) })
 	case tensor.Float16, tensor.BFloat16:
 		narrow := halfOf(d).narrow
-		return countUp(c, func(v int64) uint16 { return narrow(float32(v)) })
+		return countUp(c, func(v int64) uint16 { return narrow(oddFloat32(uint64(v), uint64(v>>63))) })
 	default:
 		switch d.Size() {
 		case 1:

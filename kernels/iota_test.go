@@ -38,6 +38,20 @@ func TestIota(t *testing.T) {
 	}
 }
 
+// Numbers are rounded once, as by a cast.
+func TestIotaIsCast(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Float16, tensor.BFloat16} {
+		for _, start := range []int64{1<<32 | 1<<24 | 1, -(1<<33 | 1<<25 | 1), 1<<62 | 1<<54 | 1, 2049, math.MinInt64} {
+			y := must(t, &Iota, IotaAttrs{100, start, 1, int64(d)})[0]
+			p := Program{Code: []Instr{{Fn: FnCast, DType: d, A: 0}}, Out: []int64{1}}
+			z := must(t, &Map, MapAttrs{p}, must(t, &Iota, IotaAttrs{100, start, 1, int64(tensor.Int64)})...)[0]
+			if !bytes.Equal(y.Data, z.Data) {
+				t.Errorf("%v from %d: %x, want %x", d, start, y.Data, z.Data)
+			}
+		}
+	}
+}
+
 func TestIotaRefuses(t *testing.T) {
 	refuses(t, &Iota, []refusal{
 		{"an input", IotaAttrs{1, 0, 1, int64(tensor.Int8)}, types(tensor.Of(tensor.Int8)), ErrArity},
