@@ -10,14 +10,16 @@ import (
 // goes through a product of its own (tiles, c) by (c, m), and
 // simd.WinogradOutput makes places of what comes out.
 //
-// An image is cut into bands of lines of tiles. Many bands are each done by one
-// core, few together by all of them: one core multiplies by some of the 36
-// matrices of weights then, which are what takes the room in its cache.
+// An image is cut into bands of lines of tiles, or of parts of a line that has
+// many. Many bands are each done by one core, few together by all of them: one
+// core multiplies by some of the 36 matrices of weights then, which are what
+// takes the room in its cache.
 type winograd struct {
 	tilesX, tilesY int // of an image
 	images         int
 	bands          int // of an image
-	most           int // tiles that are multiplied together
+	pieces         int // bands that a line of tiles is cut into
+	most           int // tiles of a band
 	slots          int // bands that may be worked on at once
 	together       bool
 }
@@ -60,17 +62,20 @@ func (s *convStep) planWinograd() *winograd {
 	return w
 }
 
-// cut makes bands as equal as lines allow, of so many tiles unless a line has
-// more.
+// cut makes bands of so many tiles at most, as equal as lines allow.
 func (w *winograd) cut(most int) {
-	w.bands = ceilDiv(w.tilesY, max(1, most/max(1, w.tilesX)))
-	w.most = min(most, ceilDiv(w.tilesY, max(1, w.bands))*w.tilesX)
+	w.pieces = ceilDiv(max(1, w.tilesX), most)
+	lines := ceilDiv(w.tilesY, max(1, most/max(1, w.tilesX)))
+	w.bands = lines * w.pieces
+	w.most = min(most, ceilDiv(w.tilesY, max(1, lines))*w.tilesX)
 }
 
 // band finds the tiles lo … hi of an image that band i is.
 func (w *winograd) band(i int) (image, lo, hi int) {
 	image, i = i/w.bands, i%w.bands
-	return image, i * w.tilesY / w.bands * w.tilesX, (i + 1) * w.tilesY / w.bands * w.tilesX
+	line, piece, lines := i/w.pieces, i%w.pieces, w.bands/w.pieces
+	first, last := line*w.tilesY/lines*w.tilesX, (line+1)*w.tilesY/lines*w.tilesX
+	return image, first + (last-first)*piece/w.pieces, first + (last-first)*(piece+1)/w.pieces
 }
 
 // slot is the memory of a band: the input of the products and their output.
@@ -116,19 +121,16 @@ func (s *convStep) runWinograd(c *Call, r *convRun, rest *workspace) error {
 	}
 	memory := rest.cut(int64(s.slot()))
 	for i := range w.images * w.bands {
-		image, lo, hi := w.band(i)
-		for ; lo < hi; lo += w.most {
-			r.part = s.part(memory, image, lo, min(w.most, hi-lo))
-			few := ceilDiv(r.part.count, winogradFew)
-			if err := c.Each(few, winogradTake); err != nil {
-				return err
-			}
-			if err := c.Each(simd.WinogradPlanes, winogradMultiply); err != nil {
-				return err
-			}
-			if err := c.Each(few, winogradGive); err != nil {
-				return err
-			}
+		r.part = s.part(memory, i)
+		few := ceilDiv(r.part.count, winogradFew)
+		if err := c.Each(few, winogradTake); err != nil {
+			return err
+		}
+		if err := c.Each(simd.WinogradPlanes, winogradMultiply); err != nil {
+			return err
+		}
+		if err := c.Each(few, winogradGive); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -138,15 +140,12 @@ func winogradBand(c *Call, i int) {
 	s, r := c.Plan.step.(*convStep), c.kept.(*convRun)
 	memory := <-r.slots
 	defer func() { r.slots <- memory }()
-	image, lo, hi := s.winograd.band(i)
-	for ; lo < hi; lo += s.winograd.most {
-		p := s.part(memory, image, lo, min(s.winograd.most, hi-lo))
-		p.take(s, r.x, 0, p.count)
-		for plane := range simd.WinogradPlanes {
-			p.multiply(s, r.w, plane)
-		}
-		p.give(s, c, r.y, 0, p.count)
+	p := s.part(memory, i)
+	p.take(s, r.x, 0, p.count)
+	for plane := range simd.WinogradPlanes {
+		p.multiply(s, r.w, plane)
 	}
+	p.give(s, c, r.y, 0, p.count)
 }
 
 func winogradTake(c *Call, i int) {
@@ -164,14 +163,16 @@ func winogradGive(c *Call, i int) {
 	r.part.give(s, c, r.y, i*winogradFew, min((i+1)*winogradFew, r.part.count))
 }
 
-// A winogradPart is some tiles of an image that are multiplied together.
+// A winogradPart is a band at work.
 type winogradPart struct {
 	image, first, count int
 	x, y                []float32 // 36 matrices (count, c) and (count, m)
 	apart, yApart       int       // elements from one matrix to the next
 }
 
-func (s *convStep) part(memory []float32, image, first, count int) winogradPart {
+func (s *convStep) part(memory []float32, band int) winogradPart {
+	image, first, last := s.winograd.band(band)
+	count := last - first
 	p := winogradPart{image: image, first: first, count: count, apart: winogradPlane(count, s.c), yApart: winogradPlane(count, s.n)}
 	p.x = memory[:simd.WinogradPlanes*p.apart]
 	p.y = memory[len(p.x):][:simd.WinogradPlanes*p.yApart]

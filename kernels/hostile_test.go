@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"context"
 	"testing"
 
 	"github.com/glovebox-ml/glovebox/kernels/tensor"
@@ -95,4 +96,18 @@ func TestHostilePlans(t *testing.T) {
 			t.Errorf("%s ran only %d times", op.Name(), n)
 		}
 	}
+}
+
+// patient is a deadline that passes when it was looked at so many times. Only
+// one thread may look at it.
+type patient struct {
+	context.Context
+	times int
+}
+
+func (p *patient) Err() error {
+	if p.times--; p.times < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
 }

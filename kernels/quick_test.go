@@ -1,6 +1,8 @@
 package kernels
 
 import (
+	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -116,6 +118,22 @@ func TestWinogradConv(t *testing.T) {
 				t.Errorf("%v is not computed by Winograd's way: %v", w.Type, err)
 			}
 		}
+	}
+}
+
+// A line of many tiles is no longer without a look at the deadline than others.
+func TestWinogradDeadline(t *testing.T) {
+	r := newDice()
+	one := []int64{1, 1}
+	a := ConvAttrs{Groups: 1, Stride: one, Dilation: one, Before: one, After: one}
+	c := planned(t, &Conv, a, r.numbers(tensor.Float32, 5, 3, 2417, 32), r.numbers(tensor.Float32, 3, 3, 32, 16))
+	c.Packed = tensor.Aligned(c.Plan.Packed)
+	if err := Conv.Pack(c, c.In[1], c.Packed); err != nil {
+		t.Fatal(err)
+	}
+	c.Ctx = &patient{c.Ctx, 40}
+	if err := Conv.Run(c); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }
 
