@@ -146,8 +146,7 @@ func packConvTranspose(c *Call, w Tensor, dst []byte) error {
 // packW packs W (taps, groups, cg, mg) for each tap and group.
 func (s *transposeStep) packW(c *Call, dst []float32, w Tensor) error {
 	if s.each > 0 {
-		s.packApart(dst, w)
-		return nil
+		return s.packApart(c, dst, w)
 	}
 	return packPanels(c, dst, w, s.taps()*s.groups, s.cg, s.n, s.cg*s.n, s.n, 1)
 }

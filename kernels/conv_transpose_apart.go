@@ -35,19 +35,27 @@ func (s *transposeStep) planApart(p *Plan, e Program, in []tensor.Type) {
 
 // packApart packs W (lines, kernel, c, m) as a matrix (c, kernel·m) for each
 // line of the window.
-func (s *transposeStep) packApart(dst []float32, w Tensor) {
-	taps, size := s.kernel[2], simd.PackedLen(s.c, s.n)
-	row := make([]float32, s.each)
-	for line := range s.kernel[0] * s.kernel[1] {
-		to := dst[line*size:][:size]
-		clear(to)
-		for t := range taps {
-			for i := range s.c {
-				readFloat32(row, w, ((line*taps+t)*s.c+i)*s.each)
-				for j, v := range row {
-					col := t*s.each + j
-					to[col/simd.Panel*simd.PanelLen(s.c)+i*simd.Panel+col%simd.Panel] = v
-				}
+func (s *transposeStep) packApart(c *Call, dst []float32, w Tensor) error {
+	if s.c == 0 {
+		return nil
+	}
+	c.tiles.packing = packing{dst: dst, src: w}
+	g := newGemm(1, s.n, s.c)
+	return g.run(c, s.kernel[0]*s.kernel[1], packApartTile)
+}
+
+func packApartTile(c *Call, p patch) {
+	s, t := c.Plan.step.(*transposeStep), &c.tiles.packing
+	to := t.dst[p.batch*simd.PackedLen(s.c, s.n):]
+	for j := p.col0; j < p.col1; j += simd.Panel {
+		for i := p.k0; i < p.k1; i++ {
+			row := to[j/simd.Panel*simd.PanelLen(s.c)+i*simd.Panel:][:simd.Panel]
+			clear(row)
+			for col, end := j, min(j+simd.Panel, p.col1); col < end; {
+				tap, m := col/s.each, col%s.each
+				n := min(end-col, s.each-m)
+				readFloat32(row[col-j:][:n], t.src, ((p.batch*s.kernel[2]+tap)*s.c+i)*s.each+m)
+				col += n
 			}
 		}
 	}
@@ -58,11 +66,19 @@ func (s *transposeStep) runApart(c *Call, r *transposeRun, rest *workspace) erro
 	// A bias is one for each column of a line.
 	if e := s.epilogue; e != nil && e.bias != 0 {
 		r.biases = rest.cut(int64(s.n))
-		for at := 0; at < s.n; at += s.each {
-			copy(r.biases[at:], tensor.View[float32](c.In[1+e.bias].Data))
+		if err := c.spans(int64(s.kernel[2]), 4*int64(s.each), spreadBias); err != nil {
+			return err
 		}
 	}
 	return s.gemm.run(c, s.kernel[0]*s.kernel[1], apartTile)
+}
+
+func spreadBias(c *Call, lo, hi int64) {
+	s, r := c.Plan.step.(*transposeStep), c.kept.(*transposeRun)
+	bias := tensor.View[float32](c.In[1+s.epilogue.bias].Data)
+	for i := int(lo); i < int(hi); i++ {
+		copy(r.biases[i*s.each:], bias)
+	}
 }
 
 func apartTile(c *Call, p patch) {

@@ -1,6 +1,8 @@
 package kernels
 
 import (
+	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -111,6 +113,18 @@ func TestConvTransposeAcrossTiles(t *testing.T) {
 				t.Error("one tile")
 			}
 		})
+	}
+}
+
+// Weights are packed tile by tile.
+func TestConvTransposePacks(t *testing.T) {
+	a := ConvTransposeAttrs{Stride: []int64{1, 64}, Dilation: []int64{1, 1}, Before: []int64{0, 0}, After: []int64{0, 0}, OutPad: []int64{0, 0}, Groups: 1}
+	x, w := Tensor{Type: tensor.Of(tensor.Float32, 1, 1, 1, 1<<14)}, Tensor{Type: tensor.Of(tensor.Float32, 1, 64, 1<<14, 4)}
+	x.Data, w.Data = tensor.Aligned(x.Bytes()), tensor.Aligned(w.Bytes())
+	c := planned(t, &ConvTranspose, a, x, w)
+	c.Ctx = &patient{c.Ctx, 2}
+	if err := ConvTranspose.Pack(c, w, c.Scratch[:c.Plan.Packed]); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }
 
