@@ -45,7 +45,7 @@ func TestPrintable(t *testing.T) {
 		"日本 é":               "日本 é",
 		"\x1b[31mred":        `"\x1b[31mred"`,
 		"gnp\u202eexe":       `"gnp\u202eexe"`,
-		"a\tb":               `"a\tb"`,
+		"a\tb":               "a\tb",
 		"a\xffb":             `"a\xffb"`,
 		long:                 `"` + long[:shownLabel] + `"`,
 	} {
