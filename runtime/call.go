@@ -84,6 +84,8 @@ func (c *call) end(why Kind) {
 // finish ends the call's clock. True, if nothing knows of the call any more and
 // it may be another's.
 func (c *call) finish() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	idle := c.timer != nil && c.timer.Stop() && c.why.Load() == 0 && c.waited == nil
 	if c.cancel != nil {
 		c.cancel()

@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
@@ -225,18 +227,29 @@ func (g *guest) note(p []byte) {
 }
 
 // call enters the guest with its memory charged to box.
-func (g *guest) call(ctx context.Context, box *host.Box, logger *slog.Logger, export string, args ...uint64) (uint32, error) {
+func (g *guest) call(c *call, box *host.Box, logger *slog.Logger, export string, args ...uint64) (uint32, error) {
 	if err := box.Grow(g.MemorySize()); err != nil {
 		return 0, err
 	}
 	g.box = box
-	ret, err := g.Call(ctx, box, box, export, args...)
+	ret, err := g.Call(c, box, box, export, args...)
 	g.box = nil
 	if logger != nil {
-		for line := range strings.Lines(string(box.Log()) + string(g.log)) {
-			logger.DebugContext(ctx, "guest", "line", quote(strings.TrimRight(line, "\n")))
-		}
+		err = cmp.Or(err, tell(c.Context, logger, string(box.Log())+string(g.log)))
 	}
 	g.log = g.log[:0]
 	return ret, err
+}
+
+// tell logs what a guest wrote. The logger may keep the context, and may panic.
+func tell(ctx context.Context, logger *slog.Logger, text string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the logger panicked: %v", r)
+		}
+	}()
+	for line := range strings.Lines(text) {
+		logger.DebugContext(ctx, "guest", "line", quote(strings.TrimRight(line, "\n")))
+	}
+	return nil
 }

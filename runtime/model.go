@@ -79,10 +79,10 @@ func newModel(r *Runtime, c *call, v *visit) (*Model, error) {
 }
 
 // Inputs are what the model takes.
-func (m *Model) Inputs() []Port { return slices.Clone(m.inputs) }
+func (m *Model) Inputs() []Port { return copied(m.inputs) }
 
 // Outputs are what the model gives.
-func (m *Model) Outputs() []Port { return slices.Clone(m.outputs) }
+func (m *Model) Outputs() []Port { return copied(m.outputs) }
 
 // Stats is what the model has done so far.
 func (m *Model) Stats() Stats {

@@ -11,7 +11,9 @@ import (
 )
 
 // Part is one file of a model. Data must stay open and unchanged until the
-// Model is closed, else its calls fail with ErrChanged.
+// Model is closed. Its calls fail with ErrChanged where bytes that are read again
+// are not as they were; what is read first, of weights in a first run, is taken as
+// it is then.
 type Part struct {
 	Name string // what other parts call it
 	Data io.ReaderAt

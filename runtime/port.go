@@ -75,6 +75,15 @@ func portsOf(declared []abi.Port) []Port {
 	return ports
 }
 
+// copied are ports for the caller, who may change them.
+func copied(ports []Port) []Port {
+	ports = slices.Clone(ports)
+	for i := range ports {
+		ports[i].Dims = slices.Clone(ports[i].Dims)
+	}
+	return ports
+}
+
 // bind puts the values of a request into the order of the ports. An absent
 // optional input stays the zero Tensor. Floats are borrowed; integers are
 // copied, since an index must not change after it was checked.
@@ -100,7 +109,7 @@ func (c *call) bind(ports []Port, in Values) error {
 			return err
 		}
 		c.in[i] = kernels.Tensor{Type: t.typ, Data: t.data}
-		if copied(&c.in[i]) {
+		if owned(&c.in[i]) {
 			copies += len(t.data) + maxElement
 		}
 	}
@@ -116,17 +125,28 @@ func (c *call) bind(ports []Port, in Values) error {
 	}
 	free := c.copies[:cap(c.copies)]
 	for i := range c.in {
-		if t := &c.in[i]; copied(t) {
+		if t := &c.in[i]; owned(t) {
 			n := copy(free, t.Data)
 			t.Data = free[:n:n]
+			if t.DType == tensor.Bool {
+				tidy(t.Data)
+			}
 			free = free[(n+maxElement-1)&^(maxElement-1):]
 		}
 	}
 	return nil
 }
 
-// copied reports whether an input is copied before kernels see it.
-func copied(t *kernels.Tensor) bool { return !t.DType.IsFloat() || !aligned(t.Data, maxElement) }
+// owned reports whether an input is copied before kernels see it.
+func owned(t *kernels.Tensor) bool { return !t.DType.IsFloat() || !aligned(t.Data, maxElement) }
+
+// tidy makes bools of what the caller may have written into a tensor since it
+// was made.
+func tidy(data []byte) {
+	for i, v := range data {
+		data[i] = min(v, 1)
+	}
+}
 
 // maxElement is the size of the largest element, to which inputs are aligned.
 const maxElement = 8
