@@ -59,13 +59,18 @@ func planLRN(in []tensor.Type, a LRNAttrs) (Plan, error) {
 }
 
 func runLRN(c *Call) error {
-	switch y := c.Out[0]; {
+	y, run := c.Out[0], lrnFloat32
+	switch {
 	case y.Elems() == 0:
 		return nil
 	case y.DType == tensor.Float64:
-		return lrnFloat64(c)
+		run = lrnFloat64
 	}
-	return lrnFloat32(c)
+	if err := run(c); err != nil {
+		return err
+	}
+	// A sum that ran into the deadline is not complete.
+	return c.Ctx.Err()
 }
 
 func lrnFloat64(c *Call) error {
@@ -75,7 +80,10 @@ func lrnFloat64(c *Call) error {
 		for i := lo; i < hi; i++ {
 			row, at := x[i/s.c*s.c:][:s.c], i%s.c
 			sum := 0.0
-			for _, v := range row[max(0, at-s.before):min(s.c, at+s.after+1)] {
+			for n, v := range row[max(0, at-s.before):min(s.c, at+s.after+1)] {
+				if c.expired(int64(n) + 1) {
+					return
+				}
 				sum = math.FMA(v, v, sum)
 			}
 			y[i] = row[at] / math.Pow(math.FMA(a, sum, k), b)
@@ -106,6 +114,9 @@ func lrnFloat32(c *Call) error {
 				end := min(to, j+lrnAtOnce)
 				clear(sums[j:end])
 				for d := -s.before; d <= s.after; d++ {
+					if c.expired(d + s.before + 1) {
+						return
+					}
 					if first, last := max(j, -d), min(end, s.c-d); first < last {
 						near := row[first+d : last+d]
 						simd.MulAdd(sums[first:last], near, near, sums[first:last])

@@ -1,6 +1,9 @@
 package kernels
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -23,6 +26,23 @@ func TestLRN(t *testing.T) {
 			want[i] = v[i] / math.Pow(2+0.5/float64(a.Size)*sum, 0.75)
 		}
 		near(t, must(t, &LRN, a, x)[0], want, 8, 1)
+	}
+}
+
+// One sum over very many channels ends at the deadline.
+func TestLRNDeadline(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64} {
+		x := Tensor{Type: tensor.Of(d, 1<<20)}
+		x.Data = tensor.Aligned(x.Bytes())
+		c := planned(t, &LRN, LRNAttrs{Size: 1 << 28, A: 1, B: 1, K: 1}, x)
+		for i := range c.Out[0].Data {
+			c.Out[0].Data[i] = 0xAA
+		}
+		c.Ctx = &patient{c.Ctx, 10}
+		err := LRN.Run(c)
+		if y := c.Out[0].Data[8:16]; !errors.Is(err, context.DeadlineExceeded) || !bytes.Equal(y, bytes.Repeat([]byte{0xAA}, 8)) {
+			t.Errorf("%v: got %v, and a second sum of %x", d, err, y)
+		}
 	}
 }
 
