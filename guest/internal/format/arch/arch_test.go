@@ -228,6 +228,7 @@ func TestBindRefused(t *testing.T) {
 		want      string
 	}{
 		{"a tensor that is not there", describe(`{"kind":"Dense","in":4,"out":2}`), []string{"0.weight"}, `no tensor "0.bias"`},
+		{"two tensors of one name", describe(`{"kind":"Dense","in":4,"out":2}`), []string{"0.weight", "0.bias", "0.bias"}, `several tensors in the file of weights are called "0.bias"`},
 		{"another shape", dense(`"wide"`), all, "has the shape [4 2], not [2 4]"},
 		{"another number of dims", dense(`"3d"`), all, "[1 2 4], not [2 4]"},
 		{"dims of another size", dense(`{"tensor":"flat","dims":[2,5]}`), all, "not [2 5]"},

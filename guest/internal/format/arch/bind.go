@@ -45,15 +45,20 @@ func (d *Description) bind(box abi.Box, blob abi.Handle, open weights.Opener) {
 	if d.Bind == ByOrder && julia[b.file.Format] {
 		d.shiftFirst()
 	}
-	byName := map[string]*weights.Tensor{}
+	byName, twice := map[string]*weights.Tensor{}, map[string]bool{}
 	for i := range b.file.Tensors {
-		byName[b.file.Tensors[i].Name] = &b.file.Tensors[i]
+		name := b.file.Tensors[i].Name
+		twice[name] = twice[name] || byName[name] != nil
+		byName[name] = &b.file.Tensors[i]
 	}
 	for i := range d.slots {
 		s := &d.slots[i]
 		t := byName[s.name]
 		if d.Bind == ByOrder {
 			t = &b.file.Tensors[i]
+		}
+		if d.Bind != ByOrder && twice[s.name] {
+			b.refuse(s, abi.FaultMalformed, "several tensors in the file of weights are called %q", s.name)
 		}
 		if t == nil {
 			b.refuse(s, abi.FaultMalformed, "there is no tensor %q in the file of weights", s.name)

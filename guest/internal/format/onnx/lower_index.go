@@ -163,6 +163,9 @@ func (l *walker) arg(n *node, x *trace.Value, min bool) *trace.Value {
 // hardmax is one at the first largest element along an axis and zero elsewhere.
 func hardmax(l *walker, n *node, in []*trace.Value) *trace.Value {
 	return l.flattened(n, in[0], func(x *trace.Value, axis int) *trace.Value {
+		if l.Equal(x.Dim(axis), trace.Const(0)) {
+			return x
+		}
 		largest := l.One(abi.OpArg, &abi.Arg{Axis: int64(axis), Keep: true}, x)
 		return l.Cast(l.Map2(abi.FnEq, l.iotaAlong(x.Dim(axis), axis, x.Rank()), largest), x.DType())
 	})

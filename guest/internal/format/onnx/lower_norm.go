@@ -20,9 +20,12 @@ func batchNormalization(l *walker, n *node, in []*trace.Value) []*trace.Value {
 			l.Fail(abi.FaultUnsupported, "training mode, whose output %d is used", i)
 		}
 	}
-	spatial := n.flag("spatial", true)
+	spatial, channels := n.flag("spatial", true), trace.Const(1)
+	if x.Rank() > 1 { // else there is one channel
+		channels = x.Dim(1)
+	}
 	for _, v := range in[1:] {
-		if spatial && (x.Rank() < 2 || v.Rank() != 1 || !l.Equal(v.Dim(0), x.Dim(1))) {
+		if spatial && (x.Rank() < 1 || v.Rank() != 1 || !l.Equal(v.Dim(0), channels)) {
 			l.Fail(abi.FaultMalformed, "%v factors for the channels of %v", v.Shape(), x.Shape())
 		}
 	}
@@ -34,7 +37,7 @@ func batchNormalization(l *walker, n *node, in []*trace.Value) []*trace.Value {
 		y := l.add(l.mul(l.Cast(x, scale.DType()), scale), shift)
 		return l.Cast(y, d)
 	}
-	if !spatial {
+	if !spatial || x.Rank() == 1 {
 		return []*trace.Value{affine(x)}
 	}
 	return []*trace.Value{l.onChannelsLast(x, affine)}
